@@ -1,0 +1,1 @@
+"""Measurements of ganaug; every figure in the README comes from here."""

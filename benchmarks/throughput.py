@@ -1,0 +1,293 @@
+"""Training and sampling speed, and memory, beside a textbook loop with the same networks.
+
+    python -m benchmarks.throughput --out benchmarks/results/throughput-cpu.json
+
+The textbook loop has the structure of PyTorch's DCGAN tutorial: float data through a DataLoader,
+two discriminator passes, an Adam that is not fused, ``.item()`` in every step. It and ganaug's
+loop take turns in one process, so the ratio holds where the single figures, on a shared machine,
+do not. Networks are taken from `ganaug.gan`, which is where both loops must take them from.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, TensorDataset
+from tqdm.auto import tqdm
+
+from benchmarks.machine import describe_machine
+from ganaug import GANAugmenter
+from ganaug.gan.config import GANConfig, classic_options
+from ganaug.gan.losses import LOSS_FUNCTIONS
+from ganaug.gan.networks import build_discriminator, build_generator
+from ganaug.gan.training import Trainer
+
+N_CLASSES = 10
+N_ROWS = 10_000
+MEMORY_ROWS = 60_000
+SHAPES = {"28x28x1": (1, 28, 28), "32x32x3": (3, 32, 32)}
+
+
+def main() -> None:
+    """Run the measurements asked for, print a table, write JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--width", type=int, nargs="+", default=None, help="default: ganaug's own")
+    parser.add_argument("--batch-size", type=int, default=128)
+    parser.add_argument("--recipe", nargs="+", default=["default", "classic"])
+    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--steps", type=int, default=8, help="steps per repeat")
+    parser.add_argument("--threads", type=int, default=None, help="torch threads")
+    parser.add_argument("--skip-memory", action="store_true")
+    parser.add_argument("--measure-memory", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    if options.measure_memory:
+        print(json.dumps(measure_memory_here()))
+        return
+    results: dict[str, Any] = {"machine": describe_machine(options.device), "training": []}
+    widths = options.width or [GANAugmenter().width]
+    cases = [(s, r, w) for s in SHAPES for r in options.recipe for w in widths]
+    for shape, recipe, width in tqdm(cases, desc="training"):
+        results["training"].append(compare_training(shape, recipe, width, options))
+    results["sampling"] = [measure_sampling(shape, options) for shape in SHAPES]
+    if not options.skip_memory and options.device == "cpu":
+        results["memory"] = measure_memory_apart()
+    print(describe(results))
+    if options.out:
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        options.out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+
+
+# --- training ----------------------------------------------------------------------------------
+
+
+def random_rows(shape: tuple[int, int, int], n: int = N_ROWS) -> tuple[Tensor, Tensor]:
+    """Noise: the speed of a training does not depend on what is in the images."""
+    generator = torch.Generator().manual_seed(0)
+    rows = torch.randint(0, 256, (n, *shape), dtype=torch.uint8, generator=generator)
+    return rows, torch.arange(n) % N_CLASSES
+
+
+def compare_training(
+    shape: str, recipe: str, width: int, options: argparse.Namespace
+) -> dict[str, Any]:
+    """Time both loops in turn; images/s are real images through the discriminator."""
+    rows, labels = random_rows(SHAPES[shape])
+    config = GANConfig(
+        class_counts=(N_ROWS // N_CLASSES,) * N_CLASSES,
+        image_shape=SHAPES[shape],
+        width=width,
+        batch_size=options.batch_size,
+        **(classic_options() if recipe == "classic" else {}),
+    )
+    device = torch.device(options.device)
+    trainer = Trainer(config, rows, labels, seed=0, device=device)
+    textbook = textbook_steps(config, rows, labels, device)
+    loops: dict[str, Callable[[], Any]] = {
+        "ganaug": trainer.step,
+        "textbook": lambda: next(textbook),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in loops}
+    for repeat in range(options.repeats + 1):
+        for name, step in loops.items():
+            elapsed = time_steps(step, options.steps, device)
+            if repeat:  # the first round warms up
+                seconds[name].append(elapsed / options.steps)
+    ratios = [b / a for a, b in zip(seconds["ganaug"], seconds["textbook"], strict=True)]
+    return {
+        "shape": shape,
+        "recipe": recipe,
+        "width": width,
+        "batch_size": options.batch_size,
+        "images_per_second": {
+            name: options.batch_size / statistics.median(values) for name, values in seconds.items()
+        },
+        "ratio": {"median": statistics.median(ratios), "min": min(ratios), "max": max(ratios)},
+        "repeats": options.repeats,
+    }
+
+
+def time_steps(step: Callable[[], Any], n: int, device: torch.device) -> float:
+    """Seconds of n steps, waiting for the device before and after."""
+    synchronise(device)
+    started = time.perf_counter()
+    for _ in range(n):
+        step()
+    synchronise(device)
+    return time.perf_counter() - started
+
+
+def synchronise(device: torch.device) -> None:
+    """Wait for a GPU."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def textbook_steps(
+    config: GANConfig, rows: Tensor, labels: Tensor, device: torch.device
+) -> Iterator[tuple[float, float]]:
+    """Train as PyTorch's DCGAN tutorial does, made conditional; one step per `next`."""
+    seeded = torch.Generator().manual_seed(0)
+    generator = build_generator(config, seeded, device)
+    discriminator = build_discriminator(config, seeded, device)
+    discriminator_loss, generator_loss = LOSS_FUNCTIONS[config.loss]
+    optimizer_g, optimizer_d = (
+        torch.optim.Adam(network.parameters(), lr=2e-4, betas=(0.5, 0.999), fused=False)
+        for network in (generator, discriminator)
+    )
+    data = TensorDataset(rows.float() / 127.5 - 1.0, labels)
+    loader = DataLoader(
+        data, config.batch_size, shuffle=True, drop_last=True, generator=torch.Generator()
+    )
+    while True:
+        for real_cpu, real_labels_cpu in loader:
+            real, real_labels = real_cpu.to(device), real_labels_cpu.to(device)
+            noise = torch.randn(len(real), generator.latent_dim, device=device)
+            discriminator.zero_grad()
+            real_logits = discriminator(real, real_labels)
+            zero = torch.zeros((), device=device)
+            # each half of the loss is taken and differentiated by itself, as in the tutorial
+            loss_real = discriminator_loss(real_logits, zero - 1e9)
+            loss_real.backward()
+            fake = generator(noise, real_labels)
+            fake_logits = discriminator(fake.detach(), real_labels)
+            loss_fake = discriminator_loss(zero + 1e9, fake_logits)
+            loss_fake.backward()
+            optimizer_d.step()
+            generator.zero_grad()
+            loss_g = generator_loss(discriminator(fake, real_labels))
+            loss_g.backward()
+            optimizer_g.step()
+            yield loss_real.item() + loss_fake.item(), loss_g.item()
+
+
+# --- sampling ----------------------------------------------------------------------------------
+
+
+def measure_sampling(shape: str, options: argparse.Namespace) -> dict[str, Any]:
+    """Time `GANAugmenter.sample` with default width, unfiltered: median of repeats."""
+    rows, labels = random_rows(SHAPES[shape], 1000)
+    X = rows.permute(0, 2, 3, 1).numpy()
+    augmenter = GANAugmenter(
+        max_images=256, filter=None, device=options.device, random_state=0, verbose=0
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a model of noise is of course a bad one
+        augmenter.fit(X, labels.numpy())
+    n = 2560
+    augmenter.sample(n)
+    seconds = []
+    for repeat in range(options.repeats):
+        started = time.perf_counter()
+        augmenter.sample(n, start=n * (repeat + 1))
+        seconds.append(time.perf_counter() - started)
+    rates = [n / s for s in seconds]
+    return {
+        "shape": shape,
+        "width": augmenter.width,
+        "images_per_second": statistics.median(rates),
+        "min": min(rates),
+        "max": max(rates),
+        "repeats": options.repeats,
+    }
+
+
+# --- memory ------------------------------------------------------------------------------------
+
+
+def resident_bytes() -> int:
+    """Resident memory of this process (Linux)."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def measure_memory_apart() -> dict[str, Any]:
+    """Measure in a fresh process, whose memory nothing else has touched."""
+    command = [sys.executable, "-m", "benchmarks.throughput", "--measure-memory"]
+    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    measured: dict[str, Any] = json.loads(output.splitlines()[-1])
+    return measured
+
+
+def measure_memory_here() -> dict[str, Any]:
+    """Growth of resident memory while fitting 60,000 images of 28x28."""
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 256, (MEMORY_ROWS, 28, 28), dtype=np.uint8)
+    y = np.arange(MEMORY_ROWS) % N_CLASSES
+    small = GANAugmenter(max_images=128, random_state=0, verbose=0)
+    warnings.simplefilter("ignore")
+    small.fit(X[:400, :8, :8], y[:400])  # what the first use of every library takes, once
+    before = resident_bytes()
+    peak = [before]
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(0.02):
+            peak[0] = max(peak[0], resident_bytes())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    augmenter = GANAugmenter(max_images=128 * 40, random_state=0, verbose=0).fit(X, y)
+    done.set()
+    watcher.join()
+    gan = augmenter.model_.gans[0]
+    states = (gan.generator_state, gan.discriminator_state)
+    networks = sum(t.numel() * t.element_size() for state in states for t in state.values())
+    return {
+        "rows": MEMORY_ROWS,
+        "data_bytes": X.nbytes,
+        "network_bytes": networks,
+        "growth_bytes": peak[0] - before,
+        "growth_over_data": (peak[0] - before) / X.nbytes,
+    }
+
+
+def describe(results: dict[str, Any]) -> str:
+    """Format a table."""
+    lines = [
+        "| training | width | ganaug images/s | textbook | ratio (min to max) |",
+        "|---|---|---|---|---|",
+    ]
+    for row in results["training"]:
+        rate, ratio = row["images_per_second"], row["ratio"]
+        lines.append(
+            f"| {row['shape']} {row['recipe']} | {row['width']} | {rate['ganaug']:,.0f} "
+            f"| {rate['textbook']:,.0f} | {ratio['median']:.2f} "
+            f"({ratio['min']:.2f} to {ratio['max']:.2f}) |"
+        )
+    lines += ["", "| sampling | width | images/s (min to max) |", "|---|---|---|"]
+    for row in results["sampling"]:
+        lines.append(
+            f"| {row['shape']} | {row['width']} | {row['images_per_second']:,.0f} "
+            f"({row['min']:,.0f} to {row['max']:,.0f}) |"
+        )
+    if "memory" in results:
+        memory = results["memory"]
+        sentence = (
+            f"Memory: fitting {memory['rows']:,} x 28x28 grows by "
+            f"{memory['growth_bytes'] / 1e6:.0f} MB = {memory['growth_over_data']:.2f} x the uint8 "
+            f"data (networks: {memory['network_bytes'] / 1e6:.1f} MB)."
+        )
+        lines += ["", sentence]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

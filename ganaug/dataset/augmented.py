@@ -1,0 +1,287 @@
+"""The wrapper of a torch Dataset that adds synthetic rows."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.utils.data import Dataset
+
+from ganaug.dataset.bank import SyntheticBank
+from ganaug.dataset.items import ItemFormat, Transform
+from ganaug.dataset.labels import DatasetLabels, innermost, read_dataset_labels
+from ganaug.exceptions import GanaugError, InvalidInputError
+from ganaug.inputs import DataSpec
+
+__all__ = ["AugmentedDataset"]
+
+Array = npt.NDArray[Any]
+Rows = tuple[Array, npt.NDArray[np.int64]]
+
+
+class AugmentedDataset(Dataset[Any]):
+    """A dataset and, behind its items, synthetic ones that look the same.
+
+    ``GANAugmenter.wrap`` makes one. Items come in the order: all of the dataset, synthetic ones,
+    duplicates of the dataset's. An item of the dataset is what the dataset returns, untouched but
+    for `transform` and `target_transform`. Synthetic items get the transforms of a torchvision
+    dataset, its own ones, just as its real items do. Random access, samplers, ``Subset``,
+    ``ConcatDataset`` and DataLoader workers (fork and spawn) work as with the dataset itself.
+
+    Parameters
+    ----------
+    dataset : map-style Dataset
+        Items are (image, label), or dicts with the keys named in `spec`.
+    synthetic : callable or (values, codes)
+        ``synthetic(epoch) -> (values, codes)``, which is called in the process that makes this
+        object and never in a worker: first for epoch 0, then by :meth:`set_epoch`. The same epoch
+        must give the same rows, and every epoch the same codes. values: uint8 (m, C, H, W), or
+        float32 (m, d) for tables; codes: int64 (m,), positions in `classes`.
+    spec : DataSpec
+        What the data given to ``fit`` looked like.
+    classes : ndarray, shape (n_classes,)
+        Sorted classes seen in ``fit``.
+    labels : DatasetLabels, optional
+        What :func:`read_dataset_labels` gave for the dataset, to spare reading it again.
+    duplicates : sequence of int, optional
+        Positions in `dataset` of items to repeat.
+    transform : callable, optional
+        Applied to the image of every item, real and synthetic alike (for a torchvision dataset,
+        after its own). An albumentations transform is called as it wants to be.
+    target_transform : callable, optional
+        Applied to the label of every item.
+    refresh : bool, default=False
+        Whether :meth:`set_epoch` brings new synthetic rows.
+    synthetic_weight : float, default=1.0
+        Weight of a synthetic row; real ones have 1.
+    return_weight : bool, default=False
+        Return (image, label, weight); in dicts, under the key "weight".
+    return_is_synthetic : bool, default=False
+        Return (image, label, is_synthetic), after the weight where both are asked for; in dicts,
+        under the key "is_synthetic".
+    directory : path-like, optional
+        Where the synthetic rows are kept as a memory-mapped file while this object lives; by
+        default where the system keeps temporary files.
+
+    Attributes
+    ----------
+    dataset : Dataset
+        The wrapped one.
+    targets : list, Tensor or ndarray, length n
+        Label of every item before any target transform, in the container of the dataset's own
+        ``targets`` if it has them, else an ndarray. For ``WeightedRandomSampler`` and the like.
+    classes : list
+        The dataset's own ``classes``, or the classes seen in ``fit``.
+    is_synthetic : ndarray of bool, shape (n,)
+    weights : ndarray of float32, shape (n,)
+        Weight of every row.
+    n_real, n_synthetic, n_duplicates : int
+    bank : SyntheticBank
+        The synthetic rows.
+
+    Raises
+    ------
+    InvalidInputError
+        When the dataset has labels that were not seen in ``fit`` (says which; all labels are looked
+        at now, not when an item is read), or images unlike those seen in ``fit``.
+    InvalidTypeError
+        When its items are neither (image, label) nor dicts.
+
+    Notes
+    -----
+    To read the labels costs no image where the dataset declares them, see
+    :func:`read_dataset_labels`. Pickled copies, such as workers', hold the path of the synthetic
+    rows and no generator; they see a new epoch as soon as the original is told of it. In
+    distributed training, wrap in each process: the same seed gives all of them the same rows.
+
+    Examples
+    --------
+    >>> import numpy as np, torch
+    >>> from torch.utils.data import DataLoader, TensorDataset
+    >>> from ganaug.inputs import read_training_set
+    >>> images, labels = torch.rand(40, 1, 8, 8), torch.arange(40) % 2
+    >>> fitted = read_training_set(images, labels)
+    >>> rows = np.zeros((5, 1, 8, 8), dtype=np.uint8), np.ones(5, dtype=np.int64)
+    >>> train = AugmentedDataset(
+    ...     TensorDataset(images, labels), rows, spec=fitted.spec, classes=fitted.classes
+    ... )
+    >>> len(train), train.is_synthetic.sum().item()
+    (45, 5)
+    >>> image, label = train[44]
+    >>> image.shape, label
+    (torch.Size([1, 8, 8]), tensor(1))
+    """
+
+    def __init__(
+        self,
+        dataset: Any,
+        synthetic: Callable[[int], Rows] | Rows,
+        *,
+        spec: DataSpec,
+        classes: npt.NDArray[Any],
+        labels: DatasetLabels | None = None,
+        duplicates: Sequence[int] | npt.NDArray[np.int64] = (),
+        transform: Transform | None = None,
+        target_transform: Transform | None = None,
+        refresh: bool = False,
+        synthetic_weight: float = 1.0,
+        return_weight: bool = False,
+        return_is_synthetic: bool = False,
+        directory: str | os.PathLike[str] | None = None,
+    ) -> None:
+        if labels is None:
+            keys = {"image_key": spec.image_key, "label_key": spec.label_key}
+            labels = read_dataset_labels(dataset, classes, **keys)
+        self.dataset = dataset
+        self.refresh = refresh
+        self.return_weight, self.return_is_synthetic = return_weight, return_is_synthetic
+        self._format = ItemFormat(dataset, spec, labels.by_code, transform, target_transform)
+        self._synthetic = _checked_function(synthetic) if refresh else None
+        values, codes = synthetic(0) if callable(synthetic) else synthetic
+        self.bank = SyntheticBank.create(_checked(values, spec), codes, directory)
+        self._duplicates = np.asarray(duplicates, dtype=np.int64)
+
+        n_rows = [len(labels.codes), len(codes), len(self._duplicates)]
+        self.n_real, self.n_synthetic, self.n_duplicates = n_rows
+        all_codes = np.concatenate([labels.codes, codes, labels.codes[self._duplicates]])
+        self.is_synthetic = np.repeat([False, True, False], n_rows)
+        self.weights = np.where(self.is_synthetic, _checked_weight(synthetic_weight), 1)
+        self.weights = self.weights.astype(np.float32)
+        self.targets = _targets_like(dataset, np.asarray(self._format.labels)[all_codes])
+        self.classes = getattr(innermost(dataset), "classes", None) or classes.tolist()
+
+    def __len__(self) -> int:
+        return len(self.is_synthetic)
+
+    def __getitem__(self, index: int) -> Any:
+        return self.__getitems__([index])[0]
+
+    def __getitems__(self, indices: Sequence[int]) -> list[Any]:
+        """Give several items at once, as DataLoader asks for them.
+
+        Parameters
+        ----------
+        indices : sequence of int
+            Negative ones count from the end.
+
+        Returns
+        -------
+        list of items
+        """
+        n_real, end = self.n_real, self.n_real + self.n_synthetic
+        every = range(len(self))
+        indices = [every[i] for i in indices]  # refuses what is out of range
+        where = [k for k, i in enumerate(indices) if n_real <= i < end]
+        items = self._read_real([i for i in indices if i < n_real or i >= end])
+        made = self._make([indices[k] - n_real for k in where])
+        for k, item in zip(where, made, strict=True):  # ascending: each lands where it belongs
+            items.insert(k, item)
+        items = self._format.finish(items)
+        if self.return_weight or self.return_is_synthetic:
+            return [self._with_provenance(item, i) for item, i in zip(items, indices, strict=True)]
+        return items
+
+    def __repr__(self) -> str:
+        return (
+            f"AugmentedDataset({self.n_real} real + {self.n_synthetic} synthetic + "
+            f"{self.n_duplicates} duplicate items of {type(self.dataset).__name__})"
+        )
+
+    @property
+    def epoch(self) -> int:
+        """Epoch whose synthetic rows are served."""
+        return self.bank.epoch
+
+    def set_epoch(self, epoch: int) -> None:
+        """Bring the synthetic rows of another epoch; without `refresh`, do nothing.
+
+        Call it in the main process before iterating over the DataLoader, as
+        ``DistributedSampler.set_epoch``. The rows are made here, once; workers, persistent ones
+        too, read them from the bank. Counts and labels stay the same.
+
+        Parameters
+        ----------
+        epoch : int
+            From 0. The same epoch brings the same rows again.
+
+        Raises
+        ------
+        GanaugError
+            With `refresh`, when called on a pickled copy or in a worker.
+        """
+        if not self.refresh or epoch == self.epoch:
+            return
+        if self._synthetic is None or not self.bank.is_owner:
+            raise GanaugError(
+                "set_epoch must be called on the AugmentedDataset that was wrapped, in its own "
+                "process. Got called on a copy, such as a DataLoader worker's, instead."
+            )
+        values, codes = self._synthetic(epoch)
+        if not np.array_equal(codes, self.bank.labels):
+            raise InvalidInputError("`synthetic` must return the same codes in every epoch.")
+        self.bank.publish(values, epoch)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_synthetic": None}  # no generator in workers
+
+    def _read_real(self, indices: list[int]) -> list[Any]:
+        """Read items of the dataset: its own, and those to be repeated."""
+        if self.n_duplicates:
+            end = self.n_real + self.n_synthetic
+            indices = [i if i < end else int(self._duplicates[i - end]) for i in indices]
+        if indices and getattr(self.dataset, "__getitems__", None):
+            return list(self.dataset.__getitems__(indices))
+        return [self.dataset[i] for i in indices]
+
+    def _make(self, rows: list[int]) -> list[Any]:
+        if not rows:
+            return []
+        return self._format.make(self.bank.values[rows], self.bank.labels[rows])
+
+    def _with_provenance(self, item: Any, index: int) -> Any:
+        further = {}
+        if self.return_weight:
+            further["weight"] = self.weights[index]
+        if self.return_is_synthetic:
+            further["is_synthetic"] = self.is_synthetic[index]
+        return {**item, **further} if isinstance(item, Mapping) else (*item, *further.values())
+
+
+def _checked_function(synthetic: Callable[[int], Rows] | Rows) -> Callable[[int], Rows]:
+    if not callable(synthetic):
+        raise InvalidInputError(
+            "`synthetic` must be a function of the epoch for refresh=True. Got fixed rows instead."
+        )
+    return synthetic
+
+
+def _checked(values: Array, spec: DataSpec) -> Array:
+    is_table = spec.kind == "table"
+    shape = (spec.n_columns,) if is_table else spec.image_shape
+    dtype = np.dtype(np.float32 if is_table else np.uint8)
+    if values.shape[1:] != shape or values.dtype != dtype:
+        raise InvalidInputError(
+            f"`synthetic` must give {dtype} rows of shape {shape}. "
+            f"Got {values.dtype} of shape {values.shape[1:]} instead."
+        )
+    return values
+
+
+def _checked_weight(weight: float) -> float:
+    if not 0 <= weight < float("inf"):
+        raise InvalidInputError(
+            f"`synthetic_weight` must be 0 or more, and finite. Got {weight!r} instead."
+        )
+    return weight
+
+
+def _targets_like(dataset: Any, labels: Array) -> Any:
+    """Give labels in the container of a dataset's own ``targets``."""
+    own = getattr(innermost(dataset), "targets", None)
+    if isinstance(own, list):
+        return labels.tolist()
+    return torch.from_numpy(labels).to(own.dtype) if isinstance(own, torch.Tensor) else labels

@@ -1,0 +1,237 @@
+"""What the items of a wrapped dataset look like, and making more of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from ganaug.dataset.labels import innermost, probe_positions
+from ganaug.exceptions import GanaugError, InvalidInputError
+from ganaug.inputs import DataSpec, without_transforms
+from ganaug.inputs.pixels import pixels_of
+from ganaug.inputs.sources import open_source, split_item
+
+__all__ = ["ItemFormat", "OwnTransforms"]
+
+Array = npt.NDArray[Any]
+Transform = Callable[[Any], Any]
+
+
+class ItemFormat:
+    """What a dataset's items look like: takes them apart, and makes more of them.
+
+    Parameters
+    ----------
+    dataset : map-style Dataset
+        A few of its items (of a torchvision dataset: before its transforms) are looked at.
+    spec : DataSpec
+        What the data given to ``fit`` looked like. The dataset's images may differ from it in
+        container, layout and width of the dtype, but not in shape and scale.
+    labels : sequence
+        The label of each class code.
+    transform, target_transform : callable, optional
+        What :meth:`finish` applies to images and labels.
+
+    Attributes
+    ----------
+    labels : list
+        The label of each class code, of the type that the items have. All synthetic items of a
+        class share it.
+
+    Raises
+    ------
+    InvalidInputError, InvalidTypeError
+        When the items do not look like the fitted data.
+    """
+
+    def __init__(
+        self,
+        dataset: Any,
+        spec: DataSpec,
+        labels: Sequence[Any],
+        transform: Transform | None = None,
+        target_transform: Transform | None = None,
+    ) -> None:
+        self._keys = spec.image_key, spec.label_key
+        self._transform, self._target_transform = transform, target_transform
+        self._own_transforms = OwnTransforms(dataset)
+        raw = without_transforms(dataset)
+        items = {i: raw[i] for i in probe_positions(len(raw))}
+        images, labels_of_items = zip(*(self._split(items[i], i) for i in items), strict=True)
+        self._empty_item = self._with_parts(items[0], None, None)
+        _refuse_further_keys(self._empty_item, self._keys)
+        self._spec = _spec_of(list(images), spec)
+        if transform is None and not self._own_transforms.exist():
+            _refuse_two_sizes(images[0], self._spec)
+        self._tensor_type = type(images[0]) if isinstance(images[0], Tensor) else Tensor
+        self.labels = _labels_like(labels_of_items[0], labels)
+
+    def make(self, values: Array, codes: npt.NDArray[np.int64]) -> list[Any]:
+        """Make items such as the dataset returns, its own transforms applied.
+
+        Parameters
+        ----------
+        values : ndarray
+            uint8 (n, C, H, W), or float32 (n, d).
+        codes : ndarray of int64, shape (n,)
+            Class codes.
+
+        Returns
+        -------
+        list of items
+        """
+        images: Iterable[Any] = self._spec.decode(values)
+        if self._tensor_type is not Tensor:  # such as torchvision's tv_tensors.Image
+            images = [image.as_subclass(self._tensor_type) for image in images]
+        labels = [self.labels[code] for code in codes.tolist()]
+        pairs: Iterable[tuple[Any, Any]] = zip(images, labels, strict=True)
+        if self._own_transforms.exist():
+            pairs = (self._own_transforms(image, label) for image, label in pairs)
+        if type(self._empty_item) is tuple:
+            return list(pairs)
+        return [self._with_parts(self._empty_item, *pair) for pair in pairs]
+
+    def finish(self, items: list[Any]) -> list[Any]:
+        """Apply the transforms given for real and synthetic items alike."""
+        if self._transform is None and self._target_transform is None:
+            return items
+        return [self._finish(item) for item in items]
+
+    def _finish(self, item: Any) -> Any:
+        image, label = self._split(item, None)
+        if self._target_transform is not None:
+            label = self._target_transform(label)
+        return self._with_parts(item, apply_transform(self._transform, image), label)
+
+    def _split(self, item: Any, position: int | None) -> tuple[Any, Any]:
+        name = "an item" if position is None else f"item {position}"
+        return split_item(item, *self._keys, f"{name} of the dataset")
+
+    def _with_parts(self, item: Any, image: Any, label: Any) -> Any:
+        """Give an item like another, with its image and label replaced."""
+        if isinstance(item, Mapping):
+            return {**item, self._keys[0]: image, self._keys[1]: label}
+        if hasattr(item, "_make"):  # a named tuple
+            return item._make((image, label))
+        return type(item)((image, label))
+
+
+class OwnTransforms:
+    """The transforms of a torchvision dataset, for items that it has not made itself.
+
+    They are looked up at each use, as the dataset does: users may exchange them at any time.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        A torchvision ``VisionDataset``, a Subset of one, or any other Dataset, which has none.
+    """
+
+    def __init__(self, dataset: Any) -> None:
+        self._dataset = innermost(dataset)
+        raw = innermost(without_transforms(dataset))
+        self._is_vision = raw is not self._dataset
+        # what is still on where raw labels are read has made the labels seen in fit
+        self._target_is_done = getattr(raw, "target_transform", None) is not None
+
+    def exist(self) -> bool:
+        """Tell whether there is anything to apply."""
+        names = ("transform", "target_transform", "transforms")
+        found = (getattr(self._dataset, name) for name in names)
+        return self._is_vision and any(transform is not None for transform in found)
+
+    def __call__(self, image: Any, label: Any) -> tuple[Any, Any]:
+        """Transform one raw item."""
+        dataset = self._dataset
+        if dataset.transform is None and dataset.target_transform is None:
+            both: tuple[Any, Any] = dataset.transforms(image, label)
+            return both
+        if dataset.target_transform is not None and not self._target_is_done:
+            label = dataset.target_transform(label)
+        return apply_transform(dataset.transform, image), label
+
+
+def apply_transform(transform: Transform | None, image: Any) -> Any:
+    """Apply a transform of any of the customary kinds to an image."""
+    if transform is None:
+        return image
+    if any(kind.__module__.startswith("albumentations.") for kind in type(transform).__mro__):
+        return transform(image=image)["image"]  # type: ignore[call-arg]
+    return transform(image)
+
+
+def _spec_of(images: list[Any], spec: DataSpec) -> DataSpec:
+    """Describe a dataset's images; refuse those that are not like the fitted ones."""
+    try:
+        pixels = [
+            pixels_of(image, f"item {i} of those looked at") for i, image in enumerate(images)
+        ]
+        are_rows = pixels[0].ndim == 1
+        X: Any = np.stack(pixels) if are_rows else images
+        if are_rows and isinstance(images[0], Tensor):
+            X = torch.stack(images)
+        row_shape = spec.row_shape if are_rows else None
+        source = open_source(X, row_shape, spec.resize, spec.image_key, spec.label_key)
+        spec.encode_source(source)
+    except GanaugError as error:
+        raise type(error)(
+            f"The wrapped dataset's items are not like the data seen in fit. {error}"
+        ) from None
+    if spec.value_range is not None:
+        _check_scale(pixels, spec.value_range)
+    return DataSpec(**source.facts, value_range=spec.value_range)
+
+
+def _check_scale(pixels: list[Array], value_range: tuple[float, float]) -> None:
+    """Refuse images that are plainly not of the scale seen in fit, such as normalised ones."""
+    low, high = value_range
+    lowest, highest = min(p.min() for p in pixels), max(p.max() for p in pixels)
+    slack = (high - low) / 2  # images that fit has not seen may reach somewhat further
+    is_outside = lowest < low - slack or highest > high + slack
+    is_tiny = pixels[0].dtype.kind == "f" and highest - lowest < (high - low) / 50
+    if is_outside or is_tiny:
+        raise InvalidInputError(
+            f"The wrapped dataset must have images of the scale seen in fit, {low:g} to {high:g}. "
+            f"Got values from {lowest:g} to {highest:g} instead. Fit on what the dataset returns, "
+            "or take the scaling out of it and pass it as `transform`, for real and synthetic "
+            "images alike."
+        )
+
+
+def _refuse_further_keys(item: Any, keys: tuple[str, str]) -> None:
+    further = [key for key in item if key not in keys] if isinstance(item, Mapping) else []
+    if further:
+        raise InvalidInputError(
+            f"Items must have the keys {keys[0]!r} and {keys[1]!r} only: a synthetic item has "
+            f"nothing to put under others. Got {further} as well: remove them (of a Hugging Face "
+            "dataset by remove_columns)."
+        )
+
+
+def _refuse_two_sizes(image: Any, spec: DataSpec) -> None:
+    """Refuse images that `resize` has brought to another size than the dataset returns."""
+    if spec.resize is None:
+        return
+    assert spec.image_shape is not None
+    example = spec.decode(np.zeros((1, *spec.image_shape), dtype=np.uint8))[0]
+    found, made = pixels_of(image, "the dataset").shape, pixels_of(example, "").shape
+    if found != made:
+        raise InvalidInputError(
+            f"Synthetic images have shape {made}, by the `resize` of fit, those of the wrapped "
+            f"dataset {found}. Pass a `transform` that brings both to one size."
+        )
+
+
+def _labels_like(example: Any, labels: Sequence[Any]) -> list[Any]:
+    """Give labels the type of an example."""
+    if isinstance(example, Tensor):
+        return list(torch.tensor(labels, dtype=example.dtype))
+    if isinstance(example, np.generic | np.ndarray):
+        array = np.asarray(labels)
+        return list(array if array.dtype.kind in "US" else array.astype(example.dtype))
+    return [type(example)(label) for label in labels]

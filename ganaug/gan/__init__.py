@@ -1,0 +1,1 @@
+"""The engine: conditional GANs in torch, knowing nothing of scikit-learn."""

@@ -1,0 +1,179 @@
+"""Single images and chunks of them: their axes, dtypes and modes, as NumPy arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+
+from ganaug.exceptions import InvalidInputError, InvalidTypeError
+
+Array = npt.NDArray[Any]
+Layout = Literal["HW", "HWC", "CHW"]
+
+MIN_SIDE, MAX_SIDE, MAX_CHANNELS = 8, 128, 4
+RESIZE_HINT = "Pass resize=(height, width) to bring all images to one size."
+_CHUNK_BYTES = 2**20  # values are converted a few rows at a time: no float copy of an image set
+_PIL_MODES = ("1", "L", "LA", "RGB", "RGBA", "CMYK", "YCbCr", "HSV", "LAB", "I", "I;16", "F")
+
+
+def layout_of(shape: tuple[int, ...], prefer: Layout, name: str) -> Layout:
+    """Find the channel axis of one image: the one of length 4 or less."""
+    if len(shape) == 2:
+        return "HW"
+    if len(shape) != 3:
+        raise InvalidInputError(
+            f"Images must have 2 or 3 dimensions: (H, W), (H, W, C) or (C, H, W). {name} has shape "
+            f"{shape} instead."
+        )
+    first, last = 0 < shape[0] <= MAX_CHANNELS, 0 < shape[2] <= MAX_CHANNELS
+    if not first and not last:
+        raise InvalidInputError(
+            f"Images must have 1 to {MAX_CHANNELS} channels, as the first or the last axis. "
+            f"{name} has images of shape {shape} instead."
+        )
+    if first and last:
+        return prefer
+    return "CHW" if first else "HWC"
+
+
+def chw_shape(
+    shape: tuple[int, ...], layout: Layout, resize: tuple[int, int] | None
+) -> tuple[int, int, int]:
+    """Give (C, H, W) after resizing; refuse sizes that the networks do not take."""
+    channels, height, width = {
+        "HW": (1, *shape),
+        "HWC": (shape[-1], *shape[:2]),
+        "CHW": shape,
+    }[layout]
+    if resize is not None:
+        height, width = resize
+    if not all(MIN_SIDE <= side <= MAX_SIDE for side in (height, width)):
+        raise InvalidInputError(
+            f"Images must have height and width from {MIN_SIDE} to {MAX_SIDE}. "
+            f"Got {height} x {width} (height x width) instead. {RESIZE_HINT}"
+        )
+    return int(channels), int(height), int(width)
+
+
+def pixels_of(image: Any, name: str) -> Array:
+    """Give one image's numbers."""
+    if isinstance(image, Image.Image):
+        if image.mode not in (*_PIL_MODES, "P"):
+            raise InvalidInputError(
+                f"PIL images must be of mode {', '.join(_PIL_MODES)} or P. Got {image.mode} in "
+                f"{name} instead: convert it, for example by .convert('RGB')."
+            )
+        return np.asarray(image.convert("RGB") if image.mode == "P" else image)
+    if isinstance(image, torch.Tensor):
+        return to_numpy(image)
+    if isinstance(image, np.ndarray):
+        dtype_name(image)
+        return image
+    raise InvalidTypeError(
+        f"Images must be PIL images, arrays or tensors. Got a {type(image).__name__} in {name} "
+        "instead."
+    )
+
+
+def pil_mode_of(image: Any) -> str | None:
+    """Name the mode that a PIL image is read in; None for anything else."""
+    if not isinstance(image, Image.Image):
+        return None
+    return "RGB" if image.mode == "P" else image.mode
+
+
+def is_image(item: Any) -> bool:
+    """Tell a single image from a row of numbers."""
+    if isinstance(item, Image.Image):
+        return True
+    return isinstance(item, np.ndarray | torch.Tensor) and item.ndim >= 2
+
+
+def dtype_name(values: Any) -> str:
+    """Name the dtype, and refuse what is not a real number."""
+    if isinstance(values, torch.Tensor):
+        name, is_real = str(values.dtype).removeprefix("torch."), not values.dtype.is_complex
+    else:
+        name, is_real = values.dtype.name, values.dtype.kind in "buif"
+    if not is_real:
+        raise InvalidTypeError(f"X must hold real numbers. Got dtype {name} instead.")
+    return name
+
+
+def to_numpy(tensor: Any) -> Array:
+    """Give an array or tensor, from any device, as an array; without copying where it can be."""
+    if not isinstance(tensor, torch.Tensor):
+        return np.asarray(tensor)
+    tensor = tensor.detach().cpu()
+    if tensor.dtype == torch.bfloat16:  # NumPy has no such type
+        tensor = tensor.float()
+    return np.asarray(tensor.numpy())
+
+
+def to_chw(images: Array, layout: Layout) -> Array:
+    """View images (m, H, W), (m, H, W, C) or (m, C, H, W) as (m, C, H, W)."""
+    if layout == "HW":
+        return images[:, None]
+    return images.transpose(0, 3, 1, 2) if layout == "HWC" else images
+
+
+def resized(images: Array, size: tuple[int, int] | None) -> Array:
+    """Bring images (m, C, H, W) to another (H, W)."""
+    if size is None or images.shape[2:] == tuple(size):
+        return images
+    planes = images.reshape(-1, *images.shape[2:])
+    planes = planes if planes.dtype == np.uint8 else planes.astype(np.float32)
+    height, width = size
+    resized = [
+        np.asarray(Image.fromarray(plane).resize((width, height), Image.Resampling.BILINEAR))
+        for plane in planes
+    ]
+    return np.stack(resized).reshape(*images.shape[:2], height, width)
+
+
+def to_pil(pixels: Array, mode: str) -> Image.Image:
+    """Make a PIL image of (H, W) or (H, W, C) pixels in the dtype of the mode."""
+    if mode == "1":
+        return Image.fromarray(pixels)
+    return Image.frombytes(mode, (pixels.shape[1], pixels.shape[0]), pixels.tobytes())
+
+
+def cast_rounded(values: Array, dtype: np.dtype[Any]) -> Array:
+    """Convert numbers to a dtype; integers are rounded and kept within its limits."""
+    if dtype.kind == "b":
+        return np.asarray(values >= 0.5)
+    if dtype.kind not in "iu":
+        return values.astype(dtype)
+    limits = np.iinfo(dtype)
+    highest = np.nextafter(float(limits.max), 0)  # float(2**63 - 1) is 2**63, one too many
+    within = np.clip(values.astype(np.float64), limits.min, highest)
+    return np.rint(within).astype(dtype)
+
+
+def row_slices(n: int, bytes_per_row: int) -> Iterator[slice]:
+    """Cut n rows into slices of about a mebibyte."""
+    step = max(1, _CHUNK_BYTES // max(1, bytes_per_row))
+    for start in range(0, n, step):
+        yield slice(start, min(start + step, n))
+
+
+def count_non_finite(values: Array) -> npt.NDArray[np.int64]:
+    """Count NaN and infinite values."""
+    if values.dtype.kind != "f":
+        return np.zeros(2, dtype=np.int64)
+    return np.array([np.isnan(values).sum(), np.isinf(values).sum()], dtype=np.int64)
+
+
+def raise_if_non_finite(counts: npt.NDArray[np.int64]) -> None:
+    """Refuse data with NaN or infinite values, and say how many."""
+    n_nan, n_inf = counts.tolist()
+    if n_nan or n_inf:
+        raise InvalidInputError(
+            f"X must hold finite numbers. Got {n_nan} NaN and {n_inf} infinite (inf) values "
+            "instead: remove or replace them."
+        )

@@ -1,0 +1,305 @@
+"""What the user's data looked like, and the conversion there and back."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+import torch
+
+from ganaug.exceptions import InvalidInputError, InvalidTypeError
+from ganaug.inputs.labels import concatenate_pandas, is_pandas
+from ganaug.inputs.pixels import (
+    Array,
+    Layout,
+    cast_rounded,
+    count_non_finite,
+    raise_if_non_finite,
+    to_pil,
+)
+from ganaug.inputs.sources import Source, open_source
+
+T = TypeVar("T")
+
+_COMPARED_FIELDS = {
+    "kind": "kind of data",
+    "image_shape": "image shape (C, H, W)",
+    "pil_mode": "PIL mode",
+    "n_columns": "number of columns",
+    "column_names": "column names",
+}
+
+
+@dataclass(frozen=True)
+class DataSpec:
+    """What the data given to ``fit`` looked like, and the way there and back.
+
+    Made by :func:`read_training_set`. Every field is a plain value, so that a spec can be saved.
+
+    Parameters
+    ----------
+    kind : {"image", "table"}
+        Images, or plain feature rows.
+    container : {"numpy", "torch", "pil", "pandas"}
+        What holds the values. PIL images come in a list; pandas is for 2-D data.
+    dtype : str
+        Name of the dtype of one value, such as ``"uint8"`` or ``"float32"`` (torch's names for
+        tensors). Integers come back rounded.
+    layout : {"HW", "HWC", "CHW", "rows"}
+        Order of the axes of one image; ``"rows"`` is 2-D data, flattened images or a table.
+    image_shape : tuple (C, H, W) or None
+        Of the uint8 images that the networks see. None for tables.
+    value_range : tuple (low, high) or None
+        The user's values of the codes 0 and 255. None for tables.
+    as_list : bool
+        Whether images came in a list (or in a Dataset of PIL images) and go out in one.
+    pil_mode : str or None
+        Mode of PIL images, such as ``"L"`` or ``"RGB"``.
+    row_shape : tuple or None
+        The `image_shape` parameter that rows of flattened images came with.
+    row_layout : {"HW", "HWC", "CHW"} or None
+        Order of the values within such a row.
+    resize : tuple (H, W) or None
+        The size that images were brought to.
+    n_columns : int or None
+        Columns of 2-D data, as it came in.
+    column_names, column_dtypes : tuple of str or None
+        Of a data frame.
+    image_key, label_key : str
+        Where the items of a Dataset of dicts keep image and label.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ganaug.inputs import read_training_set
+    >>> X = np.random.default_rng(0).random((40, 8, 8))
+    >>> spec = read_training_set(X, [0, 1] * 20).spec
+    >>> spec.image_shape, spec.dtype, spec.value_range
+    ((1, 8, 8), 'float64', (0.0, 1.0))
+    >>> spec.decode(np.zeros((3, 1, 8, 8), dtype=np.uint8)).shape
+    (3, 8, 8)
+    """
+
+    kind: Literal["image", "table"]
+    container: Literal["numpy", "torch", "pil", "pandas"]
+    dtype: str
+    layout: Literal["HW", "HWC", "CHW", "rows"]
+    image_shape: tuple[int, int, int] | None = None
+    value_range: tuple[float, float] | None = None
+    as_list: bool = False
+    pil_mode: str | None = None
+    row_shape: tuple[int, ...] | None = None
+    row_layout: Layout | None = None
+    resize: tuple[int, int] | None = None
+    n_columns: int | None = None
+    column_names: tuple[str, ...] | None = None
+    column_dtypes: tuple[str, ...] | None = None
+    image_key: str = "image"
+    label_key: str = "label"
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the fields as plain values that JSON can hold."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> DataSpec:
+        """Rebuild a spec from what :meth:`to_json` gave, JSON's lists included.
+
+        Raises
+        ------
+        InvalidInputError
+            When `fields` are not those of a DataSpec.
+        """
+        try:
+            values: dict[str, Any] = {k: _tuple_if_list(v) for k, v in fields.items()}
+            return cls(**values)
+        except TypeError as error:
+            raise InvalidInputError(f"These are not the fields of a DataSpec: {error}") from None
+
+    def encode(self, X: Any) -> Array:
+        """Turn data that looks like the fitted data into what the networks see.
+
+        Parameters
+        ----------
+        X : data
+            In any container that ``fit`` takes, with the fitted data's image size or columns.
+
+        Returns
+        -------
+        ndarray
+            uint8 (n, C, H, W), values outside `value_range` clipped, or float32 (n, d) for tables.
+
+        Raises
+        ------
+        InvalidInputError
+            When shape, columns or PIL mode differ from those in ``fit``, or values are NaN or
+            infinite.
+        InvalidTypeError
+            When X is of an unknown kind, or integer where ``fit`` saw fractions or the reverse.
+        """
+        source = open_source(X, self.row_shape, self.resize, self.image_key, self.label_key)
+        return self.encode_source(source)
+
+    def decode(self, values: Array) -> Any:
+        """Turn values of the networks into the user's container, dtype, layout and range.
+
+        Parameters
+        ----------
+        values : ndarray
+            uint8 (n, C, H, W), or float32 (n, d) for tables.
+
+        Returns
+        -------
+        data
+            A fresh copy, also where no conversion was needed. Tensors are on the CPU.
+        """
+        if self.kind == "table":
+            return self._wrap_rows(cast_rounded(values, numpy_dtype(self.dtype)))
+        images = self._dequantise(values)
+        layout = self.row_layout or self.layout
+        if layout == "HW":
+            images = images[:, 0]
+        elif layout == "HWC":
+            images = images.transpose(0, 2, 3, 1)
+        images = np.ascontiguousarray(images)
+        if self.layout == "rows":
+            return self._wrap_rows(images.reshape(len(images), math.prod(images.shape[1:])))
+        return self._wrap_images(images)
+
+    def concatenate(self, X: Any, X_new: Any) -> Any:
+        """Put new rows after the user's own, which stay as they are.
+
+        Parameters
+        ----------
+        X : data
+            The user's rows, in the container given to ``fit``.
+        X_new : data
+            What :meth:`decode` gave, or some of X's own rows.
+
+        Returns
+        -------
+        data
+            In X's container and dtype. A data frame's integer index is continued; after any other
+            index the new rows are called ``"synthetic_0"``, ``"synthetic_1"``, ...
+        """
+        if isinstance(X, list | tuple) and self.as_list:
+            return [*X, *X_new]
+        if is_pandas(X):
+            return concatenate_pandas(X, X_new)
+        X, X_new = (
+            rows if isinstance(rows, torch.Tensor) else np.asarray(rows) for rows in (X, X_new)
+        )
+        if X.shape[1:] != X_new.shape[1:]:
+            raise InvalidInputError(
+                f"New rows of shape {tuple(X_new.shape[1:])} cannot follow X of shape "
+                f"{tuple(X.shape)}: resize X itself before fit, instead of passing `resize`."
+            )
+        if isinstance(X, torch.Tensor):
+            return torch.cat([X, X_new.to(X)])
+        return np.concatenate([X, X_new.astype(X.dtype, copy=False)])
+
+    def encode_source(self, source: Source) -> Array:
+        """Turn an opened source into what the networks see, as :meth:`encode` does."""
+        self._check_like(source)
+        if self.kind == "table":
+            return _encode_table(source)
+        if source.whole is not None and tuple(_known(self.value_range)) == (0.0, 255.0):
+            return source.whole
+        values = np.empty((source.n, *_known(self.image_shape)), dtype=np.uint8)
+        non_finite, start = np.zeros(2, dtype=np.int64), 0
+        for chunk in source.chunks():
+            non_finite += count_non_finite(chunk)
+            values[start : start + len(chunk)] = self._quantise(chunk)
+            start += len(chunk)
+        raise_if_non_finite(non_finite)
+        return values
+
+    def _check_like(self, source: Source) -> None:
+        """Refuse data that differs from the fitted data in a way that changes its meaning."""
+        for field, what in _COMPARED_FIELDS.items():
+            fitted, came = getattr(self, field), source.facts.get(field)
+            if fitted != came and None not in (fitted, came):
+                raise InvalidInputError(
+                    f"X must have the {what} seen in fit, {fitted!r}. Got {came!r} instead."
+                )
+        dtypes = self.dtype, source.facts["dtype"]
+        fractions = [numpy_dtype(dtype).kind == "f" for dtype in dtypes]
+        if self.kind == "image" and fractions[0] != fractions[1]:
+            raise InvalidTypeError(
+                f"X must have values like those seen in fit ({self.dtype}, from "
+                f"{self.value_range}). Got {dtypes[1]} instead: convert X to the same scale."
+            )
+
+    def _quantise(self, images: Array) -> Array:
+        low, high = _known(self.value_range)
+        if images.dtype == np.uint8 and (low, high) == (0, 255):
+            return images
+        exact = images.astype(np.float64)
+        np.nan_to_num(exact, copy=False, nan=low)  # the caller counts and refuses these
+        exact.clip(low, high, out=exact)
+        exact -= low
+        exact *= 255.0 / (high - low)
+        return np.rint(exact, out=exact).astype(np.uint8)
+
+    def _dequantise(self, values: Array) -> Array:
+        low, high = _known(self.value_range)
+        levels = np.linspace(low, high, 256)
+        dtype = numpy_dtype(self.dtype)
+        # codes are never out of bounds: not looking makes it three times as fast as indexing
+        return cast_rounded(levels, dtype).take(values, mode="clip")
+
+    def _wrap_images(self, images: Array) -> Any:
+        if self.container == "pil":
+            return [to_pil(image, _known(self.pil_mode)) for image in images]
+        whole = self._to_tensor(images) if self.container == "torch" else images
+        return list(whole) if self.as_list else whole
+
+    def _wrap_rows(self, rows: Array) -> Any:
+        if self.container == "torch":
+            return self._to_tensor(rows)
+        return self._to_frame(rows) if self.container == "pandas" else rows
+
+    def _to_tensor(self, values: Array) -> torch.Tensor:
+        return torch.from_numpy(values).to(getattr(torch, self.dtype))
+
+    def _to_frame(self, rows: Array) -> Any:
+        import pandas as pd
+
+        columns = {}
+        for i, name in enumerate(_known(self.column_dtypes)):
+            dtype = pd.api.types.pandas_dtype(name)
+            numpy_dtype = getattr(dtype, "numpy_dtype", dtype)  # of nullable dtypes
+            columns[i] = pd.Series(cast_rounded(rows[:, i], numpy_dtype)).astype(dtype)
+        return pd.DataFrame(columns).set_axis(list(_known(self.column_names)), axis=1)
+
+
+def numpy_dtype(name: str) -> np.dtype[Any]:
+    """Give NumPy's dtype of this name; torch's bfloat16, which NumPy lacks, goes by float32."""
+    return np.dtype("float32" if name == "bfloat16" else name)
+
+
+def _encode_table(source: Source) -> Array:
+    (rows,) = source.chunks()
+    raise_if_non_finite(count_non_finite(rows))
+    with np.errstate(over="ignore"):
+        values = np.array(rows, dtype=np.float32, order="C")
+    if not np.isfinite(values).all():
+        raise InvalidInputError(
+            f"X must hold numbers within float32, up to {np.finfo(np.float32).max:g}. Got larger "
+            "ones instead: rescale the columns."
+        )
+    return values
+
+
+def _tuple_if_list(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _known(value: T | None) -> T:
+    """Give a field that this kind of data always has."""
+    assert value is not None
+    return value

@@ -1,0 +1,329 @@
+"""Labelled data of any supported kind as what the networks train on."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import numpy as np
+import torch
+
+from ganaug.exceptions import FlattenedImagesWarning, InvalidInputError, warn_user
+from ganaug.inputs.labels import (
+    Codes,
+    LabelKind,
+    as_labels,
+    check_class_sizes,
+    encode_labels,
+    read_labels,
+)
+from ganaug.inputs.pixels import (
+    MAX_SIDE,
+    MIN_SIDE,
+    Array,
+    chw_shape,
+    count_non_finite,
+    layout_of,
+    raise_if_non_finite,
+)
+from ganaug.inputs.sources import Source, open_source
+from ganaug.inputs.spec import DataSpec, numpy_dtype
+
+
+@dataclass
+class TrainingSet:
+    """Everything that training needs to know of the user's data.
+
+    Parameters
+    ----------
+    spec : DataSpec
+        What the data looked like.
+    values : ndarray
+        uint8 (n, C, H, W), contiguous, or float32 (n, d) for tables. May share memory with
+        X: read it, never write to it.
+    labels : ndarray of int64, shape (n,)
+        Class codes 0..K-1: positions in `classes`.
+    classes : ndarray, shape (K,)
+        Sorted distinct labels in the user's dtype.
+    label_kind : LabelKind
+        What the labels looked like.
+    """
+
+    spec: DataSpec
+    values: Array
+    labels: Codes
+    classes: Array
+    label_kind: LabelKind
+
+    @property
+    def counts(self) -> Codes:
+        """Rows per class, int64 (K,)."""
+        return np.bincount(self.labels, minlength=len(self.classes)).astype(np.int64)
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """SHA-256, in hexadecimal, of values, labels and classes."""
+        digest = hashlib.sha256(f"{self.values.dtype} {self.values.shape} ".encode())
+        for array in (self.values, self.labels):
+            digest.update(np.ascontiguousarray(array).data)
+        digest.update(repr(self.classes.tolist()).encode())
+        return digest.hexdigest()
+
+
+def read_training_set(
+    X: Any,
+    y: Any = None,
+    *,
+    image_shape: tuple[int, ...] | None = None,
+    value_range: tuple[float, float] | None = None,
+    resize: tuple[int, int] | None = None,
+    image_key: str = "image",
+    label_key: str = "label",
+    class_names: Sequence[str] | None = None,
+) -> TrainingSet:
+    """Read labelled images, or feature rows, of any supported kind.
+
+    Parameters
+    ----------
+    X : data
+        One of
+
+        - array or tensor of images, (n, H, W), (n, H, W, C) or (n, C, H, W), of numbers;
+        - list of PIL images (of one mode; palettes are read as RGB), arrays or tensors;
+        - 2-D rows or data frame: with `image_shape` flattened images, without it plain features;
+        - map-style Dataset of (image, label) or of dicts. A torchvision ``VisionDataset``, or a
+          ``Subset`` of one, is read with its transforms off and left as it is. Fractions, and
+          integers other than uint8, are read twice: once for their range.
+
+        H and W from 8 to 128 and 1 to 4 channels. The channel axis is the one of length 4 or
+        less; where both ends are, the last for arrays and PIL images, the first for tensors.
+    y : labels, shape (n,)
+        Integers, strings, booleans or whole-numbered floats. None for a Dataset, which has them.
+    image_shape : tuple (H, W), (H, W, C) or (C, H, W), optional
+        Of the images that 2-D rows hold, in the order in which the rows hold them.
+    value_range : tuple (low, high), optional
+        Values of black and white. By default (0, 255) for uint8, (0, 1) for booleans; for
+        fractions (0, 1), (-1, 1) or (0, 255) where they lie in it and reach beyond its half;
+        else the data's own minimum and maximum.
+    resize : tuple (H, W), optional
+        Bring larger, smaller or varied images to this size (bilinear, antialiased).
+    image_key, label_key : str
+        Where the items of a Dataset of dicts keep image and label.
+    class_names : sequence of str, optional
+        Names of the integer labels 0, 1, ...; labels are then these names.
+
+    Returns
+    -------
+    TrainingSet
+
+    Raises
+    ------
+    InvalidInputError
+        For data or parameters that cannot be used; says what was expected and what came.
+    InvalidTypeError
+        For X, or items of it, of an unknown kind.
+
+    Warns
+    -----
+    SmallClassWarning
+        When classes have fewer than 20 rows.
+    FlattenedImagesWarning
+        When rows without `image_shape` look like flattened images.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> X, y = load_digits(return_X_y=True)  # 64 columns, values 0 to 16
+    >>> data = read_training_set(X, y, image_shape=(8, 8))
+    >>> data.values.shape, data.values.dtype, data.spec.value_range
+    ((1797, 1, 8, 8), dtype('uint8'), (0.0, 16.0))
+    """
+    _check_options(image_shape, value_range, resize)
+    source = open_source(X, image_shape, resize, image_key, label_key)
+    if source.labels is None:  # labels first: their mistakes show before a long look at images
+        labelled = _learnable_labels(source, y, class_names)
+        spec = _with_value_range(source, value_range)
+        values = spec.encode_source(source)
+    else:
+        spec = _with_value_range(source, value_range)
+        values = spec.encode_source(source)
+        labelled = _learnable_labels(source, y, class_names)
+    if spec.kind == "table":
+        _warn_if_flattened(values)
+    return TrainingSet(spec, values, *labelled)
+
+
+def read_labelled(X: Any, y: Any = None, *, spec: DataSpec, classes: Array) -> tuple[Array, Codes]:
+    """Read further labelled rows that look like the fitted data, such as a held-out part.
+
+    Parameters
+    ----------
+    X : data
+        As for :func:`read_training_set`.
+    y : labels, shape (n,)
+        None for a Dataset.
+    spec : DataSpec
+        Of the fitted data.
+    classes : ndarray
+        Of the fitted data. Not every class need occur.
+
+    Returns
+    -------
+    values : ndarray
+        uint8 (n, C, H, W), or float32 (n, d).
+    labels : ndarray of int64, shape (n,)
+        Class codes.
+
+    Raises
+    ------
+    InvalidInputError
+        When X does not look like the fitted data, or y holds further classes.
+    """
+    source = open_source(X, spec.row_shape, spec.resize, spec.image_key, spec.label_key)
+    values = spec.encode_source(source)
+    return values, encode_labels(_labels_for(source, y), classes)
+
+
+def _learnable_labels(
+    source: Source, y: Any, class_names: Sequence[str] | None
+) -> tuple[Codes, Array, LabelKind]:
+    """Read the labels, and refuse classes that cannot be learnt."""
+    codes, classes, kind = read_labels(_labels_for(source, y), class_names=class_names)
+    check_class_sizes(codes, classes)
+    if source.labels is not None and kind.container == "list":  # gathered here, not the user's
+        kind = dataclasses.replace(kind, container="numpy")
+    return codes, classes, kind
+
+
+def _labels_for(source: Source, y: Any) -> Any:
+    """Give the labels of a source's rows: y, or what the items of a Dataset had."""
+    if source.labels is not None:
+        if y is not None:
+            raise InvalidInputError("y must be None for a Dataset: its items hold the labels.")
+        if all(isinstance(label, torch.Tensor) for label in source.labels):
+            return torch.stack(source.labels)
+        return source.labels
+    if y is None:
+        raise InvalidInputError(
+            "Learning by class requires y to be passed, but the target y is None. Pass one label "
+            "per row, or a Dataset of (image, label)."
+        )
+    n_labels = len(as_labels(y))
+    if n_labels != source.n:
+        raise InvalidInputError(
+            f"X and y must have the same length. Got {source.n} and {n_labels} instead."
+        )
+    return y
+
+
+def _with_value_range(source: Source, value_range: tuple[float, float] | None) -> DataSpec:
+    """Complete the spec of images by the range of their values."""
+    facts = source.facts
+    if facts["kind"] == "table":
+        if value_range is not None:
+            raise InvalidInputError(
+                "`value_range` is for images. X is 2-D without `image_shape`: pass both or neither."
+            )
+        return DataSpec(**facts)
+    if value_range is None and facts["dtype"] == "uint8":
+        return DataSpec(**facts, value_range=(0.0, 255.0))
+    low, high = _scan_range(source)
+    if value_range is None:
+        value_range = _inferred_range(numpy_dtype(facts["dtype"]), low, high)
+    slack = 1e-6 * (value_range[1] - value_range[0])
+    if low < value_range[0] - slack or high > value_range[1] + slack:
+        raise InvalidInputError(
+            f"`value_range` must hold all values of X. Got {tuple(value_range)} for values from "
+            f"{low:g} to {high:g} instead."
+        )
+    return DataSpec(**facts, value_range=(float(value_range[0]), float(value_range[1])))
+
+
+def _scan_range(source: Source) -> tuple[float, float]:
+    """Give the smallest and the largest value; refuse NaN and infinity."""
+    low, high, non_finite = math.inf, -math.inf, np.zeros(2, dtype=np.int64)
+    for chunk in source.chunks():
+        non_finite += count_non_finite(chunk)
+        low, high = min(low, float(chunk.min())), max(high, float(chunk.max()))
+    raise_if_non_finite(non_finite)
+    return low, high
+
+
+def _inferred_range(dtype: np.dtype[Any], low: float, high: float) -> tuple[float, float]:
+    """Choose the customary range that the values lie in and use more than half of."""
+    if dtype.kind == "b":
+        return 0.0, 1.0
+    if dtype.kind == "f":
+        if low >= 0 and 0.5 < high <= 1:
+            return 0.0, 1.0
+        if -1 <= low < 0 and high <= 1 and max(-low, high) > 0.5:
+            return -1.0, 1.0
+        if low >= 0 and 128 < high <= 255:
+            return 0.0, 255.0
+    if low == high:
+        raise InvalidInputError(
+            f"X must hold images that differ. Got the value {low:g} everywhere instead."
+        )
+    return low, high
+
+
+def _warn_if_flattened(values: Array) -> None:
+    """Warn when a table has as many columns as a square image has pixels, and nothing below 0."""
+    n_columns = values.shape[1]
+    for channels in (1, 3):
+        side = math.isqrt(n_columns // channels)
+        if side * side * channels == n_columns and MIN_SIDE <= side <= MAX_SIDE:
+            break
+    else:
+        return
+    if values.min() < 0:
+        return
+    shape = (side, side) if channels == 1 else (side, side, channels)
+    warn_user(
+        f"X has {n_columns} non-negative columns and may hold flattened images, but is used as "
+        f"plain feature rows. If it does, pass image_shape={shape}.",
+        FlattenedImagesWarning,
+    )
+
+
+def _check_options(
+    image_shape: tuple[int, ...] | None,
+    value_range: tuple[float, float] | None,
+    resize: tuple[int, int] | None,
+) -> None:
+    if resize is not None and not (
+        _are_sizes(resize, (2,)) and all(MIN_SIDE <= side <= MAX_SIDE for side in resize)
+    ):
+        _refuse("resize", f"None or (height, width), {MIN_SIDE} to {MAX_SIDE} pixels", resize)
+    if image_shape is not None:
+        if not _are_sizes(image_shape, (2, 3)):
+            _refuse("image_shape", "None, (H, W), (H, W, C) or (C, H, W)", image_shape)
+        shape = tuple(image_shape)
+        chw_shape(shape, layout_of(shape, "HWC", "`image_shape`"), resize)
+    if value_range is not None and not _is_range(value_range):
+        _refuse("value_range", "None or (low, high), finite and low < high", value_range)
+
+
+def _refuse(parameter: str, expected: str, value: object) -> NoReturn:
+    raise InvalidInputError(f"`{parameter}` must be {expected}. Got {value!r} instead.")
+
+
+def _are_sizes(value: Any, lengths: tuple[int, ...]) -> bool:
+    return (
+        isinstance(value, tuple | list)
+        and len(value) in lengths
+        and all(isinstance(size, int | np.integer) and size > 0 for size in value)
+    )
+
+
+def _is_range(value: Any) -> bool:
+    try:
+        low, high = map(float, value)
+    except (TypeError, ValueError):
+        return False
+    return math.isfinite(low) and math.isfinite(high) and low < high

@@ -1,0 +1,84 @@
+"""What the adapters share: which classes to leave alone, and the values of synthetic images."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ganaug.augmenter import GANAugmenter
+from ganaug.exceptions import GanaugWarning
+from ganaug.inputs import DataSpec
+from ganaug.inputs.pixels import cast_rounded
+from ganaug.inputs.spec import numpy_dtype
+
+Array = npt.NDArray[Any]
+
+
+def codes_to_leave_alone(augmenter: GANAugmenter, name: str) -> list[int]:
+    """Find the classes whose synthetic images are not to be used, and warn of them.
+
+    Parameters
+    ----------
+    augmenter : GANAugmenter
+        Fitted.
+    name : str
+        Of the tool, for the warning.
+
+    Returns
+    -------
+    list of int
+        Codes of the classes whose `agreement_` is less than `min_agreement`, those to which
+        `augment` and `wrap` give duplicates only.
+
+    Warns
+    -----
+    GanaugWarning
+        Names the classes, if there are any.
+    """
+    shares = {
+        label: share
+        for label, share in augmenter.agreement_.items()
+        if share < augmenter.min_agreement
+    }
+    if shares:
+        listed = ", ".join(f"{label!r} ({share:.0%})" for label, share in shares.items())
+        warnings.warn(
+            f"{name} leaves images of class {listed} as they are: a classifier of the real rows "
+            "takes less than min_agreement of the synthetic ones for their class. Train longer "
+            "(`max_images`), or lower the augmenter's `min_agreement`.",
+            GanaugWarning,
+            stacklevel=3,
+        )
+    return [code for code, label in enumerate(augmenter.classes_.tolist()) if label in shares]
+
+
+def value_range_for(spec: DataSpec, dtype: np.dtype[Any]) -> tuple[float, float]:
+    """Give the values of black and white in images of a dtype.
+
+    Parameters
+    ----------
+    spec : DataSpec
+        Of the images seen in fit.
+    dtype : numpy.dtype
+        Of the images in the tool.
+
+    Returns
+    -------
+    tuple (low, high)
+        Those seen in fit, for integers after integers and fractions after fractions. Else what
+        torchvision and albumentations agree on: 0 to 1 for fractions, and 0 to the dtype's largest
+        value for integers.
+    """
+    wants_fractions = dtype.kind == "f"
+    if spec.value_range is not None and wants_fractions == (numpy_dtype(spec.dtype).kind == "f"):
+        return spec.value_range
+    return (0.0, 1.0) if wants_fractions else (0.0, float(np.iinfo(dtype).max))
+
+
+def to_dtype(values: Array, spec: DataSpec, dtype: np.dtype[Any]) -> Array:
+    """Convert uint8 values of the networks to a dtype, in the range that belongs to it."""
+    levels = np.linspace(*value_range_for(spec, dtype), 256)
+    return cast_rounded(levels, dtype)[values]

@@ -1,0 +1,66 @@
+"""New synthetic rows in each epoch of a Lightning training.
+
+Needs Lightning: ``pip install "ganaug[lightning]"``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ganaug.dataset import AugmentedDataset
+from ganaug.exceptions import InvalidInputError, require_extra
+
+pl: Any = require_extra("lightning.pytorch", "lightning")
+
+__all__ = ["SetEpoch"]
+
+
+class SetEpoch(pl.Callback):
+    """Call `set_epoch` of every `AugmentedDataset` that is trained on, before each epoch.
+
+    For datasets wrapped with ``refresh=True``. The dataset may lie within Subsets,
+    ConcatDatasets and collections of DataLoaders; workers may be persistent.
+
+    Raises
+    ------
+    InvalidInputError
+        At the first epoch, when the training reads from no `AugmentedDataset`.
+
+    Notes
+    -----
+    When a training is resumed, the few batches that workers have read ahead before its first epoch
+    still hold the synthetic rows of epoch 0.
+
+    Examples
+    --------
+    >>> from lightning.pytorch import Trainer
+    >>> trainer = Trainer(callbacks=[SetEpoch()], logger=False, enable_checkpointing=False)
+    """
+
+    def on_train_epoch_start(self, trainer: Any, pl_module: Any) -> None:  # noqa: ARG002
+        """Tell the datasets which epoch begins."""
+        datasets = list(_augmented_datasets(trainer.train_dataloader))
+        if not datasets:
+            raise InvalidInputError(
+                "SetEpoch must train on an AugmentedDataset, as GANAugmenter.wrap makes it. Got "
+                "DataLoaders without any: wrap the dataset, or leave the callback out."
+            )
+        for dataset in datasets:
+            dataset.set_epoch(trainer.current_epoch)
+
+
+def _augmented_datasets(source: Any) -> Iterator[AugmentedDataset]:
+    """Find augmented datasets in DataLoaders, collections of them, Subsets and ConcatDatasets."""
+    if isinstance(source, AugmentedDataset):
+        yield source
+        return
+    if isinstance(source, Mapping):
+        parts = list(source.values())
+    elif isinstance(source, list | tuple):
+        parts = list(source)
+    else:
+        inner = getattr(source, "dataset", None)
+        parts = [*getattr(source, "datasets", ()), *([] if inner is None else [inner])]
+    for part in parts:
+        yield from _augmented_datasets(part)

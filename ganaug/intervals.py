@@ -1,0 +1,63 @@
+"""Intervals for paired differences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from ganaug.exceptions import InvalidInputError
+
+
+@dataclass(frozen=True)
+class PairedInterval:
+    """Mean of paired differences with its two-sided 95% t-interval; `n` pairs."""
+
+    mean: float
+    low: float
+    high: float
+    n: int
+
+    @property
+    def verdict(self) -> str:
+        """'better', 'worse' or 'no clear difference', by the interval's place beside 0."""
+        if self.low > 0:
+            return "better"
+        return "worse" if self.high < 0 else "no clear difference"
+
+
+def paired_interval(scores: Sequence[float], baseline: Sequence[float]) -> PairedInterval:
+    """Compare scores with a baseline's, pair by pair.
+
+    A t-interval: with few pairs a percentile bootstrap is too narrow.
+
+    Parameters
+    ----------
+    scores, baseline : sequences of float of one length
+        Scores of the same draws.
+
+    Returns
+    -------
+    PairedInterval
+        Its ends are NaN for fewer than two pairs.
+
+    Examples
+    --------
+    >>> interval = paired_interval([0.90, 0.92, 0.91], [0.88, 0.89, 0.90])
+    >>> round(interval.mean, 3), interval.verdict
+    (0.02, 'no clear difference')
+    """
+    if len(scores) != len(baseline) or not len(scores):
+        raise InvalidInputError(
+            f"`scores` and `baseline` must be pairs, at least one. Got {len(scores)} and "
+            f"{len(baseline)} values instead."
+        )
+    differences = np.asarray(scores, dtype=float) - np.asarray(baseline, dtype=float)
+    n, mean = len(differences), float(differences.mean())
+    if n < 2:
+        return PairedInterval(mean, math.nan, math.nan, n)
+    half = float(stats.t.ppf(0.975, n - 1) * differences.std(ddof=1) / math.sqrt(n))
+    return PairedInterval(mean, mean - half, mean + half, n)

@@ -1,0 +1,290 @@
+"""`GANOverSampler`: rebalance classes inside an imbalanced-learn pipeline."""
+
+from __future__ import annotations
+
+from numbers import Real
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+from imblearn.over_sampling.base import BaseOverSampler
+from imblearn.utils import check_target_type
+from sklearn.base import clone
+from sklearn.utils._param_validation import Interval, InvalidParameterError
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import validate_data
+from torch.utils.data import Dataset
+
+from ganaug.augmenter import GANAugmenter, draw_seed
+from ganaug.exceptions import InvalidInputError, InvalidTypeError, did_you_mean
+from ganaug.resampling import STRATEGIES, plan_resampling
+
+__all__ = ["GANOverSampler"]
+
+Array = npt.NDArray[Any]
+
+
+class GANOverSampler(BaseOverSampler):
+    """Over-sample classes with rows that a conditional GAN has learnt from them.
+
+    In an imbalanced-learn `Pipeline` it adds rows during `fit` and does nothing during `predict`:
+    inside cross-validation the GAN is trained on the training part of each fold only.
+
+    Parameters
+    ----------
+    augmenter : GANAugmenter, optional
+        What is cloned and trained on the rows; ``GANAugmenter()`` by default. Its parameters are
+        set as ``augmenter__max_images`` and so on, also those of the default.
+    sampling_strategy : str, float, dict or callable, default="auto"
+        imbalanced-learn's: a string equalises classes, a float is the ratio of minority to
+        majority (two classes only), a dict gives the total of each class, and a callable returns
+        such a dict. The augmenter's own `sampling_strategy` is not used.
+    max_ratio : float, default=5.0
+        With a string or a float at most this many synthetic rows per real row of a class; the
+        remainder are duplicates of real rows, so that counts are exact.
+    max_share : float, default=0.25
+        With a string or a float at most this share of a class's rows, after resampling, is
+        synthetic. The augmenter's own `max_ratio` and `max_share` are not used, but its
+        `min_agreement` is.
+    random_state : int, RandomState or None, default=None
+        Seed of everything. None leaves the augmenter its own.
+    memory : str, path or joblib.Memory, optional
+        Cache of trained GANs by data, parameters and seed, so that a search over
+        `sampling_strategy`, `max_ratio` and `max_share` trains one per fold. Needs an integer
+        `random_state`. None leaves the augmenter its own.
+
+    Attributes
+    ----------
+    augmenter_ : GANAugmenter
+        The one that was trained.
+    sampling_strategy_ : dict
+        Rows added per class.
+    resampling_report_ : list of ClassPlan
+        Real, synthetic and duplicated rows per class.
+    synthetic_mask_ : ndarray of bool, shape (n_resampled,)
+        Which of the rows returned are synthetic.
+    n_features_in_ : int
+        Columns of X; only for 2-D X.
+    feature_names_in_ : ndarray of str
+        Columns of X; only for data frames whose column names are strings.
+
+    See Also
+    --------
+    GANAugmenter : The GAN itself; a transformer for plain scikit-learn pipelines.
+
+    Notes
+    -----
+    The two caps, and duplicates in place of the rest, are there because a generator that has seen
+    few rows has little new to tell, and classes of mostly synthetic rows did harm.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from ganaug import GANAugmenter, GANOverSampler
+    >>> X, y = load_digits(return_X_y=True)
+    >>> X, y = X[(y < 2) & (y + X[:, 36] < 16)], y[(y < 2) & (y + X[:, 36] < 16)]
+    >>> augmenter = GANAugmenter(image_shape=(8, 8), max_images=512, filter=None, verbose=0)
+    >>> sampler = GANOverSampler(augmenter, random_state=0)
+    >>> X_resampled, y_resampled = sampler.fit_resample(X, y)
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **BaseOverSampler._parameter_constraints,
+        "augmenter": [GANAugmenter, None],
+        "max_ratio": [Interval(Real, 0, None, closed="left")],
+        "max_share": [Interval(Real, 0, 1, closed="both")],
+        "memory": "no_validation",  # joblib.Memory, or anything like it
+    }
+
+    def __init__(
+        self,
+        augmenter: GANAugmenter | None = None,
+        *,
+        sampling_strategy: Any = "auto",
+        max_ratio: float = 5.0,
+        max_share: float = 0.25,
+        random_state: Any = None,
+        memory: Any = None,
+    ) -> None:
+        super().__init__(sampling_strategy=sampling_strategy)
+        self.augmenter = augmenter
+        self.max_ratio = max_ratio
+        self.max_share = max_share
+        self.random_state = random_state
+        self.memory = memory
+
+    # --- resampling ---
+
+    def fit_resample(self, X: Any, y: Any) -> tuple[Any, Any]:
+        """Train a GAN on the rows, and add what `sampling_strategy` asks for.
+
+        Parameters
+        ----------
+        X : array, tensor, list or DataFrame
+            2-D rows, or images (n, H, W), (n, H, W, C) or (n, C, H, W), as in
+            `GANAugmenter.fit`.
+        y : array-like of shape (n,)
+            Labels; also one-hot, (n, n_classes).
+
+        Returns
+        -------
+        X_resampled, y_resampled : like X and y
+            The real rows first and untouched, then class by class synthetic rows and duplicates.
+            A data frame's index is continued.
+
+        Raises
+        ------
+        InvalidInputError, InvalidTypeError
+            For data or parameters that cannot work; before any training.
+        SamplingError
+            When the filters reject nearly everything of a class.
+        """
+        labels, is_one_hot = self._check(X, y)
+        X_out, y_out = self._fit_resample(_dense(X), labels if is_one_hot else y)
+        return _rows_like(X, X_out), _labels_like(y, y_out, is_one_hot)
+
+    def fit(self, X: Any, y: Any) -> GANOverSampler:
+        """Check the data and the strategy, without training; `fit_resample` is what trains.
+
+        Parameters
+        ----------
+        X, y : as in `fit_resample`
+
+        Returns
+        -------
+        GANOverSampler
+            Itself.
+        """
+        self._check(X, y)
+        return self
+
+    def _fit_resample(self, X: Any, y: Any) -> tuple[Any, Any]:
+        self.augmenter_ = self._configured_augmenter().fit(X, y)
+        resampled: tuple[Any, Any] = self.augmenter_.augment(X, y)
+        self.resampling_report_ = self.augmenter_.resampling_report_
+        self.synthetic_mask_ = self.augmenter_.synthetic_mask_
+        return resampled
+
+    def _configured_augmenter(self) -> GANAugmenter:
+        """Clone the augmenter, with what the sampler decides in its place."""
+        augmenter = GANAugmenter() if self.augmenter is None else clone(self.augmenter)
+        for name in ("sampling_strategy", "max_ratio", "max_share"):
+            augmenter.set_params(**{name: getattr(self, name)})
+        if self.random_state is not None:
+            augmenter.set_params(random_state=draw_seed(self.random_state))
+        if self.memory is not None:
+            augmenter.set_params(memory=self.memory)
+        return augmenter
+
+    # --- checks ---
+
+    def _check(self, X: Any, y: Any) -> tuple[Array, bool]:
+        """Check parameters, labels and strategy; return 1-D labels, and whether y was one-hot."""
+        self._validate_params()
+        if isinstance(X, Dataset):
+            raise InvalidTypeError(
+                "GANOverSampler adds rows to arrays, tensors, lists and data frames. Got a Dataset "
+                "instead: use GANAugmenter().fit(dataset).wrap(dataset)."
+            )
+        check_classification_targets(y)
+        _, labels, is_one_hot = self._check_X_y(X, y)
+        plans = plan_resampling(labels, self.sampling_strategy, max_ratio=self.max_ratio)
+        added = {label: plan.n_total - plan.n_real for label, plan in plans.items()}
+        self.sampling_strategy_ = {label: n for label, n in added.items() if n}
+        return labels, is_one_hot
+
+    def _check_X_y(  # noqa: N802 - imbalanced-learn's name
+        self, X: Any, y: Any
+    ) -> tuple[Any, Array, bool]:
+        """Check labels and column names; the augmenter checks the rows themselves."""
+        labels, is_one_hot = check_target_type(y, indicate_one_vs_all=True)
+        if _is_two_dimensional(X):
+            validate_data(self, X, y, skip_check_array=True)
+        return X, labels, is_one_hot
+
+    def _validate_params(self) -> None:
+        """Raise scikit-learn's own message, with a suggestion, as an error of this library."""
+        try:
+            super()._validate_params()
+        except InvalidParameterError as error:
+            suggestion = ""
+            if isinstance(self.sampling_strategy, str):
+                suggestion = did_you_mean(self.sampling_strategy, STRATEGIES)
+            raise InvalidInputError(f"{error}{suggestion}") from None
+
+    # --- parameters ---
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Give the parameters; `deep` includes the augmenter's, also the default one's.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+
+        Returns
+        -------
+        dict
+        """
+        params: dict[str, Any] = super().get_params(deep)
+        if deep and self.augmenter is None:
+            params |= {f"augmenter__{k}": v for k, v in GANAugmenter().get_params().items()}
+        return params
+
+    def set_params(self, **params: Any) -> GANOverSampler:
+        """Set parameters by name, the augmenter's as ``augmenter__name``.
+
+        Raises
+        ------
+        InvalidInputError
+            For an unknown name; suggests the intended one.
+        """
+        names = self.get_params(deep=False)
+        for name in params:
+            if name.partition("__")[0] not in names:
+                raise InvalidInputError(
+                    f"GANOverSampler has no parameter {name!r}.{did_you_mean(name, names)}"
+                )
+        is_nested = any(name.startswith("augmenter__") for name in params)
+        if is_nested and params.get("augmenter", self.augmenter) is None:
+            params = {**params, "augmenter": GANAugmenter()}
+        super().set_params(**params)
+        return self
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = False
+        tags.input_tags.three_d_array = True
+        return tags
+
+
+def _is_two_dimensional(X: Any) -> bool:
+    """Tell rows from images, without converting lists of images."""
+    if hasattr(X, "ndim"):
+        return bool(X.ndim == 2)
+    return isinstance(X, list | tuple) and len(X) > 0 and np.ndim(X[0]) == 1
+
+
+def _dense(X: Any) -> Any:
+    """Make a data frame of sparse columns an ordinary one."""
+    if not hasattr(X, "columns"):
+        return X
+    sparse = {name: X[name].dtype.subtype for name in X if hasattr(X[name], "sparse")}
+    return X.astype(sparse) if sparse else X
+
+
+def _rows_like(X: Any, X_out: Any) -> Any:
+    """Give rows back in a list, or in sparse columns, if they came so."""
+    if hasattr(X, "columns"):
+        return X_out.astype(X.dtypes.to_dict())
+    if isinstance(X, list | tuple) and not isinstance(X_out, list):
+        return [*X, *X_out[len(X) :].tolist()]
+    return X_out
+
+
+def _labels_like(y: Any, y_out: Any, is_one_hot: bool) -> Any:
+    """Give labels back one-hot, or in a data frame, if they came so."""
+    if is_one_hot:
+        return np.eye(np.shape(y)[1], dtype=np.asarray(y).dtype)[y_out]
+    if hasattr(y, "columns"):
+        return y_out.to_frame(y.columns[0])
+    return y_out

@@ -1,0 +1,37 @@
+"""Progress of a training on a terminal; nothing here runs when `verbose=0`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from tqdm.auto import tqdm
+
+from ganaug.gan.training import Progress
+
+
+def readable_seconds(seconds: float) -> str:
+    """Format a duration: '40 s', '3.5 min', '2.1 h'."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.1f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+@contextmanager
+def progress_bar(description: str) -> Iterator[Callable[[Progress], None]]:
+    """Show a bar on stderr: share of the budget, images seen and per second, losses, ETA."""
+    bar_format = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
+    with tqdm(total=1.0, desc=description, bar_format=bar_format) as bar:
+
+        def show(progress: Progress) -> None:
+            bar.set_postfix_str(
+                f"{progress.images_seen:,} images, "
+                f"{progress.images_seen / max(progress.seconds, 1e-9):,.0f}/s, "
+                f"loss D {progress.discriminator_loss:.2f} G {progress.generator_loss:.2f}",
+                refresh=False,
+            )
+            bar.update(progress.share - bar.n)
+
+        yield show

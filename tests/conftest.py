@@ -1,0 +1,43 @@
+"""What several test files share: real data, and the skip of tests that need a GPU."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it looks for updates on import
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+import hypothesis
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+
+# The same examples in every run, however busy the machine
+hypothesis.settings.register_profile("ganaug", derandomize=True, deadline=None, max_examples=50)
+hypothesis.settings.load_profile("ganaug")
+
+
+def pytest_collection_modifyitems(items):
+    if torch.cuda.is_available():
+        return
+    skip = pytest.mark.skip(reason="needs a CUDA device, and torch finds none")
+    for item in items:
+        if "gpu" in item.keywords:
+            item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def all_digits():
+    """scikit-learn's 1,797 digits: rows of 64 values from 0 to 16, and their labels."""
+    return load_digits(return_X_y=True)
+
+
+@pytest.fixture
+def imbalanced_digits(all_digits):
+    """Three classes of the digits, with 120, 60 and 25 rows, in mixed order."""
+    X, y = all_digits
+    counts = {0: 120, 1: 60, 2: 25}
+    rows = np.concatenate([np.flatnonzero(y == label)[:n] for label, n in counts.items()])
+    rows = np.random.default_rng(0).permutation(rows)
+    return X[rows], y[rows]

@@ -1,0 +1,620 @@
+"""ganaug/cli.py, through `main`: what is printed, written, and the exit code"""
+
+from __future__ import annotations
+
+import functools
+import json
+import struct
+import sys
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+import ganaug
+import ganaug.model
+from ganaug import GANAugmenter
+from ganaug import cli as cli_module
+from ganaug.cli import main
+from ganaug.exceptions import TrainingWarning
+from ganaug.gan.networks import ImageGenerator
+from ganaug.gan.training import Trainer
+
+# Trainings here are far too short to be any good; what they give is not what is tested.
+pytestmark = pytest.mark.filterwarnings("ignore::ganaug.exceptions.TrainingWarning")
+
+SMALL = ("--width", "4", "--max-images", "128", "-q")
+NAMES = np.array(["bag", "boot"])
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Run the command and give exit code, stdout and stderr."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["ganaug", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return ended.value.code or 0, *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture(autouse=True)
+def quick_classifier(monkeypatch):
+    """The filter's classifier need not be good here either."""
+    fit_classifier = functools.partial(ganaug.model.fit_classifier, max_steps=5)
+    monkeypatch.setattr(ganaug.model, "fit_classifier", fit_classifier)
+
+
+@pytest.fixture(scope="module")
+def pictures(all_digits):
+    """40 bags and 25 boots (digits 0 and 1), uint8 (n, 8, 8), and their names."""
+    X, y = all_digits
+    rows = np.r_[np.flatnonzero(y == 0)[:40], np.flatnonzero(y == 1)[:25]]
+    return (X[rows] * 15).astype(np.uint8).reshape(-1, 8, 8), NAMES[y[rows]]
+
+
+@pytest.fixture
+def tree(pictures, tmp_path):
+    """A directory of images, one subdirectory per class."""
+    for index, (picture, name) in enumerate(zip(*pictures, strict=True)):
+        folder = tmp_path / "images" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture).save(folder / f"{index:03d}.png")
+    return tmp_path / "images"
+
+
+@pytest.fixture
+def npz(pictures, tmp_path):
+    X, y = pictures
+    np.savez(tmp_path / "data.npz", X=X, y=y)
+    return tmp_path / "data.npz"
+
+
+@pytest.fixture
+def mnist(pictures, tmp_path):
+    """MNIST's own files, in small: 40 noughts and 25 ones to train, 10 rows to test."""
+    raw = tmp_path / "downloads" / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    images, names = pictures
+    labels = (names == "boot").astype(np.uint8)
+    for part, rows in (("train", slice(None)), ("t10k", slice(0, None, 7))):
+        n = len(labels[rows])
+        (raw / f"{part}-images-idx3-ubyte").write_bytes(
+            struct.pack(">4i", 0x803, n, 8, 8) + images[rows].tobytes()
+        )
+        (raw / f"{part}-labels-idx1-ubyte").write_bytes(
+            struct.pack(">2i", 0x801, n) + labels[rows].tobytes()
+        )
+    return tmp_path / "downloads"
+
+
+@pytest.fixture(scope="module")
+def augmenter(pictures):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", TrainingWarning)
+        return GANAugmenter(width=4, max_images=64, filter=None, random_state=0, verbose=0).fit(
+            *pictures
+        )
+
+
+@pytest.fixture
+def model(augmenter, tmp_path):
+    augmenter.save(tmp_path / "model")
+    return tmp_path / "model"
+
+
+# --- fit -----------------------------------------------------------------------------------------
+
+
+def test_fit_takes_a_directory_of_images(run, tree, tmp_path):
+    code, out, err = run("fit", tree, "--out", tmp_path / "model", *SMALL)
+
+    assert (code, err) == (0, "")
+    assert "bag" in out
+    assert "40 real rows" in out
+    loaded = GANAugmenter.load(tmp_path / "model")
+    assert loaded.class_counts_ == {"bag": 40, "boot": 25}
+    assert isinstance(loaded.spec_.decode(np.zeros((1, 1, 8, 8), np.uint8))[0], Image.Image)
+
+
+def test_fit_takes_arrays_in_a_npz_file(run, npz, pictures, tmp_path):
+    code, out, _ = run("fit", npz, "--out", tmp_path / "model", *SMALL, "--json", "--seed", 3)
+
+    summary = json.loads(out)
+    assert code == 0
+    assert summary["classes"] == {"bag": 40, "boot": 25}
+    assert summary["image_shape"] == [1, 8, 8]
+    assert summary["seed"] == 3
+    assert summary["images_seen"] == 128
+    assert not summary["interrupted"]
+    # what the command trains is what the library trains
+    same = GANAugmenter(width=4, max_images=128, random_state=3, verbose=0).fit(*pictures)
+    loaded = GANAugmenter.load(tmp_path / "model").set_params(filter=None)
+    X_new, X_same = (a.sample(4)[0] for a in (loaded, same.set_params(filter=None)))
+    assert X_new.tobytes() == X_same.tobytes()
+
+
+def test_fit_takes_a_torchvision_set_by_name(run, mnist, tmp_path):
+    code, out, _ = run(
+        "fit", "MNIST", "--data-dir", mnist, "--out", tmp_path / "model", *SMALL, "--json"
+    )
+
+    assert code == 0
+    assert json.loads(out)["classes"] == {"0": 40, "1": 25}
+
+
+def test_a_torchvision_set_is_found_where_its_own_directory_lies(run, mnist, tmp_path, monkeypatch):
+    monkeypatch.chdir(mnist)  # ./MNIST is torchvision's, not a directory of classes
+
+    code, out, _ = run("fit", "MNIST", "--data-dir", ".", "--out", tmp_path / "m", *SMALL, "--json")
+
+    assert code == 0
+    assert json.loads(out)["classes"] == {"0": 40, "1": 25}
+
+
+@pytest.mark.parametrize(
+    ("data", "limits", "counts"),
+    [
+        ("npz", ["boot=22"], {"bag": 40, "boot": 22}),
+        ("tree", ["boot=22", "bag=30"], {"bag": 30, "boot": 22}),
+        ("mnist", ["1=22"], {"0": 40, "1": 22}),
+        ("mnist", ["1 - one=22"], {"0": 40, "1": 22}),
+    ],
+)
+def test_an_imbalance_can_be_made(data, limits, counts, run, request, tmp_path):
+    source = request.getfixturevalue(data)
+    where = ("MNIST", "--data-dir", source) if data == "mnist" else (source,)
+    options = [text for limit in limits for text in ("--max-per-class", limit)]
+
+    code, out, err = run("fit", *where, "--out", tmp_path / "m", *SMALL, *options, "--json")
+
+    assert (code, err) == (0, "")
+    assert json.loads(out)["classes"] == counts
+
+
+def test_options_reach_the_augmenter(run, npz, tmp_path):
+    code, out, _ = run(
+        *("fit", npz, "--out", tmp_path / "m", "-q", "--json", "--resize", "12x16"),
+        *("--recipe", "classic", "--conditioning", "per_class", "--width", 8, "--seed", 5),
+        *("--max-images", 200, "--checkpoint-dir", tmp_path / "state", "--device", "cpu"),
+    )
+
+    summary = json.loads(out)
+    assert code == 0
+    assert summary["image_shape"] == [1, 12, 16]
+    assert (summary["recipe"], summary["conditioning"]) == ("classic", "per_class")
+    assert (summary["width"], summary["seed"]) == (8, 5)
+    assert len(list((tmp_path / "state").iterdir())) == 2
+
+
+def test_seconds_alone_are_a_budget(run, npz, tmp_path):
+    code, out, _ = run(
+        "fit", npz, "--out", tmp_path / "m", "--width", 4, "-q", "--json", "--max-seconds", 0.1
+    )
+
+    assert code == 0
+    assert json.loads(out)["seconds"] >= 0.1
+
+
+def test_progress_is_on_stderr_and_can_be_silenced(run, npz, tmp_path):
+    options = ("fit", npz, "--out", tmp_path / "m", "--width", 4, "--max-images", 128, "--json")
+
+    _, out, err = run(*options)
+
+    assert "estimated" in err
+    assert "images" in err
+    assert json.loads(out)
+    assert run(*options, "-q")[2] == ""
+
+
+@pytest.mark.filterwarnings("default::ganaug.exceptions.SmallClassWarning")
+def test_a_warning_is_one_line(run, npz, tmp_path):
+    code, _, err = run("fit", npz, "--out", tmp_path / "m", *SMALL, "--max-per-class", "boot=10")
+
+    assert code == 0
+    assert err.startswith("Warning: Too few rows (under 20)")
+    assert err.count("\n") == 1
+    assert ".py" not in err
+
+
+# --- sample --------------------------------------------------------------------------------------
+
+
+def test_sample_writes_exactly_these_pictures_by_class(run, model, augmenter, tmp_path):
+    code, out, _ = run(
+        *("sample", model, "--class", "bag=3", "--class", "boot=131"),
+        *("--out", tmp_path / "new", "--json"),
+    )
+
+    assert code == 0
+    assert json.loads(out)["written"] == {"bag": 3, "boot": 131}
+    for name, n in (("bag", 3), ("boot", 131)):
+        files = sorted((tmp_path / "new" / name).iterdir())
+        assert [file.name for file in files] == [f"synthetic-{i:05d}.png" for i in range(n)]
+        pixels = np.stack([np.asarray(Image.open(file)) for file in files])
+        assert np.array_equal(pixels, augmenter.sample({name: n})[0])
+
+
+def test_sample_goes_on_with_start_and_changes_with_the_seed(run, model, tmp_path):
+    def pixels(*options):
+        run("sample", model, "--class", "bag=4", "--out", tmp_path / "x.npz", *options)
+        with np.load(tmp_path / "x.npz") as arrays:
+            return arrays["X"]
+
+    assert np.array_equal(pixels("--start", 2)[:2], pixels()[2:])
+    assert not np.array_equal(pixels("--seed", 1), pixels())
+    assert np.array_equal(pixels("--seed", 0), pixels())
+
+
+def test_start_names_the_files_too(run, model, tmp_path):
+    run("sample", model, "--class", "bag=2", "--start", 5, "--out", tmp_path / "new")
+
+    files = sorted(file.name for file in (tmp_path / "new" / "bag").iterdir())
+    assert files == ["synthetic-00005.png", "synthetic-00006.png"]
+
+
+def test_sample_writes_arrays_that_hold_no_pickle(run, pictures, tmp_path):
+    X = pd.DataFrame(pictures[0].reshape(-1, 64))
+    y = pd.Series(pictures[1].astype(object))
+    augmenter = GANAugmenter(
+        image_shape=(8, 8), width=4, max_images=64, filter=None, random_state=0, verbose=0
+    )
+    augmenter.fit(X, y).save(tmp_path / "model")
+
+    code, _, _ = run(
+        "sample", tmp_path / "model", "--class", "boot=3", "--out", tmp_path / "a" / "b.npz"
+    )
+
+    assert code == 0
+    with np.load(tmp_path / "a" / "b.npz", allow_pickle=False) as arrays:
+        assert arrays["X"].shape == (3, 64)
+        assert arrays["y"].tolist() == ["boot"] * 3
+
+
+def test_what_sample_writes_can_be_fitted_again(run, model, tmp_path):
+    counts = ("--class", "bag=25", "--class", "boot=20")
+    for out in ("new.npz", "new"):
+        assert run("sample", model, *counts, "--out", tmp_path / out)[0] == 0
+        code, _, err = run("fit", tmp_path / out, "--out", tmp_path / "again", *SMALL)
+        assert (code, err) == (0, "")
+
+
+def test_integer_classes_are_named_by_their_digits(run, pictures, tmp_path):
+    X, y = pictures
+    GANAugmenter(width=4, max_images=64, filter=None, random_state=0, verbose=0).fit(
+        X, (y == "boot") * 10
+    ).save(tmp_path / "model")
+
+    code, _, _ = run("sample", tmp_path / "model", "--class", "10=2", "--out", tmp_path / "new")
+
+    assert code == 0
+    assert [folder.name for folder in (tmp_path / "new").iterdir()] == ["10"]
+
+
+@pytest.mark.parametrize("label", ["n/a", "..", ".", "../bag", "a/../../b", "/bag"])
+def test_a_label_never_leads_out_of_the_directory(label, run, pictures, tmp_path):
+    X, y = pictures
+    GANAugmenter(width=4, max_images=64, filter=None, random_state=0, verbose=0).fit(
+        X, np.where(y == "boot", label, "bag")
+    ).save(tmp_path / "deep" / "model")
+    before = sorted(tmp_path.rglob("*"))
+
+    code, _, err = run(
+        *("sample", tmp_path / "deep" / "model", "--class", f"{label}=1"),
+        *("--out", tmp_path / "deep" / "new"),
+    )
+
+    assert code == 1
+    assert ".npz" in err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_feature_rows_go_into_a_npz_file(run, pictures, tmp_path):
+    X, y = pictures
+    GANAugmenter(width=4, max_images=64, random_state=0, verbose=0).fit(
+        X.reshape(-1, 64)[:, 20:25].astype(float) - 100, y
+    ).save(tmp_path / "model")
+    sample = ("sample", tmp_path / "model", "--class", "bag=3", "--out")
+
+    code, _, err = run(*sample, tmp_path / "new")
+    assert code == 1
+    assert "feature rows" in err
+
+    assert run(*sample, tmp_path / "new.npz")[0] == 0
+    with np.load(tmp_path / "new.npz") as arrays:
+        assert arrays["X"].shape == (3, 5)
+
+
+# --- info ----------------------------------------------------------------------------------------
+
+
+def test_info_tells_what_a_model_is(run, model):
+    code, out, _ = run("info", model)
+
+    assert code == 0
+    for text in ("default, joint", "64 images", "bag      40 real rows", "(1, 8, 8)", "seed 0"):
+        assert text.replace("  ", " ") in " ".join(out.split()) or text in out
+
+
+def test_info_is_json_for_machines(run, model, augmenter):
+    code, out, _ = run("info", model, "--json")
+
+    summary = json.loads(out)
+    assert code == 0
+    assert summary["fingerprint"] == augmenter.data_fingerprint_
+    assert summary["versions"]["ganaug"] == ganaug.__version__
+    assert {alarm["class"] for alarm in summary["alarms"]} <= {"bag", "boot", None}
+
+
+def test_alarms_of_per_class_networks_name_their_classes(run, pictures, tmp_path, monkeypatch):
+    forward = ImageGenerator.forward
+    monkeypatch.setattr(
+        ImageGenerator, "forward", lambda self, z, labels: forward(self, 0 * z, labels)
+    )
+    GANAugmenter(
+        width=4, max_images=64, filter=None, random_state=0, verbose=0, conditioning="per_class"
+    ).fit(*pictures).save(tmp_path / "model")
+
+    _, out, _ = run("info", tmp_path / "model")
+
+    assert "collapsed in class bag" in out
+    assert "collapsed in class boot" in out
+
+
+# --- audit ---------------------------------------------------------------------------------------
+
+
+def test_the_holdout_of_a_torchvision_set_is_its_test_part(
+    run, mnist, model, tmp_path, monkeypatch
+):
+    parts = {}
+
+    class Report:
+        def to_json(self):
+            return "{}"
+
+    def audit(self, X, y, *, X_holdout, y_holdout, n_samples):
+        parts.update(train=len(X), holdout=len(X_holdout))
+        return Report()
+
+    monkeypatch.setattr(GANAugmenter, "audit", audit)
+
+    code, _, _ = run(
+        *("audit", model, "--train", "MNIST", "--holdout", "MNIST", "--data-dir", mnist),
+        *("--out", tmp_path / "report.json"),
+    )
+
+    assert code == 0
+    assert parts == {"train": 65, "holdout": 10}
+
+
+# --- mistakes ------------------------------------------------------------------------------------
+
+
+def assert_one_line(err, said):
+    assert err.startswith("Error: "), err
+    assert err.count("\n") == 1, err
+    assert said in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("smaple",), "Did you mean 'sample'"),
+        (("fit",), "DATA"),
+        (("fit", "x.npz"), "--out"),
+        (("fit", "x.npz", "--out", "m", "--recipe", "clasic"), "classic"),
+        (("fit", "x.npz", "--out", "m", "--widht", "8"), "--width"),
+        (("fit", "x.npz", "--out", "m", "--width", "2"), "--width"),
+        (("fit", "x.npz", "--out", "m", "--resize", "64"), "height x width"),
+        (("fit", "x.npz", "--out", "m", "--max-images", "0"), "--max-images"),
+        (("sample", "m", "--out", "x"), "--class"),
+        (("sample", "m", "--class", "bag", "--out", "x"), "LABEL=N"),
+        (("sample", "m", "--class", "bag=-5", "--out", "x"), "LABEL=N"),
+        (("sample", "m", "--class", "bag=²", "--out", "x"), "LABEL=N"),
+        (("sample", "m", "--class", "=5", "--out", "x"), "LABEL=N"),
+        (("sample", "m", "--class", "bag=5", "--start", "-1", "--out", "x"), "--start"),
+        (("demo", "--seeds", "2"), "--seeds"),
+    ],
+)
+def test_wrong_usage_ends_with_2_and_says_what_is_right(
+    arguments, said, run, npz, model, monkeypatch
+):
+    monkeypatch.chdir(npz.parent)
+    arguments = [
+        {"x.npz": str(npz), "m": str(model)}.get(argument, argument) for argument in arguments
+    ]
+
+    code, out, err = run(*arguments)
+
+    assert (code, out) == (2, "")
+    assert said in err
+    assert err.count("Did you mean") <= 1
+
+
+def test_a_class_given_twice_is_wrong_usage(run, model, tmp_path):
+    code, _, err = run(
+        "sample", model, "--class", "bag=5", "--class", "bag=7", "--out", tmp_path / "x"
+    )
+
+    assert code == 2
+    assert "'bag' is given twice" in err
+
+
+def test_a_mistyped_class_ends_with_1_and_a_suggestion(run, model, tmp_path):
+    code, _, err = run("sample", model, "--class", "bot=5", "--out", tmp_path / "x")
+
+    assert code == 1
+    assert_one_line(err, "Did you mean 'boot'")
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize("command", ["info", "sample"])
+def test_a_missing_model_is_named(command, run, tmp_path):
+    options = ("--class", "bag=1", "--out", tmp_path / "x") if command == "sample" else ()
+
+    code, _, err = run(command, tmp_path / "nowhere", *options)
+
+    assert code == 1
+    assert_one_line(err, "nowhere")
+
+
+def write(path, content=b""):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+def write_npz(path, **arrays):
+    np.savez(path, **arrays)
+    return path
+
+
+BAD_DATA = {
+    "nothing there": (lambda path: "imagse", "Got 'imagse'"),
+    "a mistyped set": (lambda path: "MINST", "Did you mean 'MNIST'"),
+    "a set without a place": (lambda path: "CIFAR10", "--data-dir"),
+    "a npz that is not there": (lambda path: path / "x.npz", "does not exist"),
+    "an empty npz": (lambda path: write(path / "x.npz"), "X and y"),
+    "half a npz": (lambda path: write(path / "x.npz", b"PK\x03\x04abc"), "X and y"),
+    "a text": (lambda path: write(path / "x.npz", b"hello"), "X and y"),
+    "a npz without y": (lambda path: write_npz(path / "x.npz", X=np.zeros((3, 8, 8))), "y"),
+    "pickles in a npz": (
+        lambda path: write_npz(path / "x.npz", X=np.array([{}], dtype=object), y=[1]),
+        "X and y",
+    ),
+    "an empty directory": (lambda path: path, "one subdirectory of images per class"),
+    "images without classes": (
+        lambda path: write(path / "a.png", b"x").parent,
+        "one subdirectory of images per class",
+    ),
+    "an image that is none": (
+        lambda path: write(path / "bag" / "a.png", b"hello").parents[1],
+        "a.png is not a readable image",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", BAD_DATA)
+def test_data_that_cannot_be_read_end_with_1_and_one_line(what, run, tmp_path):
+    make, said = BAD_DATA[what]
+    (tmp_path / "data").mkdir()
+    data = make(tmp_path / "data")
+
+    code, _, err = run("fit", data, "--out", tmp_path / "model", *SMALL)
+
+    assert code == 1
+    assert_one_line(err, said)
+    assert not (tmp_path / "model").exists()
+
+
+def test_hidden_files_are_passed_over(run, tree, tmp_path):
+    write(tree / "bag" / "._000.png", b"a Mac's notes")
+    write(tree / "bag" / ".ipynb_checkpoints" / "000.png", b"a notebook's")
+    write(tree / ".thumbnails" / "000.png", b"a viewer's")
+    write(tree / "bag" / "readme.txt", b"no image")
+
+    code, out, _ = run("fit", tree, "--out", tmp_path / "model", *SMALL, "--json")
+
+    assert code == 0
+    assert json.loads(out)["classes"] == {"bag": 40, "boot": 25}
+
+
+def test_a_set_that_is_not_there_asks_for_download(run, tmp_path):
+    code, _, err = run("fit", "MNIST", "--data-dir", tmp_path, "--out", tmp_path / "m", *SMALL)
+
+    assert code == 1
+    assert "--download" in err
+
+
+def test_bad_data_end_with_1(run, pictures, tmp_path):
+    X, y = pictures
+    np.savez(tmp_path / "data.npz", X=X, y=y[:-1])
+
+    code, _, err = run("fit", tmp_path / "data.npz", "--out", tmp_path / "m", *SMALL)
+
+    assert code == 1
+    assert_one_line(err, "same length")
+
+
+def test_an_unwritable_place_ends_with_1(run, model, tmp_path):
+    (tmp_path / "file").write_text("mine")
+
+    code, _, err = run("sample", model, "--class", "bag=1", "--out", tmp_path / "file" / "new")
+
+    assert code == 1
+    assert_one_line(err, "file")
+
+
+def test_what_is_no_model_is_not_replaced(run, npz, tmp_path):
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter1.tex").write_text("mine")
+
+    code, _, err = run("fit", npz, "--out", tmp_path / "thesis", *SMALL)
+
+    assert code == 1
+    assert_one_line(err, "not replaced")
+    assert (tmp_path / "thesis" / "chapter1.tex").read_text() == "mine"
+
+
+def test_a_model_that_cannot_be_saved_is_told_before_training(run, npz, tmp_path, monkeypatch):
+    monkeypatch.setattr(GANAugmenter, "fit", None)
+    (tmp_path / "file").write_text("mine")
+
+    code, _, err = run("fit", npz, "--out", tmp_path / "file", *SMALL)
+
+    assert code == 1
+    assert_one_line(err, "not replaced")
+
+
+# --- Ctrl-C, help --------------------------------------------------------------------------------
+
+
+def test_ctrl_c_ends_with_130(run, npz, tmp_path, monkeypatch):
+    def interrupted(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(GANAugmenter, "fit", interrupted)
+
+    code, out, err = run("fit", npz, "--out", tmp_path / "model", *SMALL)
+
+    assert (code, out, err.strip()) == (130, "", "Interrupted.")
+
+
+def test_ctrl_c_during_training_saves_the_best_weights_and_ends_with_130(
+    run, npz, tmp_path, monkeypatch
+):
+    step = Trainer.step
+
+    def interrupted(trainer):
+        if trainer.images_seen >= 64:
+            raise KeyboardInterrupt
+        step(trainer)
+
+    monkeypatch.setattr(Trainer, "step", interrupted)
+
+    code, out, _ = run("fit", npz, "--out", tmp_path / "model", *SMALL, "--json")
+
+    assert code == 130
+    assert json.loads(out)["interrupted"]
+    assert GANAugmenter.load(tmp_path / "model").n_images_seen_ == 64
+
+
+@pytest.mark.parametrize("command", [None, *cli_module.cli.commands])
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+def test_help_tells_what_there_is(command, flag, run):
+    code, out, _ = run(*([] if command is None else [command]), flag)
+
+    assert code == 0
+    expected = cli_module.cli if command is None else cli_module.cli.commands[command]
+    names = expected.commands if command is None else [p.opts[-1] for p in expected.params]
+    assert all(name.lower() in out.lower() for name in names)
+
+
+def test_version(run):
+    assert run("--version")[:2] == (0, f"ganaug, version {ganaug.__version__}\n")

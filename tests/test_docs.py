@@ -1,0 +1,63 @@
+"""What the documentation says: its code runs, its figures are those measured, its links lead on."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import TensorDataset
+
+import ganaug.augmenter
+from benchmarks import pitfalls
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted((ROOT / "docs").glob("*.md"))
+BLOCK = re.compile(r"(?:<!-- needs: (\w+) -->\n)?```python\n(.*?)```", re.DOTALL)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::ganaug.exceptions.TrainingWarning")
+def test_the_code_of_the_guide_runs_from_top_to_bottom(imbalanced_digits, tmp_path, monkeypatch):
+    # a single step of training, of which no filter would let anything through
+    monkeypatch.setattr(ganaug.augmenter, "auto_max_images", lambda *args: 64)
+    monkeypatch.setattr(ganaug.augmenter.GANAugmenter, "_filter_names", lambda self: ())
+    monkeypatch.chdir(tmp_path)
+    rows, y = imbalanced_digits
+    X = (rows * 15).astype(np.uint8).reshape(-1, 8, 8)
+    dataset = TensorDataset(torch.from_numpy(X)[:, None] / 255, torch.from_numpy(y))
+    names = {"X": X, "y": y, "rows": rows, "dataset": dataset}
+    blocks = BLOCK.findall((ROOT / "docs" / "guide.md").read_text(encoding="utf-8"))
+    assert len(blocks) > 8
+    for library, code in blocks:
+        if not library or importlib.util.find_spec(library):
+            exec(compile(code, "guide.md", "exec"), names)
+    assert names["search"].best_score_ > 0
+
+
+def test_the_table_of_pitfalls_is_what_was_measured():
+    results = json.loads((ROOT / "benchmarks/results/pitfalls.json").read_text(encoding="utf-8"))
+    page = (ROOT / "docs" / "pitfalls.md").read_text(encoding="utf-8")
+    assert f"<!-- table: pitfalls -->\n{pitfalls.describe(results)}\n<!-- end table -->" in page
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_to_files_and_headings(page):
+    for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        file_name, _, anchor = link.partition("#")
+        if "://" in link:
+            continue
+        target = page.parent / file_name if file_name else page
+        assert target.exists(), link
+        if anchor:
+            assert anchor in headings(target), link
+
+
+def headings(page):
+    """Anchors that a Markdown viewer makes of a page's headings."""
+    titles = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}

@@ -1,0 +1,88 @@
+"""Every example runs as it stands, in an empty folder."""
+
+from __future__ import annotations
+
+import os
+import runpy
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+@pytest.fixture(autouse=True)
+def in_an_empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def run(name, capsys):
+    """Run an example in this process, which spares importing torch; return what it prints."""
+    runpy.run_path(str(EXAMPLES / name), run_name="__main__")
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.iterdir()), ids=lambda path: path.name)
+def test_an_example_is_short_enough_to_read_at_once(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) < 60
+
+
+def test_wrap_dataset_balances_the_classes(capsys):
+    out = run("wrap_dataset.py", capsys)
+    assert "after: Counter({0: 150, 1: 150, 2: 150})" in out
+    assert "ClassPlan(label=1, n_real=70, n_synthetic=37, n_duplicates=43, note='')" in out
+
+
+def test_sklearn_pipeline_mixes_training_rows(capsys):
+    mixed, score = run("sklearn_pipeline.py", capsys).splitlines()
+    assert mixed == "81 of 402 training rows are synthetic"
+    assert float(score.split()[-1]) > 0.9
+
+
+def test_rebalance_imblearn_compares_shares(capsys):
+    lines = run("rebalance_imblearn.py", capsys).splitlines()
+    assert [line.split()[1] for line in lines] == ["{'sampler':"] + ["{'sampler__max_share':"] * 3
+    assert all(float(line.split()[0]) > 0.9 for line in lines)
+
+
+def test_mixup_synthetic_mix_trains_on_soft_labels(capsys):
+    pytest.importorskip("torchvision")
+    losses = [
+        float(line.split()[-1]) for line in run("mixup_synthetic_mix.py", capsys).splitlines()
+    ]
+    assert losses[-1] < losses[0]
+
+
+def test_albumentations_replace_saves_and_rebuilds_its_pipeline(capsys):
+    pytest.importorskip("albumentations")
+    out = run("albumentations_replace.py", capsys)
+    assert "SyntheticReplace(p=0.5, model_path='digits-model'" in out
+
+
+@pytest.mark.skipif(shutil.which("sh") is None, reason="needs a shell")
+def test_image_folder_makes_the_images_asked_for(tmp_path):
+    # `ganaug` and `python3` as an installed environment has them on its path
+    commands = {"ganaug": f'{sys.executable} -m ganaug "$@"', "python3": f'{sys.executable} "$@"'}
+    for name, command in commands.items():
+        script = tmp_path / "bin" / name
+        script.parent.mkdir(exist_ok=True)
+        script.write_text(f"#!/bin/sh\nexec {command}\n")
+        script.chmod(0o755)
+    paths = {
+        "PATH": f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(EXAMPLES.parent),
+    }
+    result = subprocess.run(
+        ["sh", EXAMPLES / "image_folder.sh"],
+        env={**os.environ, **paths},
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr
+    assert "one: 5 synthetic images" in result.stdout
+    assert "two: 35 synthetic images" in result.stdout

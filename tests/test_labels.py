@@ -1,0 +1,148 @@
+"""ganaug/inputs/labels.py"""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ganaug.exceptions import InvalidInputError, InvalidTypeError
+from ganaug.inputs.labels import LabelKind, as_labels, encode_labels, read_labels
+
+STRINGS = ["boot", "bag", "coat", "bag"]
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        np.array([5, 3, 5, 9]),
+        np.array([5, 3, 5, 9], dtype=np.uint8),
+        np.array([1.0, 0.0, 2.0]),
+        np.array([True, False, True]),
+        np.array(STRINGS),
+        np.array(STRINGS, dtype=object),
+        np.array([np.int64(5), 3], dtype=object),
+        torch.tensor([4, 2, 4], dtype=torch.int32),
+        [5, 3, 5],
+        STRINGS,
+        pd.Series([5, 3, 5], name="kind"),
+        pd.Series(STRINGS, name="kind"),
+        pd.Series(STRINGS, dtype="category"),
+        pd.Series(STRINGS, dtype=object),
+    ],
+    ids=lambda y: f"{type(y).__name__}-{getattr(y, 'dtype', '')}",
+)
+def test_labels_come_back_alike_also_after_saving(y):
+    codes, classes, kind = read_labels(y)
+    saved = json.loads(json.dumps([kind.to_json(), classes.tolist()]))
+    kind = LabelKind.from_json(saved[0])
+
+    back = kind.decode(codes, kind.restore_classes(saved[1]))
+
+    assert type(back) is type(y)
+    assert list(back) == list(y)
+    assert getattr(back, "dtype", None) == getattr(y, "dtype", None)
+    assert getattr(back, "name", None) == getattr(y, "name", None)
+    assert codes.dtype == np.int64
+
+
+@given(st.lists(st.integers(-5, 5), min_size=1))
+def test_codes_are_positions_in_the_sorted_classes(y):
+    codes, classes, _ = read_labels(y)
+
+    assert classes.tolist() == sorted(set(y))
+    assert classes[codes].tolist() == y
+    assert (encode_labels(y, classes) == codes).all()
+
+
+@pytest.mark.parametrize(
+    ("y", "new"),
+    [
+        (np.array(STRINGS), ["bag"]),
+        (torch.tensor([1, 2]), [2]),
+        (STRINGS, ["bag"]),
+        (pd.Series(STRINGS, dtype="category", name="kind"), ["bag"]),
+        (pd.Series([3, 4], index=[10, 20], dtype="int8"), [4]),
+    ],
+    ids=["array", "tensor", "list", "category", "series"],
+)
+def test_new_labels_follow_the_users_own(y, new):
+    _, classes, kind = read_labels(y)
+
+    joined = kind.concatenate(y, kind.decode(encode_labels(new, classes), classes))
+
+    assert type(joined) is type(y)
+    assert list(joined) == [*y, *new]
+    assert getattr(joined, "dtype", None) == getattr(y, "dtype", None)
+
+
+def test_the_index_of_a_series_is_continued():
+    y = pd.Series([3, 4], index=[10, 20], name="kind")
+    _, classes, kind = read_labels(y)
+
+    joined = kind.concatenate(y, kind.decode(np.array([0, 0]), classes))
+
+    assert joined.index.tolist() == [10, 20, 21, 22]
+    assert joined.name == "kind"
+
+
+def test_longer_new_strings_are_not_cut():
+    _, classes, kind = read_labels(np.array(["boot", "umbrella"]))
+
+    joined = kind.concatenate(np.array(["boot"]), kind.decode(np.array([1]), classes))
+
+    assert joined.tolist() == ["boot", "umbrella"]
+
+
+@pytest.mark.parametrize(
+    "y", [np.array([[1], [0]]), pd.DataFrame({"kind": [1, 0]}), torch.tensor([[1], [0]])]
+)
+def test_a_single_column_is_labels_too(y):
+    assert as_labels(y).tolist() == [1, 0]
+    _, classes, kind = read_labels(y)
+    assert list(kind.concatenate(y, kind.decode(np.array([1]), classes))) == [1, 0, 1]
+
+
+def test_class_names_replace_integers():
+    codes, classes, kind = read_labels([2, 0, 2], class_names=["boot", "bag", "coat"])
+
+    assert kind.decode(codes, classes).tolist() == ["coat", "boot", "coat"]
+
+
+@pytest.mark.parametrize("y", [[0, 3], [-1, 0], ["boot", "bag"]])
+def test_labels_without_a_class_name_are_refused(y):
+    with pytest.raises(InvalidInputError, match="integers from 0 to 2"):
+        read_labels(y, class_names=["boot", "bag", "coat"])
+
+
+@pytest.mark.parametrize(
+    ("y", "error", "message"),
+    [
+        ([1.0, np.nan, np.nan], InvalidInputError, "2 missing"),
+        (["a", None], InvalidInputError, "1 missing"),
+        (pd.Series([1, None, 2], dtype="Int64"), InvalidInputError, "1 missing"),
+        (pd.Series(["a", pd.NA]), InvalidInputError, "1 missing"),
+        ([0.5, 1.0], InvalidInputError, "continuous"),
+        (np.eye(3), InvalidInputError, r"\(3, 3\).*multi-label"),
+        (3, InvalidInputError, r"shape \(\)"),
+        (["a", 1], InvalidTypeError, "str and int"),
+        (np.array(["a", 1], dtype=object), InvalidTypeError, "int, str"),
+        (np.array([1j, 2]), InvalidTypeError, "complex128"),
+        (np.array([b"a", b"b"]), InvalidTypeError, "S1"),
+        ([("a", 1), {"b": 2}], InvalidInputError, "one label per row"),
+        ([{"a": 1}, {"b": 2}], InvalidTypeError, "Got a dict"),
+    ],
+)
+def test_what_cannot_be_a_label_is_refused(y, error, message):
+    with pytest.raises(error, match=message):
+        read_labels(y)
+
+
+def test_classes_not_seen_in_fit_are_named():
+    with pytest.raises(InvalidInputError, match="'bagg', 'x' as well. Did you mean 'bag'"):
+        encode_labels(["bag", "bagg", "x", "bagg"], np.array(["bag", "boot"]))

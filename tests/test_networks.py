@@ -1,0 +1,290 @@
+"""ganaug/gan/networks.py and ganaug/gan/config.py"""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from ganaug.exceptions import InvalidInputError
+from ganaug.gan.config import GANConfig, classic_options
+from ganaug.gan.networks import (
+    FusedUpsampleConv2d,
+    NoisyEmbedding,
+    SpectralNormWeight,
+    base_size,
+    build_discriminator,
+    build_generator,
+    halvings,
+    minibatch_deviation,
+    stage_scales,
+)
+
+# the smallest, the largest, thin ones, odd ones, primes
+SHAPES = [(1, 8, 8), (2, 9, 13), (3, 8, 128), (4, 128, 8), (1, 28, 28), (3, 33, 47), (2, 127, 15)]
+CPU = torch.device("cpu")
+
+
+def config_of(image_shape=(1, 8, 8), recipe="default", **options):
+    recipe_options = classic_options() if recipe == "classic" else {}
+    shape = {"image_shape": image_shape} if image_shape else {"n_features": 5}
+    sizes = {"class_counts": (40, 20, 10), "width": 4, "latent_dim": 6}
+    return GANConfig(**{**sizes, **shape, **recipe_options, **options})
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def both_networks(config, seed=0):
+    random = seeded(seed)
+    return build_generator(config, random), build_discriminator(config, random)
+
+
+def draw(generator, labels, seed=1):
+    return generator(generator.draw_latents(len(labels), seeded(seed), CPU), labels)
+
+
+ALL_KINDS = pytest.mark.parametrize(
+    "config",
+    [config_of(), config_of(recipe="classic"), config_of(image_shape=None)],
+    ids=["default", "classic", "table"],
+)
+
+
+@pytest.mark.parametrize("recipe", ["default", "classic"])
+@pytest.mark.parametrize("image_shape", SHAPES, ids=str)
+def test_any_size_and_number_of_channels_goes_through_both_networks(image_shape, recipe):
+    generator, discriminator = both_networks(config_of(image_shape, recipe))
+    labels = torch.tensor([0, 0, 0, 0, 2, 2, 2, 2])
+
+    images = draw(generator, labels)
+    logits = discriminator(images, labels)
+
+    assert images.shape == (8, *image_shape)
+    assert images.abs().max() <= 1
+    assert logits.shape == (8,)
+    logits.sum().backward()
+    for network in (generator, discriminator):
+        for name, parameter in network.named_parameters():
+            assert parameter.grad is not None, name
+            assert torch.isfinite(parameter.grad).all(), name
+
+
+def test_every_side_from_8_to_128_is_covered_by_the_first_map_and_its_doublings():
+    for side in range(8, 129):
+        (base, _), n = base_size(side, 8), halvings(side)
+        assert base <= 7
+        assert side <= base * 2**n < side + 2**n  # cropped by less than one pixel of the first map
+
+
+@pytest.mark.parametrize(("height", "width"), [(8, 128), (128, 8), (33, 47), (28, 28)])
+def test_stage_scales_multiply_to_each_sides_doublings(height, width):
+    scales = stage_scales(height, width)
+
+    assert math.prod(scale for scale, _ in scales) == 2 ** halvings(height)
+    assert math.prod(scale for _, scale in scales) == 2 ** halvings(width)
+
+
+def test_feature_rows_go_through_both_networks():
+    generator, discriminator = both_networks(config_of(image_shape=None))
+    labels = torch.tensor([0, 0, 0, 0, 1, 1, 1, 1])
+
+    rows = draw(generator, labels)
+
+    assert rows.shape == (8, 5)
+    assert discriminator(rows, labels).shape == (8,)
+
+
+@ALL_KINDS
+def test_every_parameter_and_buffer_gets_a_value(config, monkeypatch):
+    # `to_empty` leaves what was in memory: make it NaN, so that nothing is right by luck.
+    to_empty = torch.nn.Module.to_empty
+
+    def to_nan(module, **options):
+        to_empty(module, **options)
+        for tensor in (*module.parameters(), *module.buffers()):
+            if tensor.is_floating_point():
+                tensor.data.fill_(math.nan)
+            else:
+                tensor.fill_(-1)
+        return module
+
+    monkeypatch.setattr(torch.nn.Module, "to_empty", to_nan)
+    for network in both_networks(config):
+        for name, tensor in (*network.named_parameters(), *network.named_buffers()):
+            assert not tensor.is_meta, name
+            assert torch.isfinite(tensor).all(), name
+            assert not (tensor == -1).any(), name
+
+
+@ALL_KINDS
+def test_a_seed_decides_every_weight(config):
+    first, second, other = (both_networks(config, seed) for seed in (0, 0, 1))
+
+    for network, same, different in zip(first, second, other, strict=True):
+        state, again = network.state_dict(), same.state_dict()
+        assert all(torch.equal(state[name], again[name]) for name in state)
+        assert not all(torch.equal(state[name], different.state_dict()[name]) for name in state)
+
+
+@ALL_KINDS
+def test_building_and_running_leave_the_global_random_state_alone(config):
+    before = torch.get_rng_state()
+
+    generator, discriminator = both_networks(config)
+    labels = torch.zeros(4, dtype=torch.int64)
+    discriminator(draw(generator, labels), labels)
+
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("scale", [(2, 2), (1, 2), (2, 1), (1, 1)], ids=str)
+def test_fused_upsampling_equals_nearest_upsampling_and_a_3x3_convolution(scale):
+    layer = FusedUpsampleConv2d(3, 5, scale).double()
+    torch.nn.init.normal_(layer.weight, generator=seeded())
+    x = torch.randn(2, 3, 5, 7, generator=seeded(1), dtype=torch.float64)
+
+    upsampled = x.repeat_interleave(scale[0], dim=2).repeat_interleave(scale[1], dim=3)
+    expected = F.conv2d(upsampled, layer.weight.transpose(0, 1), padding=1)
+
+    torch.testing.assert_close(layer(x), expected)
+
+
+def test_spectral_norm_brings_the_largest_singular_value_to_one():
+    _, discriminator = both_networks(config_of((3, 16, 16)))
+    labels = torch.zeros(4, dtype=torch.int64)
+    images = torch.zeros(4, 3, 16, 16)
+    for _ in range(50):  # one power iteration each
+        discriminator(images, labels)
+
+    modules = [m for m in discriminator.modules() if isinstance(m, SpectralNormWeight)]
+    assert len(modules) > 4
+    for module in modules:
+        sigma = torch.linalg.matrix_norm(module.normalised().detach().flatten(1), ord=2)
+        assert sigma == pytest.approx(1.0, abs=0.02)
+
+
+def test_spectral_norm_iterates_in_training_only():
+    _, discriminator = both_networks(config_of())
+    images, labels = torch.zeros(4, 1, 8, 8), torch.zeros(4, dtype=torch.int64)
+    u = discriminator.score.u.clone()
+
+    discriminator.eval()(images, labels)
+    assert torch.equal(discriminator.score.u, u)
+
+    u = discriminator.features.u.clone()
+    discriminator.train()(images, labels)
+    assert not torch.equal(discriminator.features.u, u)
+
+
+def test_minibatch_deviation_is_measured_within_groups_of_one_label():
+    # Two groups of four: in the first all rows are equal, however far from the second.
+    same = torch.full((4, 1, 2, 2), 5.0)
+    varied = torch.tensor([-1.0, 1.0, -1.0, 1.0]).view(4, 1, 1, 1).expand(4, 1, 2, 2)
+
+    appended = minibatch_deviation(torch.cat([same, varied]))[:, 1]
+
+    assert appended[:4].max() < 1e-3
+    torch.testing.assert_close(appended[4:], torch.ones(4, 2, 2))
+
+
+def test_minibatch_deviation_keeps_the_rows_and_appends_one_channel():
+    x = torch.randn(6, 3, 2, 2, generator=seeded())  # no multiple of 4: one group
+
+    out = minibatch_deviation(x)
+
+    assert out.shape == (6, 4, 2, 2)
+    assert torch.equal(out[:, :3], x)
+    assert (out[:, 3] == out[0, 3, 0, 0]).all()
+
+
+def test_the_rarer_a_class_the_more_its_embedding_is_blurred():
+    config = config_of(class_counts=(400, 100, 25), embedding_noise=0.5)
+    generator, _ = both_networks(config)
+    embedding = generator.embedding
+    labels = torch.arange(3).repeat_interleave(2000)
+    noise = torch.randn(6000, config.embedding_dim, generator=seeded())
+
+    embedded = embedding(labels, noise)
+    plain = embedding(torch.arange(3), torch.zeros(3, config.embedding_dim))
+    spread = (embedded - plain[labels]).norm(dim=1).view(3, -1).square().mean(dim=1).sqrt()
+
+    torch.testing.assert_close(plain.norm(dim=1), torch.ones(3))
+    torch.testing.assert_close(spread, torch.tensor([0.125, 0.25, 0.5]), rtol=0.05, atol=0)
+
+
+def test_the_blur_follows_the_configs_counts_and_not_loaded_weights():
+    # a model is warm-started on data in which another class is the rarest
+    old, _ = both_networks(config_of(class_counts=(400, 100, 25), embedding_noise=1.0))
+    new, _ = both_networks(config_of(class_counts=(25, 100, 400), embedding_noise=1.0))
+
+    new.load_state_dict(old.state_dict())
+
+    assert new.embedding.sigmas.argmax() == 0
+
+
+@pytest.mark.parametrize("recipe", ["default", "classic"])
+def test_both_noise_and_label_decide_the_image(recipe):
+    generator, _ = both_networks(config_of(recipe=recipe))
+    z = generator.draw_latents(2, seeded(), CPU)
+    one, other = torch.zeros(2, dtype=torch.int64), torch.ones(2, dtype=torch.int64)
+    generator.eval()
+
+    image = generator(z, one)
+
+    assert not torch.allclose(image[0], image[1])
+    assert not torch.allclose(image, generator(z, other))
+    assert torch.equal(image, generator(z, one))
+
+
+def test_noise_of_the_embedding_is_part_of_the_latent_vector():
+    generator, _ = both_networks(config_of())
+    embedding = next(m for m in generator.modules() if isinstance(m, NoisyEmbedding))
+
+    z = generator.draw_latents(3, seeded(), CPU)
+
+    assert z.shape == (3, 6 + embedding.weight.shape[1])
+
+
+@pytest.mark.parametrize(
+    ("image_shape", "said"),
+    [
+        ((5, 8, 8), "1 to 4 channels"),
+        ((0, 8, 8), "1 to 4 channels"),
+        ((1, 7, 8), "7 x 8"),
+        ((1, 8, 129), "8 x 129"),
+    ],
+)
+def test_sizes_that_the_networks_are_not_made_for_are_refused(image_shape, said):
+    with pytest.raises(InvalidInputError, match=said):
+        config_of(image_shape)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"recipe": "clasic"}, "Did you mean 'classic'"),
+        ({"loss": "hing"}, "Did you mean 'hinge'"),
+        ({"diffaugment": ("contrast", "cutuot")}, "Did you mean 'cutout'"),
+        ({"max_images": None}, "at least one"),
+        ({"n_features": 3}, "exactly one"),
+    ],
+)
+def test_a_config_that_cannot_work_is_refused(options, said):
+    with pytest.raises(InvalidInputError, match=said):
+        GANConfig(**{"class_counts": (5, 5), "image_shape": (1, 8, 8), **options})
+
+
+@ALL_KINDS
+def test_a_config_survives_json(config):
+    assert GANConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
+
+
+def test_classes_are_drawn_by_a_power_of_their_size():
+    config = config_of(class_counts=(900, 100), class_power=0.5)
+
+    assert config.class_probabilities == pytest.approx((0.75, 0.25))

@@ -1,0 +1,356 @@
+from __future__ import annotations
+
+from collections import Counter
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from imblearn.utils.estimator_checks import check_param_validation
+from numpy.testing import assert_array_equal
+from PIL import Image
+from sklearn.base import clone
+from sklearn.datasets import make_blobs
+from torch.utils.data import TensorDataset
+
+import ganaug.augmenter
+from ganaug import GANAugmenter, GANOverSampler
+from ganaug.exceptions import GanaugError, InvalidInputError, InvalidTypeError, SmallClassWarning
+
+# Trainings here are far too short to be any good; what they give is not what is tested.
+pytestmark = pytest.mark.filterwarnings("ignore::ganaug.exceptions.TrainingWarning")
+
+COUNTS = {0: 60, 1: 30, 2: 20}
+
+
+def tiny_augmenter(**parameters):
+    return GANAugmenter(
+        **{"max_images": 128, "width": 4, "filter": None, "verbose": 0, **parameters}
+    )
+
+
+@pytest.fixture
+def table():
+    """Three classes of 60, 30 and 20 rows of three columns, in mixed order."""
+    X, y = make_blobs(list(COUNTS.values()), 3, random_state=0)
+    order = np.random.default_rng(0).permutation(len(y))
+    return X[order], y[order]
+
+
+@pytest.fixture
+def images(imbalanced_digits):
+    """Digits of three classes with 60, 30 and 20 rows, as (n, 8, 8) uint8."""
+    X, y = imbalanced_digits
+    rows = np.concatenate([np.flatnonzero(y == label)[:n] for label, n in COUNTS.items()])
+    return (X[rows] * 15).astype(np.uint8).reshape(-1, 8, 8), y[rows]
+
+
+@pytest.fixture
+def n_trainings(monkeypatch):
+    """Count the GANs that get trained."""
+    trainings = []
+    train_model = ganaug.augmenter.train_model
+
+    def counting(data, *args, **kwargs):
+        trainings.append(data)
+        return train_model(data, *args, **kwargs)
+
+    monkeypatch.setattr(ganaug.augmenter, "train_model", counting)
+    return lambda: len(trainings)
+
+
+# --- counts ---
+
+
+@pytest.mark.parametrize(
+    ("strategy", "expected"),
+    [
+        ("auto", {0: 60, 1: 60, 2: 60}),
+        ("not majority", {0: 60, 1: 60, 2: 60}),
+        ("minority", {0: 60, 1: 30, 2: 60}),
+        ({1: 100, 2: 21}, {0: 60, 1: 100, 2: 21}),
+        (lambda y: {2: 2 * int(np.sum(y == 2))}, {0: 60, 1: 30, 2: 40}),
+    ],
+    ids=["auto", "not majority", "minority", "dict", "callable"],
+)
+def test_classes_get_exactly_the_rows_that_the_strategy_asks_for(table, strategy, expected):
+    X, y = table
+    sampler = GANOverSampler(tiny_augmenter(), sampling_strategy=strategy, random_state=0)
+    X_out, y_out = sampler.fit_resample(X, y)
+    assert Counter(y_out.tolist()) == expected
+    assert len(X_out) == len(y_out)
+    added = {label: n - COUNTS[label] for label, n in expected.items() if n > COUNTS[label]}
+    assert sampler.sampling_strategy_ == added
+
+
+def test_a_float_is_the_ratio_of_minority_to_majority(table):
+    X, y = table
+    two = y < 2
+    sampler = GANOverSampler(tiny_augmenter(), sampling_strategy=0.9, random_state=0)
+    _, y_out = sampler.fit_resample(X[two], y[two])
+    assert Counter(y_out.tolist()) == {0: 60, 1: 54}
+
+
+@pytest.mark.parametrize(
+    ("caps", "n_synthetic"),
+    [
+        ({"max_ratio": 0.5, "max_share": 1}, 10),  # of 20 real rows
+        ({"max_ratio": 5, "max_share": 0.2}, 12),  # of 60 rows in the end
+        ({"max_ratio": 5, "max_share": 1}, 40),
+        ({"max_ratio": 0}, 0),
+    ],
+    ids=str,
+)
+def test_what_the_caps_do_not_allow_is_filled_with_real_rows_of_the_class(table, caps, n_synthetic):
+    X, y = table
+    sampler = GANOverSampler(tiny_augmenter(), **caps, random_state=0)
+    X_out, y_out = sampler.fit_resample(X, y)
+    plans = {plan.label: plan for plan in sampler.resampling_report_}
+    assert (plans[2].n_synthetic, plans[2].n_duplicates) == (n_synthetic, 40 - n_synthetic)
+    not_synthetic = ~sampler.synthetic_mask_
+    for row, label in zip(X_out[not_synthetic], y_out[not_synthetic], strict=True):
+        assert (X[y == label] == row).all(axis=1).any()
+    for row in X_out[sampler.synthetic_mask_]:
+        assert not (row == X).all(axis=1).any()
+
+
+def test_a_dict_is_not_capped(table):
+    sampler = GANOverSampler(
+        tiny_augmenter(), sampling_strategy={2: 200}, max_ratio=1, random_state=0
+    )
+    sampler.fit_resample(*table)
+    plans = {plan.label: plan for plan in sampler.resampling_report_}
+    assert (plans[2].n_synthetic, plans[2].n_duplicates) == (180, 0)
+
+
+# --- containers ---
+
+
+def as_rgb(images):
+    return np.repeat(images[..., None], 3, axis=-1)
+
+
+@pytest.mark.parametrize(
+    "convert",
+    [
+        lambda X: X,
+        as_rgb,
+        lambda X: as_rgb(X).transpose(0, 3, 1, 2).astype(np.float32) / 255,
+        lambda X: torch.from_numpy(X)[:, None],
+    ],
+    ids=["(n, H, W)", "(n, H, W, C)", "(n, C, H, W) float32", "tensor"],
+)
+def test_images_come_back_with_their_shape_and_dtype_after_the_untouched_real_ones(images, convert):
+    X, y = convert(images[0]), images[1]
+    X_out, y_out = GANOverSampler(tiny_augmenter(), random_state=0).fit_resample(X, y)
+    assert type(X_out) is type(X)
+    assert X_out.dtype == X.dtype
+    assert X_out.shape == (180, *X.shape[1:])
+    assert_array_equal(np.asarray(X_out[: len(X)]), np.asarray(X))
+    assert_array_equal(y_out[: len(y)], y)
+
+
+def test_pil_images_come_in_a_list_and_go_out_in_one(images):
+    X = [Image.fromarray(image) for image in images[0]]
+    X_out, y_out = GANOverSampler(tiny_augmenter(), random_state=0).fit_resample(
+        X, images[1].tolist()
+    )
+    assert isinstance(X_out, list)
+    assert all(real is kept for real, kept in zip(X, X_out, strict=False))
+    assert (X_out[-1].mode, X_out[-1].size) == ("L", (8, 8))
+    assert isinstance(y_out, list)
+    assert Counter(y_out) == {0: 60, 1: 60, 2: 60}
+
+
+def test_a_data_frame_keeps_columns_dtypes_and_the_index_of_its_real_rows(table):
+    X, y = table
+    frame = pd.DataFrame({"a": X[:, 0], "b": np.rint(X[:, 1]).astype(np.int32)}).set_index(
+        pd.RangeIndex(1000, 1000 + len(X))
+    )
+    labels = pd.Series(y, index=frame.index, name="kind")
+    sampler = GANOverSampler(tiny_augmenter(), random_state=0)
+    X_out, y_out = sampler.fit_resample(frame, labels)
+    pd.testing.assert_frame_equal(X_out.iloc[: len(X)], frame, check_index_type=False)
+    pd.testing.assert_series_equal(y_out.iloc[: len(y)], labels, check_index_type=False)
+    assert X_out.dtypes.to_dict() == frame.dtypes.to_dict()
+    assert X_out.index.is_unique
+    assert_array_equal(X_out.index, y_out.index)
+    assert sampler.feature_names_in_.tolist() == ["a", "b"]
+
+
+def test_string_labels_stay_strings(table):
+    X, y = table
+    names = np.array(["boot", "bag", "shirt"])[y]
+    _, y_out = GANOverSampler(
+        tiny_augmenter(), sampling_strategy={"shirt": 55}, random_state=0
+    ).fit_resample(X, names)
+    assert Counter(y_out.tolist()) == {"boot": 60, "bag": 30, "shirt": 55}
+
+
+def test_one_hot_labels_come_back_one_hot(table):
+    X, y = table
+    _, y_out = GANOverSampler(tiny_augmenter(), random_state=0).fit_resample(X, np.eye(3)[y])
+    assert y_out.shape == (180, 3)
+    assert_array_equal(y_out.sum(axis=0), [60, 60, 60])
+
+
+# --- parameters ---
+
+
+def test_parameters_of_the_default_augmenter_can_be_read_and_set():
+    sampler = GANOverSampler()
+    assert sampler.get_params()["augmenter__max_images"] == "auto"
+    assert sampler.set_params(augmenter__max_images=500) is sampler
+    assert sampler.augmenter.max_images == 500
+    assert clone(sampler).augmenter.max_images == 500
+
+
+def test_setting_a_nested_parameter_leaves_a_given_augmenter_in_its_place():
+    augmenter = tiny_augmenter(width=12)
+    sampler = GANOverSampler(augmenter).set_params(augmenter__max_images=500)
+    assert sampler.augmenter is augmenter
+    assert (augmenter.width, augmenter.max_images) == (12, 500)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "meant"),
+    [("sampling_stratgy", "sampling_strategy"), ("augmenter__max_image", "max_images")],
+)
+def test_an_unknown_parameter_name_gets_a_suggestion(wrong, meant):
+    with pytest.raises(InvalidInputError, match=f"Did you mean '{meant}'"):
+        GANOverSampler().set_params(**{wrong: 1})
+
+
+def test_every_parameter_has_a_constraint_and_the_customary_message():
+    check_param_validation("GANOverSampler", GANOverSampler(tiny_augmenter()))
+
+
+def test_a_mistyped_strategy_gets_a_suggestion_as_an_error_of_this_library(table):
+    with pytest.raises(GanaugError, match="Did you mean 'minority'") as caught:
+        GANOverSampler(tiny_augmenter(), sampling_strategy="minorty").fit_resample(*table)
+    assert isinstance(caught.value, ValueError)
+
+
+def test_the_augmenter_given_is_cloned_not_fitted(table):
+    augmenter = tiny_augmenter(random_state=0)
+    sampler = GANOverSampler(augmenter)
+    sampler.fit_resample(*table)
+    assert not hasattr(augmenter, "classes_")
+    assert_array_equal(sampler.augmenter_.classes_, [0, 1, 2])
+
+
+def test_the_seed_of_the_sampler_goes_before_that_of_the_augmenter(table):
+    def resampled(own, nested):
+        sampler = GANOverSampler(tiny_augmenter(random_state=nested), random_state=own)
+        return sampler.fit_resample(*table)[0]
+
+    assert_array_equal(resampled(1, 2), resampled(1, 3))
+    assert_array_equal(resampled(None, 1), resampled(1, 2))
+    assert not np.array_equal(resampled(None, 2), resampled(None, 1))
+
+
+def test_global_random_state_is_neither_read_nor_changed(table):
+    np.random.seed(0)  # noqa: NPY002 - the global state is what is tested
+    torch.manual_seed(0)
+    before = np.random.get_state()[1].copy(), torch.get_rng_state()  # noqa: NPY002
+    first, _ = GANOverSampler(tiny_augmenter(), random_state=0).fit_resample(*table)
+    assert_array_equal(np.random.get_state()[1], before[0])  # noqa: NPY002
+    assert torch.equal(torch.get_rng_state(), before[1])
+    torch.manual_seed(1)
+    second, _ = GANOverSampler(tiny_augmenter(), random_state=0).fit_resample(*table)
+    assert_array_equal(first, second)
+
+
+def test_memory_trains_one_gan_for_all_strategies(table, n_trainings, tmp_path):
+    for strategy, caps in [("auto", (5, 1)), ("minority", (5, 0.1)), ({2: 50}, (1, 1))]:
+        sampler = GANOverSampler(
+            tiny_augmenter(),
+            sampling_strategy=strategy,
+            max_ratio=caps[0],
+            max_share=caps[1],
+            random_state=0,
+            memory=str(tmp_path),
+        )
+        sampler.fit_resample(*table)
+    assert n_trainings() == 1
+
+
+def test_a_cached_gan_gives_the_rows_of_a_trained_one(table, n_trainings, tmp_path):
+    def resampled(memory):
+        sampler = GANOverSampler(tiny_augmenter(), random_state=0, memory=memory)
+        return sampler.fit_resample(*table)[0]
+
+    assert_array_equal(resampled(str(tmp_path)), resampled(None))
+    assert_array_equal(resampled(str(tmp_path)), resampled(None))
+    assert n_trainings() == 3
+
+
+def test_a_fitted_sampler_survives_joblib(table, tmp_path):
+    sampler = GANOverSampler(tiny_augmenter(), random_state=0)
+    sampler.fit_resample(*table)
+    joblib.dump(sampler, tmp_path / "sampler.joblib")
+    loaded = joblib.load(tmp_path / "sampler.joblib")
+    assert_array_equal(loaded.augmenter_.sample(5)[0], sampler.augmenter_.sample(5)[0])
+
+
+# --- bad input ---
+
+
+def with_nan(X, y):
+    X = X.copy()
+    X[3, 1] = np.nan
+    return X, y
+
+
+@pytest.mark.parametrize(
+    ("spoil", "parameters", "message"),
+    [
+        (with_nan, {}, "Got 1 NaN"),
+        (lambda X, y: (X, y[:-1]), {}, "same length"),
+        (lambda X, y: (X, np.zeros_like(y)), {}, "class"),
+        (lambda X, y: (X, np.where(np.arange(len(y)) == 0, 7, y)), {}, "single row of class 7"),
+        (lambda X, y: (X, y + 0.5), {}, "Unknown label type"),
+        (lambda X, y: (X, None), {}, "None"),
+        (lambda X, y: (X, y), {"sampling_strategy": {9: 50}}, "Got 9"),
+        (lambda X, y: (X, y), {"sampling_strategy": {0: 5}}, "Got 5 for class 0 of 60"),
+        (lambda X, y: (X, y), {"sampling_strategy": 0.5}, "sampling_strategy"),
+        (lambda X, y: (X, y), {"augmenter__image_shape": (8, 8)}, "image_shape"),
+        (lambda X, y: (X, y), {"augmenter__device": "cuda:99"}, "device"),
+        (lambda X, y: (X, y), {"augmenter__loss": "hnge"}, "hinge"),
+    ],
+    ids=[
+        "NaN",
+        "lengths",
+        "one class",
+        "a single row",
+        "fractional labels",
+        "no labels",
+        "unknown class",
+        "total below the real rows",
+        "a float for three classes",
+        "image_shape",
+        "device",
+        "option",
+    ],
+)
+def test_what_cannot_work_is_refused_before_training(
+    table, n_trainings, spoil, parameters, message
+):
+    sampler = GANOverSampler(tiny_augmenter()).set_params(**parameters)
+    with pytest.raises(ValueError, match=message):
+        sampler.fit_resample(*spoil(*table))
+    assert n_trainings() == 0
+
+
+def test_a_small_class_gives_a_warning(table):
+    X, y = table
+    rows = np.r_[np.flatnonzero(y < 2), np.flatnonzero(y == 2)[:5]]
+    with pytest.warns(SmallClassWarning, match=r"2 \(5\)"):
+        GANOverSampler(tiny_augmenter()).fit_resample(X[rows], y[rows])
+
+
+def test_a_dataset_is_sent_to_wrap(images):
+    X, y = map(torch.from_numpy, images)
+    with pytest.raises(InvalidTypeError, match="wrap"):
+        GANOverSampler(tiny_augmenter()).fit_resample(TensorDataset(X, y), y)

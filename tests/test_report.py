@@ -1,0 +1,652 @@
+"""The audit: honest findings, no wrong figure, and a page that everybody can read."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import shutil
+import subprocess
+import sys
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+
+from ganaug.exceptions import InvalidInputError, MissingDependencyError
+from ganaug.quality import page
+from ganaug.quality.findings import judge_copying
+from ganaug.quality.report import build_audit
+
+N_CLASSES = 4
+NAMES = ("zero", "one", "two", "three")
+
+
+@pytest.fixture(scope="module")
+def parts():
+    """Digits in three parts: training, held out, and fresh ones that play an ideal generator."""
+    X, y = load_digits(n_class=N_CLASSES, return_X_y=True)
+    images = (X * (255 / 16)).round().astype(np.uint8).reshape(-1, 1, 8, 8)
+    rng = np.random.default_rng(0)
+    rows = {"training": [], "holdout": [], "synthetic": []}
+    for code in range(N_CLASSES):
+        order = rng.permutation(np.flatnonzero(y == code))
+        for name, part in zip(rows, np.split(order, [70, 110]), strict=True):
+            rows[name].append(part)
+    together = {name: np.concatenate(part) for name, part in rows.items()}
+    return {name: (images[part], y[part].astype(np.int64)) for name, part in together.items()}
+
+
+def audit(parts, *, table=False, with_holdout=True, **options):
+    """Audit; as a table the same rows train in a tenth of the time."""
+
+    def values(name):
+        images = parts[name][0]
+        return images.reshape(len(images), -1).astype(np.float32) if table else images
+
+    if with_holdout:
+        options |= {"holdout": values("holdout"), "holdout_labels": parts["holdout"][1]}
+    return build_audit(
+        values("training"),
+        parts["training"][1],
+        values("synthetic"),
+        parts["synthetic"][1],
+        **{"class_names": NAMES, **options},
+    )
+
+
+def changed(parts, name, code, change):
+    """Return the parts with the images of one class changed."""
+    images, labels = parts[name]
+    images = images.copy()
+    images[labels == code] = change(images[labels == code])
+    return {**parts, name: (images, labels)}
+
+
+def kept(parts, name, keep):
+    images, labels = parts[name]
+    return {**parts, name: (images[keep(labels)], labels[keep(labels)])}
+
+
+HISTORY = [
+    {
+        "images_seen": 1000 * step,
+        "generator_loss": 1.0 / step,
+        "discriminator_loss": 1.0,
+        "distance": 0.5 / step,
+        "variety": dict.fromkeys(NAMES, 0.2 * step),
+        "alarms": [{"kind": "collapsed", "class": "one", "value": 0.3, "remedy": "Train longer."}]
+        if step == 1
+        else [],
+    }
+    for step in range(1, 4)
+]
+
+
+@pytest.fixture(autouse=True)
+def small_map(monkeypatch):
+    """Few points on the map: it takes most of a page's time, and little can go wrong with it."""
+    monkeypatch.setattr(page, "MAX_MAP_ROWS", 80)
+
+
+@pytest.fixture(scope="module")
+def ideal_page(ideal):
+    return render(ideal)
+
+
+@pytest.fixture(scope="module")
+def ideal(parts):
+    steps = dict.fromkeys(range(N_CLASSES), parts["training"][0][:6])
+    return audit(
+        parts,
+        history=HISTORY,
+        model_card={"Recipe": "default", "Versions": {"torch": "2.15.0"}, "Filters": []},
+        interpolations=steps,
+        title="Digits & others",
+    )
+
+
+# --- findings ----------------------------------------------------------------------------------
+
+
+def test_an_ideal_generator_is_not_flagged(ideal):
+    figures = ideal.to_dict()
+    assert figures["summary"]["level"] == "fine"
+    assert figures["summary"]["doubtful"] == []
+    assert figures["copying"]["level"] == "fine"
+    assert {c["levels"]["overall"] for c in figures["classes"].values()} == {"fine"}
+    assert "All 4 classes measured fine" in figures["summary"]["headline"]
+
+
+def test_every_figure_stands_beside_its_floor_with_an_interval(ideal):
+    figures = ideal.to_dict()
+    for measures in [figures["overall"]["measures"], *(
+        one_class["measures"] for one_class in figures["classes"].values()
+    )]:  # fmt: skip
+        for scores in (scores for scores in measures.values() if "reason" not in scores):
+            assert scores["low"] <= scores["value"] <= scores["high"]
+            assert scores["floor_low"] <= scores["floor"] <= scores["floor_high"]
+    for one_class in figures["classes"].values():
+        for scores in one_class["usefulness"].values():
+            assert 0 <= scores["low"] <= scores["value"] <= scores["high"] <= 1
+
+
+def test_a_collapsed_class_is_flagged_and_named(parts):
+    collapsed = changed(parts, "synthetic", 2, lambda images: np.resize(images[:4], images.shape))
+    figures = audit(collapsed, table=True).to_dict()
+    levels = {name: c["levels"]["variety"] for name, c in figures["classes"].items()}
+    assert levels == {"zero": "fine", "one": "fine", "two": "poor", "three": "fine"}
+    coverage = figures["classes"]["two"]["measures"]["coverage"]
+    assert coverage["high"] < coverage["floor_low"]
+    assert any("Variety, poor in class two" in text for text in figures["summary"]["doubtful"])
+    assert any("class two" in text for text in figures["summary"]["to_do"])
+
+
+def test_rows_that_look_like_another_class_are_flagged(parts):
+    images, labels = parts["synthetic"]
+    ones = images[labels == 1]
+    wrong = changed(parts, "synthetic", 3, lambda images: np.resize(ones, images.shape))
+    figures = audit(wrong, table=True).to_dict()
+    assert figures["classes"]["three"]["levels"]["fidelity"] == "poor"
+    assert figures["classes"]["three"]["usefulness"]["synthetic_rows_recognised"]["value"] < 0.2
+    assert figures["summary"]["level"] == "poor"
+
+
+def test_planted_copies_are_found_shown_and_called_by_name(parts):
+    training, labels = parts["training"]
+    copied = training[labels == 1]
+    copies = changed(parts, "synthetic", 1, lambda images: np.resize(copied, images.shape))
+    figures = audit(copies, table=True).to_dict()
+    copying = figures["copying"]
+    assert copying["level"] == "poor"
+    assert copying["n_identical"] >= 60
+    assert copying["near_copy_test"]["p_value"] < 1e-6
+    first = copying["nearest_pairs"][0]
+    assert first["class"] == first["training_class"] == "one"
+    assert first["distance"] == 0
+    assert figures["classes"]["one"]["levels"]["copying"] == "poor"
+    assert "copy training rows" in figures["summary"]["headline"]
+
+
+def test_planted_duplicates_are_found(parts):
+    def repeat(images):
+        images = images.copy()
+        images[:30] = images[0]
+        return images
+
+    figures = audit(changed(parts, "synthetic", 0, repeat), table=True).to_dict()
+    assert figures["copying"]["per_class"]["zero"]["n_near_duplicates"] >= 30
+    assert figures["classes"]["zero"]["levels"]["variety"] == "poor"
+    assert any("Duplicates" in text for text in figures["summary"]["doubtful"])
+
+
+def test_nearness_without_copying_is_doubtful_and_told_apart_by_held_out_rows():
+    nearer = {"p_value": 1e-9, "effect": 0.8, "expected": 0.5}
+    nothing = {"p_value": 0.5, "effect": 0.5, "expected": 0.5}
+    copying = {
+        "identical_share": 0.0,
+        "real_identical_share": 0.0,
+        "distance_test": nearer,
+        "near_copy_test": nothing,
+        "membership_test": nothing,
+    }
+    assert judge_copying(copying) == "doubtful"
+    assert judge_copying({**copying, "membership_test": nearer}) == "poor"
+    assert judge_copying({**copying, "distance_test": None}) == "not measured"
+
+
+def test_rows_that_real_data_repeat_are_no_copies_when_repeated_again():
+    rng = np.random.default_rng(0)
+    coarse = rng.integers(0, 2, (600, 6)).astype(np.float32)  # 64 different rows
+    labels = rng.integers(0, 2, 600)
+    figures = build_audit(
+        coarse[:300], labels[:300], coarse[300:], labels[300:], class_names="ab"
+    ).to_dict()
+    assert figures["copying"]["n_identical"] > 250
+    assert figures["copying"]["level"] != "poor"
+
+
+def test_one_row_per_class_leaves_gaps_and_no_figures(monkeypatch):
+    rows, labels = np.eye(4, 5, dtype=np.float32), np.arange(4)
+    report = build_audit(rows, labels, rows + 0.1, labels, class_names="abcd")
+    figures = report.to_dict()
+    assert figures["summary"]["headline"] == "Nothing could be measured: there are too few rows."
+    assert "reason" in figures["overall"]["measures"]
+    assert "reason" in figures["overall"]["usefulness"]["trained_on_real"]
+    assert "no rows to test on" in render_text(report, monkeypatch)
+    assert report.to_markdown()
+
+
+def test_without_held_out_rows_the_report_says_what_it_cannot_tell(parts):
+    figures = audit(parts, table=True, with_holdout=False).to_dict()
+    assert figures["rows"]["holdout"] is None
+    assert figures["copying"]["membership_test"] is None
+    assert {c["compared_with"] for c in figures["copying"]["per_class"].values()} == {"training"}
+    assert figures["overall"]["usefulness"]["test_rows"] == "half of the training rows"
+    assert any("X_holdout" in text for text in figures["summary"]["to_do"])
+
+
+def test_a_class_too_small_says_so_instead_of_showing_a_number(parts, monkeypatch):
+    small = kept(parts, "training", lambda labels: (labels != 2) | (np.cumsum(labels == 2) <= 6))
+    small = kept(small, "holdout", lambda labels: (labels != 2) | (np.cumsum(labels == 2) <= 5))
+    report = audit(small, table=True)
+    two = report.to_dict()["classes"]["two"]
+    assert two["measures"] == {
+        "reason": "11 real and 67 synthetic rows; at least 20 of each are needed"
+    }
+    assert "5 rows to test on" in two["usefulness"]["trained_on_real"]["reason"]
+    assert two["levels"]["fidelity"] == two["levels"]["copying"] == "not measured"
+    assert any(
+        "Not measured: class two" in text for text in report.to_dict()["summary"]["doubtful"]
+    )
+    assert "11 real and 67 synthetic rows" in render_text(report, monkeypatch)
+
+
+def test_a_class_without_synthetic_rows_is_a_gap(parts):
+    report = audit(kept(parts, "synthetic", lambda labels: labels != 1), table=True)
+    figures = report.to_dict()
+    assert figures["classes"]["one"]["measures"]["reason"].startswith("110 real and 0 synthetic")
+    assert "one" not in figures["copying"]["per_class"]
+    assert "0%" in report.to_markdown()
+    render(report)
+
+
+def test_training_rows_in_the_holdout_are_left_out_and_counted(parts):
+    training, held = parts["training"], parts["holdout"]
+    leaky = {**parts, "holdout": tuple(np.concatenate([a[:25], b])
+                                       for a, b in zip(training, held, strict=True))}  # fmt: skip
+    figures = audit(leaky, table=True).to_dict()
+    assert figures["rows"]["holdout_rows_left_out"] == 25
+    assert sum(figures["rows"]["holdout"].values()) == len(held[1])
+    assert any("25 of them are training rows" in text for text in figures["summary"]["doubtful"])
+
+
+def test_alarms_of_the_monitor_and_a_verdict_reach_the_summary(parts, monkeypatch):
+    report = audit(
+        parts,
+        table=True,
+        alarms=[{"kind": "discriminator_won", "class": None, "remedy": "Add rows."}],
+        verdict={
+            "outcome": "do not use",
+            "text": "No gain: -0.4 points.",
+            "per_class": {"one": {"gain": -0.4, "low": -0.9, "high": 0.1}},
+        },
+    )
+    summary = report.to_dict()["summary"]
+    assert summary["level"] == "doubtful"
+    assert any("discriminator won" in text for text in summary["doubtful"])
+    assert "Downstream gain: No gain: -0.4 points." in summary["doubtful"]
+    assert not any("Measure the gain" in text for text in summary["to_do"])
+    assert "Measured gain" in render_text(report, monkeypatch)
+
+
+# --- groups ------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def two_sites(parts):
+    """Half of the training and synthetic rows from a site with a brighter background."""
+
+    def brighten(images, at):
+        images = images.astype(int)
+        images[at] = images[at] * 0.5 + 100
+        return images.astype(np.uint8)
+
+    rng = np.random.default_rng(0)
+    at_b = {name: rng.random(len(parts[name][1])) < 0.5 for name in ("training", "synthetic")}
+    images = {name: brighten(parts[name][0], at_b[name]) for name in at_b}
+    parts = {**parts, **{name: (images[name], parts[name][1]) for name in at_b}}
+    return parts, np.where(at_b["training"], "B", "A"), at_b["synthetic"]
+
+
+def test_groups_that_are_served_alike_are_not_flagged(two_sites):
+    parts, groups, _ = two_sites
+    figures = audit(parts, table=True, with_holdout=False, groups=groups).to_dict()["groups"]
+    assert figures["recognised"]["value"] > 0.9
+    assert not any(group["under_served"] for group in figures["per_group"].values())
+    for group in figures["per_group"].values():
+        assert group["shares"]["gap_low"] < 0 < group["shares"]["gap_high"]
+
+
+def test_an_under_served_group_is_found(two_sites, monkeypatch):
+    parts, groups, at_b = two_sites
+    images, labels = parts["synthetic"]
+    parts = {**parts, "synthetic": (images[~at_b], labels[~at_b])}
+    report = audit(parts, table=True, with_holdout=False, groups=groups)
+    figures = report.to_dict()["groups"]["per_group"]
+    assert figures["B"]["under_served"]
+    assert not figures["A"]["under_served"]
+    assert figures["B"]["shares"]["synthetic"] < 0.1 < figures["B"]["shares"]["expected"]
+    assert figures["B"]["reach"]["value"] < figures["B"]["reach"]["floor_low"]
+    assert any("group B" in text for text in report.to_dict()["summary"]["doubtful"])
+    assert "under-served" in render_text(report, monkeypatch)
+    assert "under-served" in report.to_markdown()
+
+
+def test_groups_that_rows_do_not_show_get_no_shares(parts, monkeypatch):
+    groups = np.random.default_rng(0).integers(0, 2, len(parts["training"][1]))
+    report = audit(parts, table=True, groups=groups)
+    figures = report.to_dict()["groups"]
+    assert not figures["recognised"]["sufficient"]
+    assert "cannot be told apart" in figures["per_group"]["0"]["shares"]["reason"]
+    assert not any(group["under_served"] for group in figures["per_group"].values())
+    render_text(report, monkeypatch)
+
+
+def test_groups_too_small_to_compare_are_a_gap(parts, monkeypatch):
+    groups = np.arange(len(parts["training"][1]))  # say, one patient per row
+    report = audit(parts, table=True, groups=groups)
+    assert "0 of 280 groups" in report.to_dict()["groups"]["reason"]
+    assert "0 of 280 groups" in render_text(report, monkeypatch)
+    assert "0 of 280 groups" in report.to_markdown()
+
+
+# --- bad input ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"holdout": np.zeros((5, 3), np.float32), "holdout_labels": np.zeros(5, np.int64)},
+         "`holdout` must look like the training rows"),
+        ({"holdout": np.zeros((5, 64), np.float32), "holdout_labels": np.full(5, 4)},
+         "`holdout_labels` must be class codes from 0 to 3"),
+        ({"holdout": np.zeros((5, 64), np.float32), "holdout_labels": np.zeros(4, np.int64)},
+         "`holdout_labels` must hold one class code per row"),
+        ({"holdout": np.zeros((0, 64), np.float32), "holdout_labels": np.zeros(0, np.int64)},
+         "at least two"),
+        ({"holdout": np.zeros((5, 64), np.float32)}, "must come together"),
+        ({"groups": ["a", "b"]}, "`groups` must hold one group per training row, 280"),
+        ({"extractor": lambda values: np.zeros((3, 2))}, "`extractor` must return one feature"),
+        ({"class_names": ("zero", "one")}, "from 0 to 1"),
+        ({"class_names": ("zero", "one", "two", 2)}, None),
+        ({"class_names": ("zero", "one", "2", 2)}, "`class_names` must differ"),
+    ],
+)  # fmt: skip
+def test_input_that_cannot_be_audited_is_refused(parts, options, message):
+    if message is None:
+        assert audit(parts, table=True, with_holdout=False, **options).to_dict()["classes"]["2"]
+        return
+    with pytest.raises(InvalidInputError, match=message):
+        audit(parts, table=True, with_holdout=False, **options)
+
+
+def test_training_rows_as_holdout_are_refused(parts):
+    with pytest.raises(InvalidInputError, match="all among the training rows"):
+        audit({**parts, "holdout": parts["training"]}, table=True)
+
+
+# --- output ------------------------------------------------------------------------------------
+
+
+def test_json_is_strict_and_says_the_same_as_the_dict(ideal):
+    def refuse(constant):
+        raise AssertionError(constant)
+
+    assert json.loads(ideal.to_json(), parse_constant=refuse) == ideal.to_dict()
+
+
+def test_changing_the_dict_leaves_the_report_alone(ideal):
+    ideal.to_dict()["summary"]["level"] = "changed"
+    assert ideal.to_dict()["summary"]["level"] == "fine"
+
+
+def test_markdown_holds_headline_tables_and_card(ideal):
+    text = ideal.to_markdown()
+    assert ideal.to_dict()["summary"]["headline"] in text
+    rows = [line for line in text.splitlines() if line.startswith("| three |")]
+    assert len(rows) == 4  # classes, measures, usefulness, copying
+    assert "torch: 2.15.0" in text
+    for table in re.findall(r"(?:^\|.*\n)+", text, flags=re.MULTILINE):
+        widths = {len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}
+        assert len(widths) == 1
+
+
+def test_class_names_cannot_break_the_page_or_the_table(parts):
+    names = ("<script>alert(1)</script>", "a|b", "$5 & more", "x" * 60)
+    report = audit(parts, class_names=names, table=True)
+    text = render(report)
+    assert "<script" not in text
+    assert "&lt;script&gt;" in text
+    assert r"a\|b" in report.to_markdown()
+    check_page(text)
+
+
+def test_the_audit_is_seeded_and_leaves_global_random_state_alone(parts):
+    state = torch.get_rng_state(), str(np.random.get_state(legacy=False))  # noqa: NPY002
+    first, again = (audit(parts, table=True) for _ in range(2))
+    other = audit(parts, table=True, seed=-1)
+    assert first.to_json() == again.to_json() != other.to_json()
+    assert render(first) == render(again)  # pictures and ids of charts too
+    assert torch.equal(torch.get_rng_state(), state[0])
+    assert str(np.random.get_state(legacy=False)) == state[1]  # noqa: NPY002
+
+
+def test_another_extractor_can_be_passed_in(parts):
+    asked = []
+
+    def extractor(values):
+        asked.append(len(values))
+        return values[:, :5]
+
+    figures = audit(parts, table=True, extractor=extractor).to_dict()
+    assert figures["settings"] == {
+        "seed": 0, "n_features": 5, "features": "of the extractor passed in"
+    }  # fmt: skip
+    assert asked == [280 + 160, len(parts["synthetic"][1])]
+
+
+@pytest.mark.parametrize("module", ["jinja2", "matplotlib"])
+def test_without_the_extra_html_says_how_to_install_it_and_the_rest_works(
+    ideal, module, monkeypatch, tmp_path
+):
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(MissingDependencyError, match=r'pip install "ganaug\[report\]"'):
+        ideal.to_html(tmp_path / "report.html")
+    assert not (tmp_path / "report.html").exists()
+    assert ideal.to_markdown()
+    assert ideal.to_json()
+
+
+def test_the_repr_tells_the_outcome(ideal):
+    assert repr(ideal).startswith("<AuditReport: fine. No defect found.")
+
+
+# --- the page ----------------------------------------------------------------------------------
+
+
+def render(report):
+    """Return the page's text without writing a file."""
+    return page.render_html(report._figures, report._arrays)
+
+
+def render_text(report, monkeypatch):
+    """Return the page without its charts, which take most of the time."""
+    nothing = {"measures": [], "distances": None, "training": [], "map": None, "shares": None}
+    monkeypatch.setattr(page, "_draw_charts", lambda audit, arrays: nothing)
+    return render(report)
+
+
+class Page(HTMLParser):
+    """Collects what the checks below look at."""
+
+    VOID = frozenset({"meta", "link", "img", "br"})
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements, self.open, self.captioned, self.text_of = [], [], 0, {}
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag, f"</{tag}> closes something else"
+
+    def handle_data(self, data):
+        if self.open:
+            self.text_of.setdefault(self.open[-1], []).append(data)
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+def check_page(text):
+    """Check what holds for every report: well-formed, self-contained, and readable by all."""
+    parsed = Page(text)
+    assert parsed.open == []
+    names = [name for name, _ in parsed.elements]
+    assert text.startswith("<!DOCTYPE html>")
+    assert parsed.all("html")[0]["lang"] == "en"
+    assert any("width=device-width" in meta.get("content", "") for meta in parsed.all("meta"))
+    assert "".join(parsed.text_of["title"]).strip()
+
+    # Nothing is fetched, nothing runs.
+    assert not {"script", "iframe", "object", "embed"} & set(names)
+    for _, attributes in parsed.elements:
+        for name in ("src", "href", "xlink:href"):
+            assert attributes.get(name, "#").startswith(("#", "data:"))
+        assert not any(name.startswith("on") for name in attributes)
+    assert "@import" not in text
+    assert not re.search(r"url\(\s*['\"]?(?!#|['\"]?data:)", text)
+
+    # Landmarks, headings in order, links that lead somewhere, names for pictures.
+    for landmark in ("header", "nav", "main", "footer"):
+        assert names.count(landmark) == 1
+    levels = [int(name[1]) for name in names if re.fullmatch("h[1-6]", name)]
+    assert levels.count(1) == 1
+    assert all(deeper <= level + 1 for level, deeper in itertools.pairwise(levels))
+    ids = [attributes["id"] for _, attributes in parsed.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    for link in parsed.all("a"):
+        assert link["href"].removeprefix("#") in ids
+    for _, attributes in parsed.elements:
+        for reference in attributes.get("aria-labelledby", "").split():
+            assert reference in ids
+    for image in parsed.all("img"):
+        assert image["alt"]
+        assert image["src"].startswith("data:image/png;base64,")
+    for drawing in parsed.all("svg"):
+        assert drawing["role"] == "img"
+        assert drawing["aria-label"]
+
+    # Tables have captions and headers with scope; what scrolls can be reached by keyboard.
+    assert names.count("caption") == names.count("table")
+    assert all(cell.get("scope") in ("col", "row") for cell in parsed.all("th"))
+    for region in parsed.all("div"):
+        if region.get("class") == "scroll":
+            assert region["tabindex"] == "0"
+            assert region["role"] == "region"
+    return parsed
+
+
+def test_the_page_is_self_contained_and_readable_by_all(ideal_page):
+    parsed = check_page(ideal_page)
+    assert len(parsed.all("img")) > 4 * N_CLASSES
+    assert len(parsed.all("svg")) >= 8
+    assert "Digits &amp; others" in ideal_page
+    for section in ("summary", "classes", "pictures", "quality", "usefulness", "copying",
+                    "balance", "training", "model"):  # fmt: skip
+        assert f'<section id="{section}"' in ideal_page
+    assert ":focus-visible" in ideal_page
+    assert "@media print" in ideal_page
+
+
+def test_a_table_has_a_page_without_pictures(parts):
+    parsed = check_page(render(audit(parts, table=True)))
+    assert parsed.all("img") == []
+    assert parsed.all("svg")
+
+
+def test_charts_take_their_colours_from_the_page(ideal_page):
+    drawings = re.findall(r"<svg.*?</svg>", ideal_page, flags=re.DOTALL)
+    for drawing in drawings:
+        # Any colour of its own would be wrong in one of light and dark mode.
+        assert not re.search(
+            r"#[0-9a-fA-F]{6}\b", re.sub(r"href=\"#\w+\"|url\(#\w+\)", "", drawing)
+        )
+        assert "var(--" in drawing
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_colours_have_enough_contrast(ideal_page, mode):
+    style = ideal_page.partition("<style>")[2].partition("</style>")[0]
+    dark = style.index("@media (prefers-color-scheme: dark)")
+    block = style[dark:] if mode == "dark" else style[:dark]
+    colours = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", block.partition("--poor-bg")[0]))
+    backgrounds = dict(re.findall(r"--(\w+-bg): (#[0-9a-f]{6})", block[:1200]))
+    for name in ("ink", "muted", "link", "real", "synthetic", "fine", "doubtful", "poor"):
+        assert contrast(colours[name], colours["paper"]) >= 4.5, name
+        assert contrast(colours[name], colours["panel"]) >= 4.5, name
+    for name, background in backgrounds.items():
+        assert contrast(colours[name.removesuffix("-bg")], background) >= 4.5, name
+        assert contrast(colours["ink"], background) >= 7
+
+
+def contrast(first, second):
+    """Contrast ratio by WCAG 2.1."""
+
+    def luminance(colour):
+        channels = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+        linear = np.where(
+            channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4
+        )
+        return float(linear @ [0.2126, 0.7152, 0.0722])
+
+    light, dark = sorted((luminance(first), luminance(second)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_to_html_makes_the_directory_and_returns_the_file(ideal, ideal_page, monkeypatch, tmp_path):
+    monkeypatch.setattr(page, "render_html", lambda audit, arrays: ideal_page)
+    path = ideal.to_html(tmp_path / "new" / "report.html")
+    assert path.read_text(encoding="utf-8") == ideal_page
+
+
+BROWSER = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+PROBE = """<script>
+addEventListener("error", () => document.body.dataset.failed = "yes", true);
+const images = [...document.images];
+images.forEach(image => image.loading = "eager");
+Promise.all(images.map(image => image.decode().then(() => 1, () => 0))).then(ok => {
+  document.body.dataset.images = ok.filter(Boolean).length + " of " + ok.length;
+  const whole = document.documentElement;
+  document.body.dataset.overflow = whole.scrollWidth - whole.clientWidth;
+});
+</script>"""
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium or Chrome is installed")
+@pytest.mark.parametrize("width", [500, 1200])
+def test_a_browser_shows_all_pictures_without_errors_or_sideways_scrolling(
+    ideal_page, width, tmp_path
+):
+    file = tmp_path / "report.html"
+    file.write_text(ideal_page.replace("</body>", PROBE + "</body>"), encoding="utf-8")
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+             "--disable-background-networking", "--disable-component-update", "--disable-sync",
+             f"--user-data-dir={tmp_path / 'profile'}", f"--window-size={width},900",
+             "--virtual-time-budget=10000", "--enable-logging=stderr", "--dump-dom"]  # fmt: skip
+    result = subprocess.run(
+        [str(BROWSER), *flags, file.as_uri()],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    body = re.search(r"<body[^>]*>", result.stdout)[0]
+    n_images = len(Page(ideal_page).all("img"))
+    assert f'data-images="{n_images} of {n_images}"' in body
+    assert 'data-overflow="0"' in body
+    assert "data-failed" not in body
+    assert "CONSOLE" not in result.stderr
