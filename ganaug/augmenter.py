@@ -6,7 +6,7 @@ import math
 import numbers
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -26,6 +26,7 @@ from ganaug.exceptions import (
     InvalidInputError,
     InvalidTypeError,
     NotFittedError,
+    SamplingError,
     TrainingWarning,
     did_you_mean,
 )
@@ -41,6 +42,7 @@ from ganaug.inputs import (
     read_training_set,
 )
 from ganaug.inputs.labels import read_labels
+from ganaug.inputs.pixels import count_non_finite, raise_if_non_finite
 from ganaug.model import (
     CONDITIONINGS,
     FILTERS,
@@ -50,8 +52,15 @@ from ganaug.model import (
     plan_networks,
     train_model,
 )
-from ganaug.persistence import library_versions, load_model, save_model
+from ganaug.persistence import (
+    describe_origin,
+    library_versions,
+    load_model,
+    read_origin,
+    save_model,
+)
 from ganaug.progress import progress_bar, readable_seconds
+from ganaug.quality.audit import MIN_ROWS
 from ganaug.quality.report import AuditReport, build_audit
 from ganaug.resampling import STRATEGIES, ClassPlan, plan_resampling
 
@@ -150,6 +159,8 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Real images shown to the discriminator.
     fit_seconds_ : float
         Seconds of training, those before a resumed checkpoint included.
+    origin_ : dict
+        `versions` and `hardware` of the training.
     agreement_ : dict
         Per class, the share of unfiltered synthetic rows that a classifier of the real rows takes
         for their class; empty when `filter` at `fit` has no "agreement".
@@ -297,8 +308,8 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self._forget()
         if data.spec.layout == "rows":
             validate_data(self, X, skip_check_array=True)
-        model = self._train(data, options, checkpoint_dir, start_from)
-        self._take_up(model, options.device)
+        model, origin = self._train(data, options, checkpoint_dir, start_from)
+        self._take_up(model, options.device, origin)
         self._warn_of_alarms()
         return self
 
@@ -351,7 +362,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         options: TrainingOptions,
         checkpoint_dir: Path | None,
         start_from: FittedModel | None,
-    ) -> FittedModel:
+    ) -> tuple[FittedModel, dict[str, Any]]:
         train = _train_uninterrupted
         if self.memory is not None and start_from is None:
             data.fingerprint  # noqa: B018 - computed first, so that it is part of the cache key
@@ -365,7 +376,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             with progress_bar(_describe_cost(data, options)) as show:
                 return train(data, options, checkpoint_dir, show, start_from)
         except _TrainingInterruptedError as interruption:
-            return interruption.model
+            return interruption.model, describe_origin(options.device)
 
     def _model_to_start_from(self) -> FittedModel | None:
         if self.warm_start_from is None:
@@ -387,9 +398,10 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         for name in [name for name in vars(self) if name.endswith("_") or name == "_sampler"]:
             delattr(self, name)
 
-    def _take_up(self, model: FittedModel, device: str) -> None:
+    def _take_up(self, model: FittedModel, device: str, origin: dict[str, Any]) -> None:
         """Set the fitted attributes."""
         self.model_ = model
+        self.origin_ = origin
         self.device_ = device
         self.classes_ = model.classes
         counts = model.class_counts.tolist()
@@ -424,6 +436,23 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
                 lines.append(f"{kind}{where}: {remedy}")
         if lines:
             warnings.warn(f"GANAugmenter: {' '.join(lines)}", TrainingWarning, stacklevel=3)
+
+    def estimate_fit_seconds(self, X: Any, y: Any = None) -> float:
+        """Estimate how long `fit` will train, from a few steps of throw-away networks.
+
+        Parameters
+        ----------
+        X, y : as in `fit`
+
+        Returns
+        -------
+        float
+            Seconds on this machine as it is now; a cache or a checkpoint may spare them.
+        """
+        self._check_parameters()
+        device = resolve_device(self.device)
+        data = self._read(X, y)
+        return _estimate_cost(data, self._training_options(data, device))[1]
 
     # --- sampling ---
 
@@ -527,6 +556,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
                 f"X and y must have the same length. Got {len(X)} and {len(codes)} instead."
             )
         self.spec_.encode(X[:1])  # the same kind of rows as in fit
+        _refuse_non_finite(X)
         plans = self._plan(codes, sampling_strategy)
         values, new_codes = self._sample_values({c: p.n_synthetic for c, p in plans.items()})
         duplicates = self._draw_duplicates(codes, plans)
@@ -670,6 +700,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             return X if hasattr(X, "shape") else array
         self._check_output_container(getattr(X, "ndim", 3))
         self.spec_.encode(X[:1])
+        _refuse_non_finite(X)
         return X
 
     def _check_output_container(self, ndim: int) -> None:
@@ -755,6 +786,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         groups: Any = None,
         n_samples: int = 500,
         verdict: Any = None,
+        extractor: Callable[[Array], Array] | None = None,
     ) -> AuditReport:
         """Measure the synthetic rows: fidelity, variety, copying, balance, per class.
 
@@ -768,9 +800,14 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         groups : array-like of shape (n,), optional
             Site, device, patient group, ... of each training row.
         n_samples : int, default=500
-            Synthetic rows per class.
+            Synthetic rows per class, 20 or more. A class of which the filters reject nearly
+            everything is left out, and the report says so.
         verdict : optional
             Outcome of a measured gain, to stand in the summary.
+        extractor : callable, optional
+            Gives the features of rows, (n, d), that distances are measured on: called with uint8
+            images (n, C, H, W), or float32 (n, d) for tables. By default those of a small
+            classifier trained on X, y.
 
         Returns
         -------
@@ -781,8 +818,18 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         ------
         InvalidInputError
             When X, y are not the training rows, or the held-out rows do not look like them.
+        SamplingError
+            When the filters reject nearly everything of every class.
         """
         model = self._fitted_model()
+        n = _check_count("n_samples", n_samples)
+        if n < MIN_ROWS:
+            raise InvalidInputError(
+                f"`n_samples` must be {MIN_ROWS} or more for a class to be measured. Got {n} "
+                "instead."
+            )
+        if X_holdout is None and y_holdout is not None:
+            raise InvalidInputError("`y_holdout` came without `X_holdout`: pass both or none.")
         values, codes = read_labelled(X, y, spec=self.spec_, classes=self.classes_)
         training = TrainingSet(self.spec_, values, codes, self.classes_, model.label_kind)
         if training.fingerprint != self.data_fingerprint_:
@@ -796,10 +843,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             held_out, held_out_codes = read_labelled(
                 X_holdout, y_holdout, spec=self.spec_, classes=self.classes_
             )
-        n = _check_count("n_samples", n_samples)
-        synthetic, synthetic_codes = self._sample_values(
-            dict.fromkeys(range(len(self.classes_)), n)
-        )
+        synthetic, synthetic_codes, notes = self._sample_what_passes(n)
         return build_audit(
             values,
             codes,
@@ -813,10 +857,29 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             alarms=self.alarms_,
             model_card=self._model_card(),
             verdict=verdict,
+            notes=notes,
             interpolations=self._interpolations(),
+            extractor=extractor,
             seed=self.seed_,
             device=self.device_,
         )
+
+    def _sample_what_passes(self, n: int) -> tuple[Array, npt.NDArray[np.int64], list[str]]:
+        """Make n rows of each class; say which classes the filters reject."""
+        made, notes, failure = [], [], None
+        for code, label in enumerate(self.classes_.tolist()):
+            try:
+                made.append(self._sample_values({code: n}))
+            except SamplingError as error:
+                failure = error
+                notes.append(
+                    f"Sampling: the filters reject nearly all synthetic rows of class {label}, so "
+                    "that there is nothing to measure."
+                )
+        if failure is not None and not made:
+            raise failure
+        values, codes = map(np.concatenate, zip(*made, strict=True))
+        return values, codes, notes
 
     def _interpolations(self, n_steps: int = 10) -> dict[int, Array] | None:
         if self.spec_.kind == "table":
@@ -839,11 +902,13 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             "conditioning": "joint" if len(model.gans) == 1 else "per_class",
             "images seen": self.n_images_seen_,
             "training seconds": round(self.fit_seconds_, 1),
-            "device": self.device_,
+            "hardware of the training": self.origin_["hardware"],
+            "versions at the training": self.origin_["versions"],
             "filters": ", ".join(self._get_sampler().filters) or "none",
             "acceptance by the filters": {str(k): round(v, 3) for k, v in acceptance.items()},
+            "alarms and remedies": [_alarm_in_words(alarm) for alarm in self.alarms_],
             "options": model.gans[0].config.to_json(),
-            "versions": library_versions(),
+            "versions at the audit": library_versions(),
         }
 
     # --- persistence ---
@@ -865,7 +930,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         ModelFileError
             When `path` is something else than a model directory.
         """
-        save_model(self._fitted_model(), self._plain_parameters(), path)
+        save_model(self._fitted_model(), self._plain_parameters(), path, self.origin_)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, device: str = "auto") -> GANAugmenter:
@@ -891,7 +956,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         model, parameters = load_model(path, resolved)
         augmenter = cls(**parameters)
         augmenter.device = device
-        augmenter._take_up(model, str(resolved))
+        augmenter._take_up(model, str(resolved), read_origin(path))
         if model.spec.n_columns is not None:
             augmenter.n_features_in_ = model.spec.n_columns
         names = model.spec.column_names
@@ -961,8 +1026,14 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             *_unknown_option("loss", self.loss, (None, *LOSSES)),
         ]
         mistakes += [*self._diffaugment_mistakes(), *self._filter_mistakes()]
-        if isinstance(self.sampling_strategy, str):
-            mistakes += _unknown_option("sampling_strategy", self.sampling_strategy, STRATEGIES)
+        strategy = self.sampling_strategy
+        if isinstance(strategy, str):
+            mistakes += _unknown_option("sampling_strategy", strategy, STRATEGIES)
+        elif not isinstance(strategy, numbers.Real | Mapping) and not callable(strategy):
+            mistakes.append(
+                "`sampling_strategy` must be a string, a number, a dict or a callable. Got "
+                f"{strategy!r} instead."
+            )
         values: dict[str, Any] = self.get_params(deep=False)
         for name, (low, high, integral) in _NUMBERS.items():
             mistakes += _out_of_range(name, values[name], low, high, integral)
@@ -1130,7 +1201,8 @@ def _train_uninterrupted(
     checkpoint_dir: Path | None,
     on_progress: Any,
     start_from: FittedModel | None,
-) -> FittedModel:
+) -> tuple[FittedModel, dict[str, Any]]:
+    """Train; return the model, and versions and hardware, which a cache keeps beside it."""
     model = train_model(
         data,
         options,
@@ -1140,17 +1212,23 @@ def _train_uninterrupted(
     )
     if any(gan.interrupted for gan in model.gans):
         raise _TrainingInterruptedError(model)
-    return model
+    return model, describe_origin(options.device)
 
 
 def _describe_cost(data: TrainingSet, options: TrainingOptions) -> str:
     """Say before training what it will take, from a few steps on throw-away networks."""
+    budget, seconds = _estimate_cost(data, options)
+    images = f"{budget:,} images" if budget else "time budget"
+    return f"GAN on {options.device}, {images}, estimated {readable_seconds(seconds)}"
+
+
+def _estimate_cost(data: TrainingSet, options: TrainingOptions) -> tuple[int, float]:
+    """Give the images and the seconds that a training will take."""
     networks = plan_networks(data, options)
     config = networks[0][0]
     budget = sum(c.max_images or 0 for c, _ in networks)
     seconds = estimate_seconds(config, data.values, data.labels, options.device) * len(networks)
-    images = f"{budget:,} images" if budget else "time budget"
-    return f"GAN on {options.device}, {images}, estimated {readable_seconds(seconds)}"
+    return budget, seconds
 
 
 def _gans_with_codes(model: FittedModel) -> list[tuple[Any, list[int]]]:
@@ -1178,6 +1256,11 @@ def _named(alarms: Any, codes: list[int], model: FittedModel) -> list[dict[str, 
     return described
 
 
+def _alarm_in_words(alarm: Mapping[str, Any]) -> str:
+    where = "" if alarm["class"] is None else f" in class {alarm['class']}"
+    return f"{alarm['kind'].replace('_', ' ')}{where}: {alarm['remedy']}"
+
+
 def _named_history(model: FittedModel) -> list[dict[str, Any]]:
     history = []
     for gan, codes in _gans_with_codes(model):
@@ -1201,6 +1284,17 @@ def _refuse_dataset(X: Any) -> None:
         raise InvalidTypeError(
             "X must be rows. Got a Dataset instead, which is not rewritten: use `fit` and `wrap`."
         )
+
+
+def _refuse_non_finite(X: Any) -> None:
+    """Refuse NaN and infinite values, and say how many, without a converted copy of X."""
+    counts = np.zeros(2, dtype=np.int64)
+    if isinstance(X, torch.Tensor):
+        if X.is_floating_point():
+            counts += [int(X.isnan().sum()), int(X.isinf().sum())]
+    elif hasattr(X, "iloc") or isinstance(X, np.ndarray):
+        counts += count_non_finite(np.asarray(X))
+    raise_if_non_finite(counts)
 
 
 def take_rows(X: Any, positions: npt.NDArray[np.int64]) -> Any:

@@ -10,7 +10,7 @@ import sys
 import warnings
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ import ganaug
 from ganaug import demo as demo_module
 from ganaug.augmenter import GANAugmenter
 from ganaug.exceptions import GanaugError, InvalidInputError, did_you_mean, require_extra
+from ganaug.gain import evaluate_gain
 from ganaug.gan.config import RECIPES
 from ganaug.model import CONDITIONINGS
 from ganaug.persistence import check_replaceable, read_config
@@ -68,27 +69,41 @@ def demo(out: Path, seeds: int, max_images: int | None, as_json: bool, quiet: bo
     click.echo(json.dumps(results, indent=1) if as_json else demo_module.describe(results, out))
 
 
+def _data_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command DATA and the options by which it is read."""
+    decorators = (
+        click.argument("data", type=str),
+        click.option(
+            "--data-dir",
+            type=click.Path(path_type=Path, file_okay=False),
+            help="Where torchvision keeps a data set that is given by name.",
+        ),
+        click.option(
+            "--download", is_flag=True, help="Let torchvision download a data set given by name."
+        ),
+        click.option(
+            "--max-per-class",
+            metavar="LABEL=N",
+            multiple=True,
+            help="Use at most N rows of a class (to try an imbalance); may be repeated.",
+        ),
+        click.option(
+            "--resize", metavar="HxW", help="Scale all images to this size, such as 64x64."
+        ),
+    )
+    for decorate in reversed(decorators):
+        command = decorate(command)
+    return command
+
+
 @cli.command()
-@click.argument("data", type=str)
+@_data_options
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
     required=True,
     help="Directory for the model; an older model there is replaced at the end.",
 )
-@click.option(
-    "--data-dir",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Where torchvision keeps a data set that is given by name.",
-)
-@click.option("--download", is_flag=True, help="Let torchvision download a data set given by name.")
-@click.option(
-    "--max-per-class",
-    metavar="LABEL=N",
-    multiple=True,
-    help="Use at most N rows of a class (to try an imbalance); may be repeated.",
-)
-@click.option("--resize", metavar="HxW", help="Scale all images to this size, such as 64x64.")
 @click.option("--recipe", type=click.Choice(RECIPES), default="default", show_default=True)
 @click.option(
     "--conditioning", type=click.Choice(CONDITIONINGS), default="joint", show_default=True
@@ -122,9 +137,7 @@ def fit(
     the name of a torchvision data set (with --data-dir).
     """
     check_replaceable(out)
-    X, y = load_data(data, data_dir, download)
-    if max_per_class:
-        X, y = limit_classes(X, y, parse_counts(max_per_class), seed)
+    X, y = load_limited(data, data_dir, download, max_per_class, seed)
     if width is not None:
         options["width"] = width
     if max_images is not None or max_seconds is not None:
@@ -207,6 +220,12 @@ def info(model: Path, as_json: bool) -> None:
     help="Report to write: .html, .md or .json.",
 )
 @click.option(
+    "--verdict",
+    "verdict_file",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="What `evaluate --out` wrote: the gains stand in the report, too.",
+)
+@click.option(
     "--n-samples", type=click.IntRange(1), default=500, show_default=True, help="Rows per class."
 )
 @click.option("--device", default="auto", show_default=True)
@@ -217,6 +236,7 @@ def audit(
     holdout: str | None,
     data_dir: Path | None,
     out: Path,
+    verdict_file: Path | None,
     n_samples: int,
     device: str,
     as_json: bool,
@@ -229,7 +249,14 @@ def audit(
     X_holdout, y_holdout = None, None
     if holdout is not None:  # of a torchvision set its test part: the model has not seen it
         X_holdout, y_holdout = load_data(holdout, data_dir, train=False)
-    report = augmenter.audit(X, y, X_holdout=X_holdout, y_holdout=y_holdout, n_samples=n_samples)
+    report = augmenter.audit(
+        X,
+        y,
+        X_holdout=X_holdout,
+        y_holdout=y_holdout,
+        n_samples=n_samples,
+        verdict=None if verdict_file is None else load_verdict(verdict_file),
+    )
     if out.suffix == ".html":
         report.to_html(out)
     else:
@@ -238,7 +265,81 @@ def audit(
     click.echo(report.to_json() if as_json else f"{report!r}\nWritten to {out}")
 
 
+@cli.command()
+@_data_options
+@click.option("--width", type=click.IntRange(4), default=None, help="Channels at half resolution.")
+@click.option("--max-images", type=click.IntRange(1), help="Budget of each GAN in real images.")
+@click.option("--max-seconds", type=click.FloatRange(0, min_open=True), help="Time box, in all.")
+@click.option(
+    "--folds", type=click.IntRange(2), default=5, show_default=True, help="Folds, drawn twice."
+)
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ...")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the verdict here (JSON)."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+def evaluate(
+    data: str,
+    data_dir: Path | None,
+    download: bool,
+    max_per_class: Sequence[str],
+    resize: str | None,
+    width: int | None,
+    max_images: int | None,
+    max_seconds: float | None,
+    folds: int,
+    device: str,
+    seed: int,
+    out: Path | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Tell whether synthetic rows of DATA's classes help a small classifier.
+
+    DATA is as for `fit`. A GAN is trained for each of the splits, so this takes as long as twice
+    as many `fit`s as there are folds. A .npz file may hold an array `groups` too: rows of one group
+    (patient, site, ...) stay on one side of a split.
+    """
+    X, y = load_limited(data, data_dir, download, max_per_class, seed)
+    options: dict[str, Any] = {"device": device, "resize": parse_size(resize)}
+    options |= {} if width is None else {"width": width}
+    options |= {} if max_images is None else {"max_images": max_images}
+    verdict = evaluate_gain(
+        GANAugmenter(verbose=int(not quiet), **options),
+        X,
+        y,
+        cv=folds,
+        groups=None if max_per_class else load_groups(data),
+        max_seconds=max_seconds,
+        random_state=seed,
+    )
+    if out is not None:
+        out.write_text(verdict.to_json() + "\n", encoding="utf-8")
+    click.echo(verdict.to_json() if as_json else str(verdict))
+
+
 # --- data --------------------------------------------------------------------------------------
+
+
+def load_limited(
+    data: str, data_dir: Path | None, download: bool, max_per_class: Sequence[str], seed: int
+) -> tuple[Any, Any]:
+    """Load DATA, with at most so many rows of the classes that `--max-per-class` names."""
+    X, y = load_data(data, data_dir, download)
+    if max_per_class:
+        X, y = limit_classes(X, y, parse_counts(max_per_class), seed)
+    return X, y
+
+
+def load_groups(data: str) -> Any:
+    """Load the array `groups` of a .npz file that has one."""
+    path = Path(data)
+    if path.suffix != ".npz":
+        return None
+    with np.load(path, allow_pickle=False) as arrays:
+        return arrays.get("groups", None)
 
 
 def load_data(
@@ -271,6 +372,17 @@ def load_npz(path: Path) -> tuple[Any, Any]:
         raise InvalidInputError(
             f"{path} must be a .npz file with arrays X and y: {error}"
         ) from error
+
+
+def load_verdict(path: Path) -> dict[str, Any]:
+    """Load what `evaluate --out` wrote."""
+    try:
+        verdict = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InvalidInputError(f"{path} is not a readable verdict: {error}") from error
+    if not isinstance(verdict, dict) or not {"outcome", "text", "per_class"} <= verdict.keys():
+        raise InvalidInputError(f"{path} must be what `ganaug evaluate --out` wrote, and is not.")
+    return verdict
 
 
 def load_image_directory(directory: Path) -> tuple[list[Image.Image], list[str]]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from scipy import stats
 
 from ganaug.exceptions import InvalidInputError
@@ -56,8 +57,50 @@ def paired_interval(scores: Sequence[float], baseline: Sequence[float]) -> Paire
             f"{len(baseline)} values instead."
         )
     differences = np.asarray(scores, dtype=float) - np.asarray(baseline, dtype=float)
+    return _t_interval(differences, 1 / len(differences))
+
+
+def corrected_interval(
+    scores: Sequence[float], baseline: Sequence[float], *, test_over_train: float
+) -> PairedInterval:
+    """Compare scores over cross-validation splits, whose training parts overlap.
+
+    The corrected resampled t-test (Nadeau & Bengio, 2003, section 3): the variance of the mean of n
+    splits is taken as (1/n + n_test/n_train) times that of a split, which does not vanish however
+    often the same rows are split.
+
+    Parameters
+    ----------
+    scores, baseline : sequences of float of one length
+        Scores on the same splits. Empty ones give an interval of NaN.
+    test_over_train : float
+        Rows of a test part over rows of a training part.
+
+    Returns
+    -------
+    PairedInterval
+        Its ends are NaN for fewer than two splits.
+
+    Examples
+    --------
+    >>> interval = corrected_interval([0.90, 0.92, 0.91], [0.85, 0.88, 0.87], test_over_train=0.25)
+    >>> round(interval.mean, 3), interval.verdict
+    (0.043, 'better')
+    """
+    if len(scores) != len(baseline):
+        raise InvalidInputError(
+            f"`scores` and `baseline` must be pairs. Got {len(scores)} and {len(baseline)} values."
+        )
+    if not len(scores):
+        return PairedInterval(math.nan, math.nan, math.nan, 0)
+    differences = np.asarray(scores, dtype=float) - np.asarray(baseline, dtype=float)
+    return _t_interval(differences, 1 / len(differences) + test_over_train)
+
+
+def _t_interval(differences: npt.NDArray[np.float64], factor: float) -> PairedInterval:
+    """Give the mean with its t-interval; the mean's variance is `factor` times a difference's."""
     n, mean = len(differences), float(differences.mean())
     if n < 2:
         return PairedInterval(mean, math.nan, math.nan, n)
-    half = float(stats.t.ppf(0.975, n - 1) * differences.std(ddof=1) / math.sqrt(n))
+    half = float(stats.t.ppf(0.975, n - 1) * differences.std(ddof=1) * math.sqrt(factor))
     return PairedInterval(mean, mean - half, mean + half, n)

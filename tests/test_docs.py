@@ -22,6 +22,7 @@ BLOCK = re.compile(r"(?:<!-- needs: (\w+) -->\n)?```python\n(.*?)```", re.DOTALL
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::ganaug.exceptions.TrainingWarning")
+@pytest.mark.filterwarnings("ignore::ganaug.exceptions.SmallClassWarning")  # in folds of 205 rows
 def test_the_code_of_the_guide_runs_from_top_to_bottom(imbalanced_digits, tmp_path, monkeypatch):
     # a single step of training, of which no filter would let anything through
     monkeypatch.setattr(ganaug.augmenter, "auto_max_images", lambda *args: 64)

@@ -17,10 +17,10 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = (
     {"exceptions"},
     {"intervals"},
-    {"gan", "inputs", "quality"},
-    {"dataset", "progress", "resampling"},
+    {"gan", "inputs", "quality", "verdict"},
+    {"dataset", "progress", "remedies", "resampling"},
     {"model"},
-    {"persistence"},
+    {"persistence", "trials"},
     {"augmenter"},
     {"gain", "oversampler"},
     {"integrations"},
