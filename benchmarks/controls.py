@@ -29,7 +29,7 @@ class Oracle(BaseEstimator):
         self.y_pool = y_pool
         self.random_state = random_state
 
-    def fit(self, X: Array, y: Array) -> Oracle:
+    def fit(self, X: Array, y: Array) -> Oracle:  # noqa: ARG002 - a generator's interface
         """Learn nothing."""
         return self
 
@@ -61,7 +61,3 @@ class Duplicator(Oracle):
         """Remember the rows."""
         self.X_pool, self.y_pool = X, y
         return self
-
-
-CONTROLS = {"oracle": "use", "shuffled labels": "do not use", "duplicates": "never use"}
-"""What each of them must lead to."""

@@ -866,20 +866,23 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     def _sample_what_passes(self, n: int) -> tuple[Array, npt.NDArray[np.int64], list[str]]:
         """Make n rows of each class; say which classes the filters reject."""
-        made, notes, failure = [], [], None
+        made, rejected, failure = [], [], None
         for code, label in enumerate(self.classes_.tolist()):
             try:
                 made.append(self._sample_values({code: n}))
             except SamplingError as error:
                 failure = error
-                notes.append(
-                    f"Sampling: the filters reject nearly all synthetic rows of class {label}, so "
-                    "that there is nothing to measure."
-                )
+                rejected.append(str(label))
         if failure is not None and not made:
             raise failure
         values, codes = map(np.concatenate, zip(*made, strict=True))
-        return values, codes, notes
+        if not rejected:
+            return values, codes, []
+        note = (
+            "Sampling: the filters reject nearly all synthetic rows of class "
+            f"{', '.join(rejected)}, so that there is nothing to measure."
+        )
+        return values, codes, [note]
 
     def _interpolations(self, n_steps: int = 10) -> dict[int, Array] | None:
         if self.spec_.kind == "table":

@@ -214,6 +214,13 @@ def info(model: Path, as_json: bool) -> None:
 @click.option("--holdout", help="Real rows that it was not fitted on: DATA as for `fit`.")
 @click.option("--data-dir", type=click.Path(path_type=Path, file_okay=False), help="As for `fit`.")
 @click.option(
+    "--max-per-class",
+    metavar="LABEL=N",
+    multiple=True,
+    help="As it was for `fit`: the same rows of --train are drawn again.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="As for `fit`.")
+@click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
     required=True,
@@ -226,7 +233,7 @@ def info(model: Path, as_json: bool) -> None:
     help="What `evaluate --out` wrote: the gains stand in the report, too.",
 )
 @click.option(
-    "--n-samples", type=click.IntRange(1), default=500, show_default=True, help="Rows per class."
+    "--n-samples", type=click.IntRange(20), default=500, show_default=True, help="Rows per class."
 )
 @click.option("--device", default="auto", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON, too.")
@@ -235,6 +242,8 @@ def audit(
     train: str,
     holdout: str | None,
     data_dir: Path | None,
+    max_per_class: Sequence[str],
+    seed: int,
     out: Path,
     verdict_file: Path | None,
     n_samples: int,
@@ -245,7 +254,7 @@ def audit(
     if out.suffix not in (".html", ".md", ".json"):
         raise click.UsageError(f"--out must end in .html, .md or .json. Got {out.name!r} instead.")
     augmenter = GANAugmenter.load(model, device=device)
-    X, y = load_data(train, data_dir)
+    X, y = load_limited(train, data_dir, False, max_per_class, seed)
     X_holdout, y_holdout = None, None
     if holdout is not None:  # of a torchvision set its test part: the model has not seen it
         X_holdout, y_holdout = load_data(holdout, data_dir, train=False)

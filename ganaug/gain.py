@@ -376,6 +376,12 @@ class _Table:
                 candidates.append(PerRealRow(best.ratio, classes))
         return max(candidates, key=lambda strategy: self.gain(splits, strategy))
 
+    @property
+    def most(self) -> Any:
+        """The candidate that adds the most synthetic rows."""
+        y, trials = self.trials.problem.y, self.trials
+        return max(self.candidates, key=lambda strategy: sum(trials.counts(strategy, y).values()))
+
     def other_half(self, split: Split) -> list[Split]:
         """Splits by which the strategy for this one is chosen."""
         others = [other for other in self.splits if other.half != split.half]
@@ -447,11 +453,17 @@ def _judge(table: _Table, paired: _Paired, per_class: bool, margin: float, scori
     baseline = paired.without[remedy]
     gain = paired.interval(lambda score: score.value, baseline)
     over_placebo = paired.interval(lambda score: score.value, paired.placebo)
+    of_most = corrected_interval(
+        [table.score(split, table.most).value for split in table.splits],
+        [score.value for score in baseline],
+        test_over_train=paired.test_over_train,
+    )
     final = table.choose(table.splits, per_class)
     prefers_none = table.gain(table.splits, final) <= 0
-    outcome = decide(gain, over_placebo, margin, prefers_none)
+    outcome = decide(gain, over_placebo, of_most, margin, prefers_none)
     if not paired.served:  # there is nothing to use
         outcome = "do not use"
+    totals = _totals(table, final, paired.served)
     needed = needed_to_tell(gain, paired.test_over_train, margin, len(problem.y))
     arms = {other.name: scores for other, scores in paired.without.items()}
     arms[f"{remedy.name} + synthetic"] = paired.synthetic
@@ -460,10 +472,12 @@ def _judge(table: _Table, paired: _Paired, per_class: bool, margin: float, scori
         outcome=outcome,
         gain=gain,
         gain_over_placebo=over_placebo,
+        gain_of_most=of_most,
         baseline=remedy.name,
         setting=describe(final),
         classes_served=paired.served,
-        sampling_strategy=_totals(table, final, paired.served) if outcome == "use" else {},
+        setting_totals=totals,
+        sampling_strategy=totals if outcome == "use" else {},
         per_class=_judge_classes(problem, paired, baseline),
         scores={arm: [score.value for score in scores] for arm, scores in arms.items()},
         gains_by_setting={describe(c): table.gain(table.splits, c) for c in table.candidates},

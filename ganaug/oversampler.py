@@ -208,7 +208,7 @@ class GANOverSampler(BaseOverSampler):
             super()._validate_params()
         except InvalidParameterError as error:
             suggestion = ""
-            if isinstance(self.sampling_strategy, str):
+            if isinstance(self.sampling_strategy, str) and "'sampling_strategy'" in str(error):
                 suggestion = did_you_mean(self.sampling_strategy, STRATEGIES)
             raise InvalidInputError(f"{error}{suggestion}") from None
 

@@ -7,6 +7,7 @@ built from them: a model is loaded whole or not at all.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import math
@@ -42,7 +43,10 @@ CONFIG_NAME = "config.json"
 
 
 def save_model(
-    model: FittedModel, parameters: dict[str, Any], path: str | os.PathLike[str]
+    model: FittedModel,
+    parameters: dict[str, Any],
+    path: str | os.PathLike[str],
+    origin: Mapping[str, Any] | None = None,
 ) -> None:
     """Write a model directory, whole or not at all.
 
@@ -54,6 +58,9 @@ def save_model(
         sequences and dicts of these.
     path : str or path-like
         Directory to make; an existing model there is replaced.
+    origin : mapping, optional
+        Versions and hardware of the training, as `describe_origin` gives them; by default those
+        of this process.
 
     Raises
     ------
@@ -68,7 +75,7 @@ def save_model(
     beside.mkdir()
     try:
         save_file(_tensors(model), beside / TENSORS_NAME)
-        config = _to_json(_describe(model, parameters))
+        config = _to_json(_describe(model, parameters, origin))
         config["tensors_sha256"] = _file_digest(beside / TENSORS_NAME)
         config["config_sha256"] = _config_digest(config)
         (beside / CONFIG_NAME).write_text(json.dumps(config, indent=1, allow_nan=False), "utf-8")
@@ -144,10 +151,12 @@ def _tensors(model: FittedModel) -> dict[str, Tensor]:
     return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
 
 
-def _describe(model: FittedModel, parameters: dict[str, Any]) -> dict[str, Any]:
+def _describe(
+    model: FittedModel, parameters: dict[str, Any], origin: Mapping[str, Any] | None
+) -> dict[str, Any]:
     return {
         "format_version": FORMAT_VERSION,
-        "versions": library_versions(),
+        **(describe_origin("unknown") if origin is None else origin),
         "parameters": parameters,
         "data": {
             "spec": model.spec.to_json(),
@@ -213,6 +222,34 @@ def _rebuild_gan(index: int, gan: dict[str, Any], tensors: dict[str, Tensor]) ->
         gan["seconds"],
         gan["interrupted"],
     )
+
+
+def read_origin(directory: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read versions and hardware of the training from a saved model."""
+    config = read_config(Path(directory))
+    return {"versions": config["versions"], "hardware": config.get("hardware", {})}
+
+
+def describe_origin(device: str) -> dict[str, Any]:
+    """Versions and hardware of a training on a device, in this process."""
+    hardware: dict[str, Any] = {
+        "device": device,
+        "processor": _processor_name(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+    }
+    if device.startswith("cuda"):
+        hardware["GPU"] = torch.cuda.get_device_name(device)
+    return {"versions": library_versions(), "hardware": hardware}
+
+
+def _processor_name() -> str:
+    """Give the model as Linux knows it, else the architecture."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.machine()
 
 
 def library_versions() -> dict[str, str]:

@@ -27,12 +27,16 @@ class Verdict:
     outcome : {"use", "equivalent", "do not use", "cannot tell"}
         "use": better than the best remedy without synthetic rows, and better than duplicates in
         their place. "equivalent": within `margin` of one of the two. "do not use": not better than
-        one of them by as much as `margin`, and possibly or certainly worse; or no class got rows
-        that could be trusted. "cannot tell": none of these could be shown; see `needed`.
+        one of them by as much as `margin`, and possibly or certainly worse; or no gain, and clear
+        harm by the setting with the most synthetic rows; or no class got rows that could be
+        trusted. "cannot tell": none of these could be shown; see `needed`.
     gain : PairedInterval
         Score with synthetic rows minus score of the `baseline`, over the splits.
     gain_over_placebo : PairedInterval
         The same against duplicates of real rows in the synthetic rows' place.
+    gain_of_most : PairedInterval
+        Gain of the setting with the most synthetic rows, which was not chosen by its gain. What
+        does harm in quantity is not to be trusted in small doses, unless these gain.
     baseline : str
         The remedy that was best without synthetic rows; they were added to it.
     setting : str
@@ -41,9 +45,11 @@ class Verdict:
     classes_served : list
         Classes that got any, in at least half of the splits: none where a classifier of
         the real rows disputes them.
+    setting_totals : dict of label to int
+        What the setting comes to on all rows: totals of the classes served. For those who want to
+        look at it, or to act on it against the verdict.
     sampling_strategy : dict of label to int
-        For `GANOverSampler`: totals of the classes that should get synthetic rows. Empty unless
-        the outcome is "use".
+        For `GANOverSampler`: `setting_totals` where the outcome is "use", else empty.
     per_class : dict of label to dict
         Real `rows`, and `gain` in recall with `low`, `high` and a `finding`.
     scores : dict of str to list of float
@@ -68,9 +74,11 @@ class Verdict:
     outcome: str
     gain: PairedInterval
     gain_over_placebo: PairedInterval
+    gain_of_most: PairedInterval
     baseline: str
     setting: str
     classes_served: list[Any]
+    setting_totals: dict[Any, int]
     sampling_strategy: dict[Any, int]
     per_class: dict[Any, dict[str, Any]]
     scores: dict[str, list[float]]
@@ -108,6 +116,9 @@ class Verdict:
             f"best without them, and by {over_placebo} against duplicates in their place "
             f"({self.n_splits} splits, each with a GAN of its own; 95% intervals)."
         )
+        if self.outcome == "do not use" and self.gain.mean <= 0 and self.gain_of_most.high < 0:
+            most = _interval(self.gain_of_most)
+            return [sentence, f"The most synthetic rows that were tried change it by {most}."]
         return [sentence]
 
     def _advice(self) -> list[str]:
@@ -127,7 +138,8 @@ class Verdict:
         plain = {**asdict(self), "text": self.text}
         plain["classes_served"] = list(map(str, self.classes_served))
         plain["per_class"] = {str(k): v for k, v in self.per_class.items()}
-        plain["sampling_strategy"] = {str(k): v for k, v in self.sampling_strategy.items()}
+        for name in ("setting_totals", "sampling_strategy"):
+            plain[name] = {str(k): v for k, v in getattr(self, name).items()}
         cleaned: dict[str, Any] = _without_nan(plain)
         return cleaned
 
@@ -162,14 +174,20 @@ _HEADLINES = {
 
 
 def decide(
-    gain: PairedInterval, over_placebo: PairedInterval, margin: float, prefers_none: bool
+    gain: PairedInterval,
+    over_placebo: PairedInterval,
+    of_most: PairedInterval,
+    margin: float,
+    prefers_none: bool,
 ) -> str:
-    """Turn the two intervals into an outcome.
+    """Turn the intervals into an outcome.
 
     Parameters
     ----------
     gain, over_placebo : PairedInterval
         Against the best remedy without synthetic rows, and against duplicates in their place.
+    of_most : PairedInterval
+        Gain of the setting with the most synthetic rows.
     margin : float
         What counts as equivalent.
     prefers_none : bool
@@ -189,7 +207,7 @@ def decide(
     Examples
     --------
     >>> gain = PairedInterval(0.02, 0.01, 0.03, 5)
-    >>> decide(gain, gain, 0.005, prefers_none=False)
+    >>> decide(gain, gain, gain, 0.005, prefers_none=False)
     'use'
     """
     both = (gain, over_placebo)
@@ -197,7 +215,7 @@ def decide(
         return "do not use"
     if any(-margin <= interval.low and interval.high <= margin for interval in both):
         return "equivalent"
-    if any(interval.high < margin for interval in both):
+    if any(interval.high < margin for interval in both) or (gain.mean <= 0 and of_most.high < 0):
         return "do not use"
     if not prefers_none and all(interval.low > 0 for interval in both):
         return "use"

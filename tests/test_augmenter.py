@@ -424,9 +424,10 @@ def test_agreement_is_measured_with_the_agreement_filter_only(fitted, digits, tm
         (lambda X, y: (X[:-1], y), "same length. Got 89 and 90"),
         (lambda X, y: (X, np.where(y == 2, 7, y)), "classes seen in fit"),
         (lambda X, y: (X[:, :-1], y), "columns|row length"),
+        (lambda X, y: (broken(X, [3, 4], 7, np.nan), y), "Got 2 NaN"),
         (lambda X, y: (X, None), "y"),
     ],
-    ids=["lengths", "unknown class", "columns", "no y"],
+    ids=["lengths", "unknown class", "columns", "NaN", "no y"],
 )
 def test_rows_unlike_those_of_fit_are_refused_by_augment(change, said, fitted, digits):
     with pytest.raises(ValueError, match=said):
@@ -475,6 +476,17 @@ def test_transform_returns_images_themselves(digits):
 def test_transform_refuses_rows_of_another_width(fitted):
     with pytest.raises(ValueError, match="63 features"):
         fitted.transform(np.zeros((2, 63)))
+
+
+@pytest.mark.parametrize("convert", [np.asarray, torch.from_numpy], ids=["array", "tensor"])
+def test_images_with_nan_or_inf_are_counted_and_refused_after_fit_too(convert, digits):
+    images, y = squares(digits[0], np.float32), digits[1]
+    augmenter = GANAugmenter(**TINY).fit(convert(images), y)
+    spoilt = images.copy()
+    spoilt[5, 2, 3], spoilt[6, 0, 0], spoilt[7, 0, 0] = np.nan, np.inf, -np.inf
+    for refusing in (augmenter.transform, lambda X: augmenter.augment(X, y)):
+        with pytest.raises(InvalidInputError, match="Got 1 NaN and 2 infinite"):
+            refusing(convert(spoilt))
 
 
 def test_fit_transform_wants_labels(digits):
@@ -1153,6 +1165,7 @@ BAD_PARAMETERS = [
     ({"max_share": 1.1}, "`max_share`"),
     ({"max_ratio": None}, "`max_ratio`"),
     ({"mix_fraction": 1.1}, "`mix_fraction`"),
+    ({"sampling_strategy": None}, "`sampling_strategy` must be a string, a number, a dict"),
     ({"min_real": -1}, "`min_real`"),
     ({"verbose": None}, "`verbose`"),
     ({"image_shape": 8}, "`image_shape`"),

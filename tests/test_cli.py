@@ -393,6 +393,112 @@ def test_the_holdout_of_a_torchvision_set_is_its_test_part(
     assert parts == {"train": 65, "holdout": 10}
 
 
+def test_the_rows_of_a_limited_fit_are_drawn_again(run, archive_of_pictures, tmp_path):
+    limit = ("--max-per-class", "bag=30", "--seed", "3")
+    report = tmp_path / "report.md"
+    run("fit", archive_of_pictures, "--out", tmp_path / "m", *limit, *SMALL)
+
+    code, _, err = run(
+        *("audit", tmp_path / "m", "--train", archive_of_pictures, "--out", report, *limit),
+        *("--n-samples", "20"),
+    )
+
+    assert code == 0, err
+    assert report.read_text(encoding="utf-8").startswith("# ")
+
+
+# --- evaluate ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def archive_of_pictures(pictures, tmp_path):
+    X, y = pictures
+    np.savez(tmp_path / "pictures.npz", X=X, y=y)
+    return tmp_path / "pictures.npz"
+
+
+@pytest.fixture
+def quick_evaluation(monkeypatch):
+    """Neither the filter nor the built-in network need be good here."""
+    monkeypatch.setattr("ganaug.remedies.network_steps", lambda n_rows: 5)
+    monkeypatch.setattr(GANAugmenter, "_filter_names", lambda self: ())
+
+
+def test_evaluate_gives_a_verdict_that_an_audit_repeats(
+    run, archive_of_pictures, model, tmp_path, quick_evaluation
+):
+    verdict_file = tmp_path / "verdict.json"
+
+    code, out, err = run(
+        *("evaluate", archive_of_pictures, "--folds", "2", "--out", verdict_file, *SMALL)
+    )
+
+    assert code == 0, err
+    assert err == ""
+    verdict = json.loads(verdict_file.read_text(encoding="utf-8"))
+    assert out.startswith(verdict["text"])
+    assert verdict["n_splits"] == 4
+    assert set(verdict["per_class"]) == {"bag", "boot"}
+
+
+def test_evaluate_prints_json_and_keeps_groups_together(
+    run, pictures, tmp_path, monkeypatch, quick_evaluation
+):
+    X, y = pictures
+    seen = {}
+
+    def evaluate_gain(augmenter, X, y, **options):
+        seen.update(options)
+        return ganaug.evaluate_gain(augmenter, X, y, **options)
+
+    monkeypatch.setattr(cli_module, "evaluate_gain", evaluate_gain)
+    groups = np.arange(len(y)) // 2
+    np.savez(tmp_path / "grouped.npz", X=X, y=y, groups=groups)
+
+    code, out, _ = run("evaluate", tmp_path / "grouped.npz", "--folds", "2", "--json", *SMALL)
+
+    assert code == 0
+    assert json.loads(out)["outcome"] in ("use", "equivalent", "do not use", "cannot tell")
+    assert np.array_equal(seen["groups"], groups)
+
+
+def test_an_audit_shows_the_gains_of_a_verdict(run, mnist, model, tmp_path, monkeypatch):
+    shown = {}
+
+    class Report:
+        def to_json(self):
+            return "{}"
+
+    def audit(self, X, y, *, verdict, **others):
+        shown.update(verdict)
+        return Report()
+
+    monkeypatch.setattr(GANAugmenter, "audit", audit)
+    verdict = {"outcome": "use", "text": "Use synthetic rows.", "per_class": {}}
+    (tmp_path / "verdict.json").write_text(json.dumps(verdict), encoding="utf-8")
+
+    code, _, err = run(
+        *("audit", model, "--train", "MNIST", "--data-dir", mnist),
+        *("--verdict", tmp_path / "verdict.json", "--out", tmp_path / "report.json"),
+    )
+
+    assert code == 0, err
+    assert shown == verdict
+
+
+@pytest.mark.parametrize("text", ["no json", "[]", '{"outcome": "use"}'])
+def test_a_file_that_is_no_verdict_is_named(run, mnist, model, tmp_path, text):
+    (tmp_path / "verdict.json").write_text(text, encoding="utf-8")
+
+    code, _, err = run(
+        *("audit", model, "--train", "MNIST", "--data-dir", mnist),
+        *("--verdict", tmp_path / "verdict.json", "--out", tmp_path / "report.json"),
+    )
+
+    assert code == 1
+    assert_one_line(err, "verdict.json")
+
+
 # --- mistakes ------------------------------------------------------------------------------------
 
 

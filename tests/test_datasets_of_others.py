@@ -139,10 +139,11 @@ def test_a_torchvision_dataset_is_fitted_raw_and_its_transforms_serve_all_items(
     augmenter = tiny_augmenter().fit(vision_dataset)
     train = augmenter.wrap(vision_dataset, sampling_strategy="all")
     assert train.n_synthetic == sum(plan.n_synthetic for plan in augmenter.resampling_report_)
-    assert len(train) == len(vision_dataset) + train.n_synthetic > len(vision_dataset)
+    assert len(train) == len(vision_dataset) + train.n_synthetic + train.n_duplicates
+    place_of_synthetic = int(np.flatnonzero(train.is_synthetic)[-1])
     for name, transform in TRANSFORMS.items():
         vision_dataset.transform = transform
-        (real, _), (made, label) = train[0], train[len(train) - 1]
+        (real, _), (made, label) = train[0], train[place_of_synthetic]
         assert isinstance(made, TYPES[name])
         assert type(label) is int
         if name == "PIL":
@@ -184,7 +185,7 @@ def hugging_face_dataset(digits):
 def test_a_hugging_face_dataset_is_fitted_and_wrapped_by_its_keys(hugging_face_dataset):
     augmenter = tiny_augmenter(image_key="picture", label_key="kind").fit(hugging_face_dataset)
     train = augmenter.wrap(hugging_face_dataset)
-    real, made = train[0], train[len(train) - 1]
+    real, made = train[0], train[int(np.flatnonzero(train.is_synthetic)[-1])]
     assert real.keys() == made.keys() == {"picture", "kind"}
     assert (made["picture"].mode, made["picture"].size) == ("L", (24, 24))
     assert (type(made["kind"]), made["kind"]) == (int, 2)

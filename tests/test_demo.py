@@ -184,12 +184,19 @@ def test_a_class_of_which_the_filter_lets_nothing_through_is_drawn_unfiltered(
         image_shape=(8, 8), width=4, max_images=64, random_state=0, verbose=0
     ).fit(X, y)
     classifier = augmenter.model_.classifier
-    monkeypatch.setattr(classifier, "predict_proba", lambda values: np.eye(10)[[3] * len(values)])
+    answers = np.eye(10)[3]
+    monkeypatch.setattr(
+        classifier, "predict_proba", lambda values: np.tile(answers, (len(values), 1))
+    )
+    report = tmp_path / "report.html"
 
     demo.draw_grid(augmenter, X, y)
-    demo.write_report(augmenter, (X, y), (X_pool, y_pool), tmp_path / "report.html")
+    demo.write_report(augmenter, (X, y), (X_pool, y_pool), report)
 
     assert augmenter.filter == "auto"
+    assert "synthetic rows of class 0, 1, 2, 4, 5, 6, 7, 8, 9, so that" in report.read_text("utf-8")
+    answers = np.eye(11)[10]  # none of the classes
+    demo.write_report(augmenter, (X, y), (X_pool, y_pool), report)
     assert list(tmp_path.iterdir()) == []  # no report rather than no demo
 
 

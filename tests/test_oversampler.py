@@ -232,6 +232,11 @@ def test_a_mistyped_strategy_gets_a_suggestion_as_an_error_of_this_library(table
     assert isinstance(caught.value, ValueError)
 
 
+def test_another_mistaken_parameter_gets_no_suggestion_of_a_strategy(table):
+    with pytest.raises(InvalidInputError, match=r"'augmenter' parameter .* Got 'x' instead\.$"):
+        GANOverSampler("x").fit_resample(*table)
+
+
 def test_the_augmenter_given_is_cloned_not_fitted(table):
     augmenter = tiny_augmenter(random_state=0)
     sampler = GANOverSampler(augmenter)

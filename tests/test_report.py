@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 import re
 import shutil
 import subprocess
 import sys
+import warnings
 from html.parser import HTMLParser
 
 import numpy as np
@@ -15,10 +17,19 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from ganaug.exceptions import InvalidInputError, MissingDependencyError
+from ganaug import GANAugmenter, demo
+from ganaug.exceptions import (
+    InvalidInputError,
+    MissingDependencyError,
+    NotFittedError,
+    SamplingError,
+)
+from ganaug.intervals import PairedInterval
 from ganaug.quality import page
+from ganaug.quality.features import fit_classifier
 from ganaug.quality.findings import judge_copying
 from ganaug.quality.report import build_audit
+from ganaug.verdict import Verdict
 
 N_CLASSES = 4
 NAMES = ("zero", "one", "two", "three")
@@ -241,7 +252,13 @@ def test_a_class_too_small_says_so_instead_of_showing_a_number(parts, monkeypatc
     assert any(
         "Not measured: class two" in text for text in report.to_dict()["summary"]["doubtful"]
     )
-    assert "11 real and 67 synthetic rows" in render_text(report, monkeypatch)
+    assert report.to_dict()["summary"]["headline"].endswith("and 1 not measured.")
+    text = render_text(report, monkeypatch)
+    assert "11 real and 67 synthetic rows" in text
+    assert text.count(">too few rows</abbr>") >= 7 + 2  # its measures, and its recalls
+    row = next(line for line in report.to_markdown().split("## Fidelity")[1].splitlines()
+               if line.startswith("| two |"))  # fmt: skip
+    assert row.count("too few rows") == 7
 
 
 def test_a_class_without_synthetic_rows_is_a_gap(parts):
@@ -271,7 +288,7 @@ def test_alarms_of_the_monitor_and_a_verdict_reach_the_summary(parts, monkeypatc
         verdict={
             "outcome": "do not use",
             "text": "No gain: -0.4 points.",
-            "per_class": {"one": {"gain": -0.4, "low": -0.9, "high": 0.1}},
+            "per_class": {"one": {"gain": -0.004, "low": -0.009, "high": 0.001}},
         },
     )
     summary = report.to_dict()["summary"]
@@ -279,7 +296,8 @@ def test_alarms_of_the_monitor_and_a_verdict_reach_the_summary(parts, monkeypatc
     assert any("discriminator won" in text for text in summary["doubtful"])
     assert "Downstream gain: No gain: -0.4 points." in summary["doubtful"]
     assert not any("Measure the gain" in text for text in summary["to_do"])
-    assert "Measured gain" in render_text(report, monkeypatch)
+    assert '<b>−0.4</b> <span class="range">−0.9 to +0.1</span>' in render_text(report, monkeypatch)
+    assert "| one | −0.4 | −0.9 | +0.1 |" in report.to_markdown()
 
 
 # --- groups ------------------------------------------------------------------------------------
@@ -454,6 +472,195 @@ def test_the_repr_tells_the_outcome(ideal):
     assert repr(ideal).startswith("<AuditReport: fine. No defect found.")
 
 
+# --- the estimator's audit ---------------------------------------------------------------------
+
+
+def tiny_augmenter(**parameters):
+    tiny = {"max_images": 256, "width": 4, "filter": None, "random_state": 0, "verbose": 0}
+    return GANAugmenter(**{**tiny, **parameters})
+
+
+@pytest.fixture(scope="module")
+def rows():
+    """Digits of three classes as rows to train on, and others to hold out, with their labels."""
+    X, y = load_digits(n_class=3, return_X_y=True)
+    order = np.random.default_rng(0).permutation(len(y))
+    train, held_out = order[:300], order[300:]
+    return {"X": X[train], "y": y[train], "X_holdout": X[held_out], "y_holdout": y[held_out]}
+
+
+@pytest.fixture(scope="module")
+def fitted(rows):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return tiny_augmenter(image_shape=(8, 8)).fit(rows["X"], rows["y"])
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Classifiers of ten steps: they take most of an audit's time."""
+    few_steps = functools.partial(fit_classifier, max_steps=10)
+    for module in ("report", "audit"):
+        monkeypatch.setattr(f"ganaug.quality.{module}.fit_classifier", few_steps)
+
+
+@pytest.fixture(scope="module")
+def audited(fitted, rows):
+    return fitted.audit(**rows, groups=np.arange(300) % 2, n_samples=60)
+
+
+@pytest.fixture(scope="module")
+def demo_page(tmp_path_factory):
+    """The demo's own report, of a model that has hardly been trained."""
+    X, y = load_digits(return_X_y=True)
+    train = demo.draw_imbalanced(X, y, seed=0)
+    path = tmp_path_factory.mktemp("demo") / "report.html"
+    with warnings.catch_warnings(), pytest.MonkeyPatch.context() as patch:
+        warnings.simplefilter("ignore")
+        patch.setattr(page, "MAX_MAP_ROWS", 80)
+        demo.write_report(tiny_augmenter(image_shape=demo.IMAGE_SHAPE).fit(*train), train, (X, y),
+                          path)  # fmt: skip
+    return path.read_text(encoding="utf-8")
+
+
+def test_an_audit_measures_everything_per_class_and_overall_beside_its_floor(audited):
+    figures = audited.to_dict()
+    kinds = {"precision", "recall", "density", "coverage", "kernel_distance", "frechet_distance",
+             "variety"}  # fmt: skip
+    for one in (figures["overall"], *figures["classes"].values()):
+        assert set(one["measures"]) == kinds
+        for name, scores in one["measures"].items():
+            if name == "frechet_distance" and "reason" in scores:
+                assert "needs more than 64" in scores["reason"]
+                continue
+            assert scores.keys() >= {"value", "low", "high", "floor", "floor_low", "floor_high"}
+        assert one["usefulness"].keys() >= {"trained_on_synthetic", "trained_on_real"}
+    assert "value" in figures["overall"]["measures"]["frechet_distance"]
+    tests = (figures["copying"][name] for name in ("distance_test", "membership_test"))
+    assert all(0 < test["p_value"] <= 1 for test in tests)
+    assert set(figures["groups"]["per_group"]) == {"0", "1"}
+    assert figures["rows"]["synthetic"] == {"0": 60, "1": 60, "2": 60}
+    assert figures["balance"]["synthetic"]["0"] == pytest.approx(1 / 3)
+
+
+def test_the_variety_of_all_classes_is_the_mean_of_theirs(audited):
+    figures = audited.to_dict()
+    by_class = [one["measures"]["variety"] for one in figures["classes"].values()]
+    overall = figures["overall"]["measures"]["variety"]
+    for name in ("value", "floor"):
+        assert overall[name] == pytest.approx(np.mean([scores[name] for scores in by_class]))
+    widths = [scores["high"] - scores["low"] for scores in (overall, *by_class)]
+    assert 0 < widths[0] < max(widths[1:])  # a mean of three is known better than each
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_model_card_says_how_the_model_came_about(fitted, rows, tmp_path, monkeypatch):
+    fitted.save(tmp_path / "model")
+    monkeypatch.setattr("ganaug.persistence.library_versions", lambda: {"torch": "another"})
+    monkeypatch.setattr("ganaug.augmenter.library_versions", lambda: {"torch": "another"})
+    loaded = GANAugmenter.load(tmp_path / "model")
+    loaded.alarms_ = [{"kind": "collapsed", "class": 1, "value": 0.2, "remedy": "Train longer."}]
+    report = loaded.audit(**rows, n_samples=20)
+    card = report.to_dict()["model_card"]
+    assert card["rows per class"] == {str(k): n for k, n in fitted.class_counts_.items()}
+    assert card["data fingerprint"] == fitted.data_fingerprint_
+    assert (card["seed"], card["recipe"], card["images seen"]) == (0, "default", 256)
+    assert card["training seconds"] > 0
+    assert card["hardware of the training"]["device"] == "cpu"
+    assert card["hardware of the training"]["processor"]
+    assert card["versions at the training"]["torch"] == torch.__version__
+    assert card["versions at the audit"] == {"torch": "another"}
+    assert card["alarms and remedies"] == ["collapsed in class 1: Train longer."]
+    assert set(card["acceptance by the filters"]) == {"0", "1", "2"}
+    assert "collapsed in class 1: Train longer." in report.to_markdown()
+
+
+@pytest.mark.usefixtures("quick")
+def test_an_extractor_and_a_verdict_reach_the_audit(fitted, rows, monkeypatch):
+    asked = []
+
+    def extractor(values):
+        asked.append((values.dtype, values.shape[1:]))
+        return values.reshape(len(values), -1)[:, 20:25]
+
+    change = PairedInterval(-0.02, -0.03, -0.01, 10)
+    verdict = Verdict(
+        outcome="do not use", gain=change, gain_over_placebo=change, baseline="over-sampling",
+        setting="few", classes_served=[1], setting_totals={1: 99}, sampling_strategy={},
+        per_class={1: {"rows": 90, "gain": -0.05, "low": -0.09, "high": -0.01, "finding": "worse"}},
+        scores={}, gains_by_setting={}, needed=None, scoring="accuracy", margin=0.01, n_rows=300,
+        n_splits=10,
+    )  # fmt: skip
+    report = fitted.audit(**rows, n_samples=20, extractor=extractor, verdict=verdict)
+    figures = report.to_dict()
+    assert set(asked) == {(np.dtype("uint8"), (1, 8, 8))}
+    assert figures["settings"]["n_features"] == 5
+    assert f"Downstream gain: {verdict.text}" in figures["summary"]["doubtful"]
+    assert "| 1 | −5.0 | −9.0 | −1.0 |" in report.to_markdown()
+    assert "−9.0 to −1.0" in render_text(report, monkeypatch)
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_class_that_the_filters_reject_is_a_marked_gap(fitted, rows, monkeypatch):
+    sample = GANAugmenter._sample_values
+
+    def rejecting(self, counts, **options):
+        if counts.get(1):
+            raise SamplingError("too few pass")
+        return sample(self, counts, **options)
+
+    monkeypatch.setattr(GANAugmenter, "_sample_values", rejecting)
+    figures = fitted.audit(**rows, n_samples=20).to_dict()
+    assert figures["rows"]["synthetic"] == {"0": 20, "1": 0, "2": 20}
+    assert figures["classes"]["1"]["measures"]["reason"].endswith("are needed")
+    summary = figures["summary"]
+    assert any(
+        "reject nearly all synthetic rows of class 1" in text for text in summary["doubtful"]
+    )
+    assert "Not measured: class 1, for too few synthetic rows." in summary["doubtful"]
+    assert not any("Collect more real rows" in text for text in summary["to_do"])
+    monkeypatch.setattr(
+        GANAugmenter, "_sample_values", lambda self, counts: rejecting(self, {1: 1})
+    )
+    with pytest.raises(SamplingError, match="too few pass"):
+        fitted.audit(**rows, n_samples=20)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"X": lambda X: X[::-1]}, "must be the rows that the model was trained on"),
+        ({"X": lambda X: X[:-1], "y": lambda y: y[:-1]}, "must be the rows that the model was"),
+        ({"y": lambda y: np.roll(y, 1)}, "must be the rows that the model was trained on"),
+        ({"X_holdout": lambda X: X[:, :60]}, r"\(8, 8\)"),
+        ({"X_holdout": lambda X: np.where(X == 3, np.nan, X)}, "NaN"),
+        ({"y_holdout": lambda y: y + 1}, "Got 3 as well"),
+        ({"y_holdout": lambda y: y[:-1]}, "same length"),
+        ({"X_holdout": lambda X: None}, "`y_holdout` came without `X_holdout`"),
+        ({"y_holdout": lambda y: None}, "y"),
+        ({"n_samples": lambda _: 19}, "`n_samples` must be 20 or more"),
+        ({"n_samples": lambda _: -1}, "`n_samples` must be a non-negative integer"),
+    ],
+    ids=["order", "missing row", "labels", "shape", "NaN", "unknown class", "lengths", "no X",
+         "no y", "few samples", "negative"],
+)  # fmt: skip
+def test_what_cannot_be_audited_is_refused_before_anything_is_measured(
+    fitted, rows, change, message, monkeypatch
+):
+    def refuse(*_, **__):
+        raise AssertionError("too late")
+
+    monkeypatch.setattr("ganaug.quality.report.fit_classifier", refuse)
+    options = {**rows, **{name: make(rows.get(name)) for name, make in change.items()}}
+    with pytest.raises(InvalidInputError, match=message):
+        fitted.audit(**options)
+
+
+def test_an_augmenter_that_is_not_fitted_cannot_be_audited(rows):
+    with pytest.raises(NotFittedError):
+        tiny_augmenter().audit(**rows)
+
+
 # --- the page ----------------------------------------------------------------------------------
 
 
@@ -560,6 +767,15 @@ def test_the_page_is_self_contained_and_readable_by_all(ideal_page):
     assert "@media print" in ideal_page
 
 
+def test_the_demos_report_holds_all_sections_and_its_pictures(demo_page):
+    parsed = check_page(demo_page)
+    assert len(parsed.all("img")) > 5 * 10  # strips of ten classes, interpolations, pairs
+    for section in ("summary", "pictures", "copying", "balance", "model"):
+        assert f'<section id="{section}"' in demo_page
+    assert "Interpolations" in demo_page
+    assert "hardware of the training" in demo_page
+
+
 def test_a_table_has_a_page_without_pictures(parts):
     parsed = check_page(render(audit(parts, table=True)))
     assert parsed.all("img") == []
@@ -628,11 +844,13 @@ Promise.all(images.map(image => image.decode().then(() => 1, () => 0))).then(ok 
 
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium or Chrome is installed")
 @pytest.mark.parametrize("width", [500, 1200])
+@pytest.mark.parametrize("which", ["ideal_page", "demo_page"])
 def test_a_browser_shows_all_pictures_without_errors_or_sideways_scrolling(
-    ideal_page, width, tmp_path
+    which, width, tmp_path, request
 ):
+    text = request.getfixturevalue(which)
     file = tmp_path / "report.html"
-    file.write_text(ideal_page.replace("</body>", PROBE + "</body>"), encoding="utf-8")
+    file.write_text(text.replace("</body>", PROBE + "</body>"), encoding="utf-8")
     flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
              "--disable-background-networking", "--disable-component-update", "--disable-sync",
              f"--user-data-dir={tmp_path / 'profile'}", f"--window-size={width},900",
@@ -645,7 +863,7 @@ def test_a_browser_shows_all_pictures_without_errors_or_sideways_scrolling(
         check=True,
     )
     body = re.search(r"<body[^>]*>", result.stdout)[0]
-    n_images = len(Page(ideal_page).all("img"))
+    n_images = len(Page(text).all("img"))
     assert f'data-images="{n_images} of {n_images}"' in body
     assert 'data-overflow="0"' in body
     assert "data-failed" not in body

@@ -36,7 +36,22 @@ def interval(low, high):
     ],
 )
 def test_two_intervals_make_an_outcome(gain, over_placebo, prefers_none, outcome):
-    assert decide(interval(*gain), interval(*over_placebo), 0.005, prefers_none) == outcome
+    unclear = interval(-1, 1)
+
+    assert decide(interval(*gain), interval(*over_placebo), unclear, 0.005, prefers_none) == outcome
+
+
+@pytest.mark.parametrize(
+    ("gain", "of_most", "outcome"),
+    [
+        ((-0.03, 0.02), (-0.2, -0.1), "do not use"),
+        ((-0.02, 0.03), (-0.2, -0.1), "cannot tell"),  # a small dose may still help
+        ((-0.03, 0.02), (-0.2, 0.1), "cannot tell"),
+        ((0.01, 0.03), (-0.2, -0.1), "use"),
+    ],
+)
+def test_harm_in_quantity_decides_where_small_doses_gain_nothing(gain, of_most, outcome):
+    assert decide(interval(*gain), interval(*gain), interval(*of_most), 0.005, False) == outcome
 
 
 BOUNDS = st.floats(-1, 1).map(lambda x: round(x, 3))
@@ -46,7 +61,7 @@ BOUNDS = st.floats(-1, 1).map(lambda x: round(x, 3))
 def test_use_is_never_said_where_an_interval_reaches_down_to_0(a, b, c, d, prefers_none):
     gain, over_placebo = interval(min(a, b), max(a, b)), interval(min(c, d), max(c, d))
 
-    outcome = decide(gain, over_placebo, 0.005, prefers_none)
+    outcome = decide(gain, over_placebo, interval(-1, 1), 0.005, prefers_none)
 
     assert outcome in OUTCOMES
     if outcome == "use":
@@ -87,9 +102,11 @@ def make_verdict(**changes):
         "outcome": "use",
         "gain": interval(0.01, 0.03),
         "gain_over_placebo": interval(0.02, 0.04),
+        "gain_of_most": interval(-0.09, -0.07),
         "baseline": "over-sampling",
         "setting": "1 synthetic rows per real row",
         "classes_served": [7, 8],
+        "setting_totals": {7: 40, 8: 40},
         "sampling_strategy": {7: 40, 8: 40},
         "per_class": {7: found, 8: worse},
         "scores": {"nothing": [0.8, 0.9], "over-sampling": [0.85, 0.9]},
@@ -130,6 +147,13 @@ def test_the_text_says_what_to_do_how_much_and_where():
 )
 def test_every_outcome_opens_with_advice(changes, opening):
     assert make_verdict(**changes).text.startswith(opening)
+
+
+def test_harm_by_the_most_rows_is_told_where_it_decided():
+    text = make_verdict(outcome="do not use", gain=interval(-0.03, 0.02)).text
+
+    assert "The most synthetic rows that were tried change it by -0.0800" in text
+    assert "The most" not in make_verdict().text
 
 
 def test_cannot_tell_says_what_would_settle_it():

@@ -172,14 +172,15 @@ class AugmentedDataset(Dataset[Any]):
         -------
         list of items
         """
-        n_real, end = self.n_real, self.n_real + self.n_synthetic
-        every = range(len(self))
-        indices = [every[i] for i in indices]  # refuses what is out of range
-        where = [k for k, i in enumerate(indices) if n_real <= i < end]
+        n_real, end, n = self.n_real, self.n_real + self.n_synthetic, len(self)
+        if len(indices) and (min(indices) < 0 or max(indices) >= n):
+            every = range(n)
+            indices = [every[i] for i in indices]  # refuses what is out of range
+        rows = [i - n_real for i in indices if n_real <= i < end]
         items = self._read_real([i for i in indices if i < n_real or i >= end])
-        made = self._make([indices[k] - n_real for k in where])
-        for k, item in zip(where, made, strict=True):  # ascending: each lands where it belongs
-            items.insert(k, item)
+        if rows:  # one pass, since this is the loader's inner loop
+            real, made = iter(items), iter(self._make(rows))
+            items = [next(made if n_real <= i < end else real) for i in indices]
         items = self._format.finish(items)
         if self.return_weight or self.return_is_synthetic:
             return [self._with_provenance(item, i) for item, i in zip(items, indices, strict=True)]
@@ -238,8 +239,6 @@ class AugmentedDataset(Dataset[Any]):
         return [self.dataset[i] for i in indices]
 
     def _make(self, rows: list[int]) -> list[Any]:
-        if not rows:
-            return []
         return self._format.make(self.bank.values[rows], self.bank.labels[rows])
 
     def _with_provenance(self, item: Any, index: int) -> Any:

@@ -15,6 +15,7 @@ from ganaug.exceptions import InvalidInputError
 from ganaug.quality.copying import CopyTest, comparison_space, screen_copies
 from ganaug.quality.features import fit_classifier
 from ganaug.quality.metrics import (
+    Comparison,
     compare_with_floor,
     density_coverage,
     frechet_distance,
@@ -26,7 +27,7 @@ from ganaug.quality.metrics import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     import torch
     from numpy.typing import NDArray
@@ -178,6 +179,36 @@ def measure_overall(
         max_rows=1000,
         n_repeats=10,
     )
+
+
+def mean_variety(by_class: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Average the classes' variety, which is a matter within a class, over those measured."""
+    known = [m["variety"] for m in by_class.values() if "variety" in m]
+    known = [comparison for comparison in known if np.isfinite(comparison["value"])]
+    if not known:
+        return {"reason": "no class has enough rows that differ"}
+
+    def mean(name: str) -> float:
+        return float(np.mean([comparison[name] for comparison in known]))
+
+    def error(value: NDArray[Any], bound: str) -> float:
+        # The classes share no rows: their errors add up as independent ones do.
+        bounds = np.array([comparison[bound] for comparison in known])
+        return float(np.sqrt(((bounds - value) ** 2).sum()) / len(known))
+
+    values, floors = (np.array([c[name] for c in known]) for name in ("value", "floor"))
+    value, floor = mean("value"), mean("floor")
+    return Comparison(
+        value,
+        value - error(values, "low"),
+        value + error(values, "high"),
+        floor,
+        floor - error(floors, "floor_low"),
+        floor + error(floors, "floor_high"),
+        value - floor - error(values - floors, "gap_low"),
+        value - floor + error(values - floors, "gap_high"),
+        min(comparison["n_rows"] for comparison in known),
+    ).to_json()
 
 
 def _compare_or_reason(

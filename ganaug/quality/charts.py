@@ -287,14 +287,17 @@ def variety_chart(history: Sequence[Mapping[str, Any]]) -> str:
         for name in names:
             values = [_number(record["variety"].get(name)) for record in records]
             axes.plot(x, values, color=SYNTHETIC, alpha=0.55, linewidth=1.2)
-            if name in last[:2]:
-                axes.annotate(
-                    _shorten(str(name)), (x[-1], values[-1]), xytext=(4, 0), va="center",
-                    textcoords="offset points", fontsize=9, annotation_clip=False,
-                )  # fmt: skip
         axes.set_title("Variety per class (1: as real rows)", loc="left", fontsize=10.5)
         axes.set_xlabel("real images seen, thousands")
         axes.set_ylim(bottom=0)
+        place = None
+        for name in last[:2]:
+            value, line = _number(records[-1]["variety"][name]), 0.07 * axes.get_ylim()[1]
+            place = value if place is None else max(value, place + line)  # one above the other
+            axes.annotate(
+                _shorten(str(name)), (x[-1], place), xytext=(6, 0), va="center",
+                textcoords="offset points", fontsize=9, annotation_clip=False,
+            )  # fmt: skip
         axes.tick_params(axis="y", labelcolor=MUTED)
     return chart.svg
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ganaug.quality.audit import MIN_ROWS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -182,6 +184,7 @@ def summarise(audit: Mapping[str, Any]) -> Summary:
     _describe_copying(summary, audit)
     _describe_groups(summary, audit["groups"])
     _describe_alarms(summary, audit["alarms"])
+    summary.doubtful += audit["notes"]
     _describe_gaps(summary, audit)
     _describe_verdict(summary, audit["verdict"])
     levels = [figures["levels"]["overall"] for figures in classes.values()]
@@ -193,9 +196,9 @@ def summarise(audit: Mapping[str, Any]) -> Summary:
 
 def _headline(audit: Mapping[str, Any], level: str) -> str:
     classes = audit["classes"]
-    poor, doubtful, fine = (
+    poor, doubtful, fine, unknown = (
         [name for name, figures in classes.items() if figures["levels"]["overall"] == wanted]
-        for wanted in (POOR, DOUBTFUL, FINE)
+        for wanted in (POOR, DOUBTFUL, FINE, UNKNOWN)
     )
     if not (poor or doubtful or fine):
         return "Nothing could be measured: there are too few rows."
@@ -213,7 +216,12 @@ def _headline(audit: Mapping[str, Any], level: str) -> str:
             return f"{opening} All {n} classes {words}."
     parts = [
         f"{len(names)} {words}"
-        for names, words in ((fine, "measured fine"), (doubtful, "doubtful"), (poor, "poor"))
+        for names, words in (
+            (fine, "measured fine"),
+            (doubtful, "doubtful"),
+            (poor, "poor"),
+            (unknown, "not measured"),
+        )
         if names
     ]
     return f"{opening} Of {n} classes, {_join(parts)}."
@@ -400,10 +408,19 @@ def _describe_alarms(summary: Summary, alarms: Iterable[Mapping[str, Any]]) -> N
 def _describe_gaps(summary: Summary, audit: Mapping[str, Any]) -> None:
     """Say what is missing for a full picture."""
     rows = audit["rows"]
-    small = [n for n, figures in audit["classes"].items() if "reason" in figures["measures"]]
+    gaps = [n for n, figures in audit["classes"].items() if "reason" in figures["measures"]]
+    held_out = rows["holdout"] or {}
+    small = [n for n in gaps if rows["training"][n] + held_out.get(n, 0) < MIN_ROWS]
+    unsampled = [n for n in gaps if n not in small]
     if small:
-        summary.doubtful.append(f"Not measured: {_name(small)}, for too few rows.")
+        summary.doubtful.append(f"Not measured: {_name(small)}, for too few real rows.")
         summary.to_do.append(f"Collect more real rows of {_name(small)} before trusting any.")
+    if unsampled:
+        summary.doubtful.append(f"Not measured: {_name(unsampled)}, for too few synthetic rows.")
+        summary.to_do.append(
+            f"Use duplicates of real rows, not synthetic ones, in {_name(unsampled)}, unless more "
+            "synthetic rows can be made and measured."
+        )
     if rows["holdout_rows_left_out"]:
         summary.doubtful.append(
             f"Held-out rows: {rows['holdout_rows_left_out']} of them are training rows too and "

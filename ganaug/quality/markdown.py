@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ganaug.quality.findings import ASPECTS
-from ganaug.quality.wording import MEASURES, TESTS, describe_test, figure, number, percent
+from ganaug.quality.wording import (
+    MEASURES,
+    TESTS,
+    describe_test,
+    figure,
+    number,
+    percent,
+    points,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -16,6 +24,7 @@ def render_markdown(audit: Mapping[str, Any]) -> str:
     sections = [
         f"# {_escape(audit['title'])}",
         *_summary(audit),
+        *_gains(audit["verdict"]),
         "## Classes",
         _classes(audit),
         "## Fidelity and variety",
@@ -43,6 +52,17 @@ def _summary(audit: Mapping[str, Any]) -> list[str]:
     return parts
 
 
+def _gains(verdict: Mapping[str, Any] | None) -> list[str]:
+    if not verdict or not verdict.get("per_class"):
+        return []
+    rows = [
+        [name, points(gain["gain"]), points(gain.get("low")), points(gain.get("high"))]
+        for name, gain in verdict["per_class"].items()
+    ]
+    caption = "Change in recall when synthetic rows are added, in percentage points."
+    return ["## Measured gain", caption, _table(["class", "change", "low", "high"], rows)]
+
+
 def _classes(audit: Mapping[str, Any]) -> str:
     rows, shares = audit["rows"], audit["balance"]
     holdout = rows["holdout"] or {}
@@ -68,7 +88,13 @@ def _classes(audit: Mapping[str, Any]) -> str:
 def _measures(audit: Mapping[str, Any]) -> str:
     per_class = {name: figures["measures"] for name, figures in audit["classes"].items()}
     rows = [
-        [name, *(figure(measures.get(words.key)) for words in MEASURES)]
+        [
+            name,
+            *(
+                figure(measures if "reason" in measures else measures.get(words.key))
+                for words in MEASURES
+            ),
+        ]
         for name, measures in {"all classes": audit["overall"]["measures"], **per_class}.items()
     ]
     return _table(["class", *(words.label for words in MEASURES)], rows)

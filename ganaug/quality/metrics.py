@@ -603,8 +603,13 @@ def _squared_radii(rows: NDArray[np.float64], k: int) -> NDArray[np.float64]:
 def _kernel_sum(rows: NDArray[np.float64], others: NDArray[np.float64]) -> float:
     """Sum of the cubic kernel over all pairs."""
     step = max(1, _BLOCK_ENTRIES // len(others))
-    blocks = (rows[start : start + step] @ others.T for start in range(0, len(rows), step))
-    return sum(float(((block / rows.shape[1] + 1) ** 3).sum()) for block in blocks)
+    total = 0.0
+    for start in range(0, len(rows), step):
+        block = rows[start : start + step] @ others.T
+        block /= rows.shape[1]
+        block += 1
+        total += float((block * block * block).sum())  # several times as fast as `block ** 3`
+    return total
 
 
 def _kernel_diagonal_sum(rows: NDArray[np.float64]) -> float:

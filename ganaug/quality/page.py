@@ -34,7 +34,7 @@ MAX_CHART_CLASSES = 40
 """Charts by class are left out for more classes than this; the tables hold them all."""
 
 _OPENINGS = [*(aspect.capitalize() for aspect in ASPECTS), "Duplicates", "Bias", "Training",
-             "Not measured", "Held-out rows", "Downstream gain"]  # fmt: skip
+             "Not measured", "Held-out rows", "Sampling", "Downstream gain"]  # fmt: skip
 
 
 def render_html(audit: Mapping[str, Any], arrays: AuditArrays) -> str:
@@ -49,6 +49,8 @@ def render_html(audit: Mapping[str, Any], arrays: AuditArrays) -> str:
         "percent": wording.percent,
         "interval": lambda scores: wording.interval(scores["low"], scores["high"]),
         "p": wording.p_value,
+        "gap": wording.gap,
+        "points": wording.points,
         "prose": _prose,
     }
     environment.filters.update(filters)

@@ -17,6 +17,7 @@ from ganaug.quality.audit import (
     describe_copying,
     describe_rows,
     describe_usefulness,
+    mean_variety,
     measure_classes,
     measure_overall,
     measure_usefulness,
@@ -85,10 +86,10 @@ class AuditReport:
         dict
             `summary` (level, headline, sentences), `rows`, `overall`, `classes` (by name:
             measures, usefulness, levels), `copying`, `balance`, `groups`, `history`, `alarms`,
-            `model_card`, `verdict`, `settings`. A measure is a dict of `value`, `low`, `high`,
-            the same of real rows (`floor`, `floor_low`, `floor_high`), the interval of their
-            difference (`gap_low`, `gap_high`) and `n_rows` per side; or of a `reason` why there
-            is no figure.
+            `notes`, `model_card`, `verdict`, `settings`. A measure is a dict of `value`, `low`,
+            `high`, the same of real rows (`floor`, `floor_low`, `floor_high`), the interval of
+            their difference (`gap_low`, `gap_high`) and `n_rows` per side; or of a `reason` why
+            there is no figure.
         """
         copy: dict[str, Any] = plain_json(self._figures)
         return copy
@@ -144,6 +145,7 @@ def build_audit(
     alarms: Sequence[Mapping[str, Any]] = (),
     model_card: Mapping[str, Any] | None = None,
     verdict: Any = None,
+    notes: Sequence[str] = (),
     interpolations: Mapping[int, NDArray[np.uint8]] | None = None,
     extractor: Extractor | None = None,
     title: str = "Audit of synthetic rows",
@@ -171,7 +173,10 @@ def build_audit(
         Shown as it is: versions, seeds, fingerprint, recipe, ... Nested dicts become tables.
     verdict : optional
         Outcome of a measured gain: a dict, or an object with ``to_dict()``, with `outcome` and
-        `text`; `per_class` (dicts of `gain`, `low`, `high` by class name) is shown as a table.
+        `text`; `per_class` (dicts of `gain`, `low`, `high` in recall, by class name) is shown as a
+        table.
+    notes : sequence of str, optional
+        Sentences about what is doubtful, for the summary.
     interpolations : dict of int to numpy.ndarray, optional
         By class code, images uint8 (k, C, H, W) on the way between two latent points.
     extractor : callable, optional
@@ -225,6 +230,7 @@ def build_audit(
         "groups": None if groups is None else audit.measure_groups(groups),
         "history": list(history),
         "alarms": list(alarms),
+        "notes": list(notes),
         "model_card": dict(model_card or {}),
         "verdict": verdict.to_dict() if hasattr(verdict, "to_dict") else verdict,
         "settings": {
@@ -268,11 +274,11 @@ class _Audit:
         scores = describe_usefulness(parts, usefulness)
         scores_by_class = scores.pop("per_class")
         measures = measure_classes(parts, real, synthetic, self.stream("classes"))
+        overall = measure_overall(parts, real, synthetic, self.stream("overall"))
+        if "reason" not in overall:
+            overall["variety"] = mean_variety(measures)
         return {
-            "overall": {
-                "measures": measure_overall(parts, real, synthetic, self.stream("overall")),
-                "usefulness": scores,
-            },
+            "overall": {"measures": overall, "usefulness": scores},
             "classes": {
                 name: {"measures": measures[name], "usefulness": scores_by_class[name]}
                 for name in parts.class_names

@@ -96,6 +96,17 @@ def number(value: float | None) -> str:
     return text.replace("-", "−") if float(text) else text.lstrip("-")
 
 
+def points(share: float | None) -> str:
+    """Write a difference of shares in percentage points.
+
+    Examples
+    --------
+    >>> points(0.0123), points(-0.004), points(None)
+    ('+1.2', '−0.4', '–')
+    """
+    return "–" if share is None else f"{100 * share:+.1f}".replace("-", "−")
+
+
 def interval(low: float, high: float) -> str:
     """Write an interval.
 
@@ -122,10 +133,25 @@ def percent(share: float | None) -> str:
     return f"{value:.{digits}f}%"
 
 
+def gap(reason: str) -> str:
+    """Say in few words why there is no figure.
+
+    Examples
+    --------
+    >>> gap("11 real and 67 synthetic rows; at least 20 of each are needed")
+    'too few rows'
+    >>> gap("the groups cannot be told apart by their rows")
+    'not measurable'
+    """
+    return "not measurable" if "told apart" in reason else "too few rows"
+
+
 def figure(scores: Mapping[str, Any] | None, floor: Mapping[str, Any] | None = None) -> str:
-    """Write a measure with its interval and that of real rows; '–' where there is none."""
-    if not scores or "reason" in scores:
+    """Write a measure with its interval and that of real rows, or why there is none."""
+    if not scores:
         return "–"
+    if "reason" in scores:
+        return gap(scores["reason"])
     text = f"{number(scores['value'])} ({interval(scores['low'], scores['high'])})"
     if "floor" in scores:
         real = scores["floor"], scores["floor_low"], scores["floor_high"]

@@ -1,0 +1,352 @@
+"""Can the verdict of `evaluate_gain` be trusted?
+
+    python -m benchmarks.verdicts controls --data-dir DIR --out benchmarks/results/controls.json
+    python -m benchmarks.verdicts agreement --data-dir DIR --out benchmarks/results/verdicts.json
+
+*controls*: planted generators whose right verdict is known (`benchmarks.controls`), over sizes of
+the data. Unused real rows must lead to "use", and how often they do is the power; rows of other
+classes must lead to "do not use", duplicates never to "use".
+
+*agreement*: real GANs. Each setting is a data set, counts per class, a draw and a classifier. The
+verdict is given on the drawn rows; what synthetic rows are in fact worth is then measured on the
+development part, all rows of the official training set that were not drawn, with a GAN trained on
+all the drawn rows. Following the verdict is compared with never using synthetic rows.
+
+Both can be interrupted: finished settings are kept beside the output and not done again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from joblib import Parallel, delayed
+from scipy import stats
+from sklearn.decomposition import PCA
+from sklearn.metrics import get_scorer
+from sklearn.pipeline import make_pipeline
+from sklearn.svm import SVC
+from tqdm.auto import tqdm
+
+from benchmarks.controls import Duplicator, Oracle, ShuffledOracle
+from benchmarks.data import Rows, distinct, split_parts
+from benchmarks.machine import describe_machine
+from benchmarks.tasks import TASKS
+from ganaug import GANAugmenter, evaluate_gain
+from ganaug.inputs import read_training_set
+from ganaug.intervals import paired_interval
+from ganaug.remedies import Problem, Split, remedies_for
+from ganaug.trials import Trials
+from ganaug.verdict import OUTCOMES
+
+MARGIN = 0.005  # evaluate_gain's default
+DEVELOPMENT_REPEATS = 1
+
+# --- the settings ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A data set, so many rows of some of its classes, and who classifies them."""
+
+    task: str
+    counts: tuple[tuple[int, int], ...]
+    """Pairs of class and rows."""
+    seed: int
+    classifier: str = "svc"
+    generator: str = "gan"
+    max_images: int = 0
+    folds: int = 4
+
+    @property
+    def key(self) -> str:
+        """A file name."""
+        counts = "-".join(f"{label}x{n}" for label, n in self.counts)
+        return f"{self.task}_{counts}_{self.classifier}_{self.generator}_{self.seed}"
+
+
+def equal(classes: Sequence[int], n: int) -> tuple[tuple[int, int], ...]:
+    """As many rows of each class."""
+    return tuple((label, n) for label in classes)
+
+
+def falling(classes: Sequence[int], most: int, least: int) -> tuple[tuple[int, int], ...]:
+    """Fall geometrically from the first class to the last."""
+    sizes = np.geomspace(most, least, len(classes)).round().astype(int).tolist()
+    return tuple(zip(classes, sizes, strict=True))
+
+
+def control_settings() -> list[Setting]:
+    """Digits and Fashion-MNIST, balanced and falling, from few rows to many; 10 or 5 draws each."""
+    everything = range(10)
+    sizes = [
+        *(("digits", equal(everything, n)) for n in (12, 25, 50)),
+        ("digits", falling(everything, 100, 12)),
+        *(("fashion-mnist", equal(everything, n)) for n in (30, 100)),
+        ("fashion-mnist", falling(everything, 400, 20)),
+    ]
+    return [
+        Setting(task, counts, seed, generator=generator, folds=5)
+        for task, counts in sizes
+        for generator in ("oracle", "shuffled labels", "duplicates")
+        for seed in range(10 if task == "digits" or generator == "oracle" else 5)
+    ]
+
+
+def agreement_settings() -> list[Setting]:
+    """List 42 settings, 12 of them at 28x28."""
+    small: list[tuple[tuple[int, int], ...]] = [
+        equal((0, 1, 2, 3, 4), 30),
+        equal((5, 6, 7, 8, 9), 30),
+        falling((1, 3, 5, 8, 9), 100, 20),
+        falling((9, 8, 7, 6, 5), 100, 20),
+        falling((8, 1, 2, 3), 80, 40),
+    ]
+    large = [
+        ("fashion-mnist", falling((5, 7, 8, 9), 300, 40)),
+        ("fashion-mnist", falling((9, 8, 7, 5), 300, 40)),
+        ("fashion-mnist", falling((0, 3, 4), 200, 40)),
+        ("mnist", falling((4, 7, 9), 200, 30)),
+        ("mnist", falling((3, 5, 8), 200, 30)),
+        ("mnist", equal((1, 2, 7), 60)),
+    ]
+    return [
+        *(
+            Setting("digits", counts, seed, max_images=20_000, folds=3)
+            for counts in small
+            for seed in range(6)
+        ),
+        *(
+            Setting(task, counts, seed, max_images=20_000, folds=2)
+            for task, counts in large
+            for seed in range(2)
+        ),
+    ]
+
+
+@lru_cache(maxsize=2)
+def load_official(task: str, data_dir: Path) -> Rows:
+    """Load the official training set, each image once."""
+    return distinct(TASKS[task].load(data_dir, True))
+
+
+def draw(setting: Setting, data_dir: Path) -> tuple[Rows, Rows]:
+    """Draw the setting's rows; the others of its classes are the development part."""
+    official = load_official(setting.task, data_dir)
+    counts = dict(setting.counts)
+    kept = np.isin(official.y, list(counts))
+    rows = Rows(official.X[kept], official.y[kept])
+    codes = {label: code for code, label in enumerate(sorted(counts))}
+    coded = Rows(rows.X, np.array([codes[label] for label in rows.y.tolist()]))
+    parts = split_parts(coded, tuple(counts[label] for label in sorted(counts)), 0, setting.seed)
+    labels = np.array(sorted(counts))
+    train, others = parts.train, parts.further
+    return Rows(train.X, labels[train.y]), Rows(others.X, labels[others.y])
+
+
+def estimator_of(setting: Setting) -> Any:
+    """An SVC, on pixels or on 40 principal components; None is the built-in network."""
+    if setting.classifier == "network":
+        return None
+    return SVC() if setting.task == "digits" else make_pipeline(PCA(40, random_state=0), SVC())
+
+
+# --- one setting -------------------------------------------------------------------------------
+
+
+def run_setting(setting: Setting, data_dir: Path) -> dict[str, Any]:
+    """Get a verdict, and for a real GAN what it is worth on the development part."""
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
+    started = time.perf_counter()
+    train, others = draw(setting, data_dir)
+    estimator = estimator_of(setting)
+    shape = train.X.shape[1:]
+    rows = [part.X.reshape(len(part.X), -1) if estimator else part.X for part in (train, others)]
+    augmenter = make_generator(setting, shape if estimator else None, rows[1], others.y)
+    verdict = evaluate_gain(
+        augmenter, rows[0], train.y, estimator, cv=setting.folds, random_state=setting.seed
+    )
+    result = {"setting": asdict(setting), "n_rows": len(train.y), "verdict": verdict.to_dict()}
+    if setting.generator == "gan":
+        strategy = verdict.setting_totals
+        result["development"] = measure_on_development(
+            augmenter, (rows[0], train.y), (rows[1], others.y), estimator, verdict, strategy
+        )
+    return result | {"seconds": time.perf_counter() - started}
+
+
+def make_generator(setting: Setting, image_shape: Any, pool: Any, y_pool: Any) -> Any:
+    """Make a GAN, or a planted generator."""
+    if setting.generator == "gan":
+        return GANAugmenter(
+            image_shape=image_shape,
+            width=16,
+            batch_size=32,
+            max_images=setting.max_images,
+            device="cpu",
+            verbose=0,
+        )
+    planted: dict[str, Callable[[], Any]] = {
+        "oracle": lambda: Oracle(pool, y_pool),
+        "shuffled labels": lambda: ShuffledOracle(pool, y_pool),
+        "duplicates": Duplicator,
+    }
+    generator = planted[setting.generator]()
+    generator.image_shape = image_shape
+    return generator
+
+
+def measure_on_development(
+    augmenter: Any, train: Any, others: Any, estimator: Any, verdict: Any, totals: dict[Any, int]
+) -> dict[str, Any]:
+    """Score the best remedy with and without the verdict's setting, on rows never seen."""
+    X, y = (np.concatenate(pair) for pair in zip(train, others, strict=True))
+    data = read_training_set(X, y, image_shape=getattr(augmenter, "image_shape", None))
+    scorer = get_scorer("balanced_accuracy")
+    problem = Problem(X, y, data.classes, data.spec, estimator, scorer)
+    remedy = next(r for r in remedies_for(problem) if r.name == verdict.baseline)
+    n = len(train[1])
+    scores: dict[str, list[float]] = {"without": [], "with": []}
+    for repeat in range(DEVELOPMENT_REPEATS):
+        split = Split(repeat, 0, np.arange(n), np.arange(n, len(y)))
+        trials = Trials(augmenter, problem, seed=1000 + repeat)
+        scores["without"].append(trials.without_synthetic(split, remedy).value)
+        if totals:
+            trials.train(split)
+            scores["with"].append(trials.with_synthetic(split, remedy, totals).value)
+        else:
+            scores["with"].append(scores["without"][-1])
+    return {"n_rows": len(others[1]), **scores}
+
+
+# --- running -----------------------------------------------------------------------------------
+
+
+def main() -> None:
+    """Run all settings of one kind, write JSON, print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("what", choices=("controls", "agreement"))
+    parser.add_argument("--data-dir", type=Path, required=True)
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--limit", type=int, help="only the first so many settings")
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args()
+    settings = control_settings() if options.what == "controls" else agreement_settings()
+    folder = options.out.with_suffix(".partial")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / ".gitignore").write_text("*\n", encoding="utf-8")
+    tasks = [delayed(run_kept)(s, options.data_dir, folder) for s in settings[: options.limit]]
+    finished = Parallel(n_jobs=options.jobs, return_as="generator")(tasks)
+    results = {
+        "machine": describe_machine(),
+        "margin": MARGIN,
+        "settings": list(tqdm(finished, total=len(tasks), desc=options.what)),
+    }
+    options.out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    print(describe_controls(results) if options.what == "controls" else describe(results))
+
+
+def run_kept(setting: Setting, data_dir: Path, folder: Path) -> dict[str, Any]:
+    """Run a setting unless its result is there; keep only what tables need."""
+    path = folder / f"{setting.key}.json"
+    if path.exists():
+        kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return kept
+    result = run_setting(setting, data_dir)
+    for long in ("scores", "per_class", "gains_by_setting"):
+        del result["verdict"][long]
+    path.write_text(json.dumps(result), encoding="utf-8")
+    return result
+
+
+# --- tables ------------------------------------------------------------------------------------
+
+
+def describe_controls(results: dict[str, Any]) -> str:
+    """Share of each outcome, by generator and data."""
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for result in results["settings"]:
+        setting = result["setting"]
+        counts = [n for _, n in setting["counts"]]
+        sizes = str(counts[0]) if len(set(counts)) == 1 else f"{max(counts)} to {min(counts)}"
+        data = f"{setting['task']}, {sizes} rows per class ({result['n_rows']})"
+        groups.setdefault((setting["generator"], data), []).append(result["verdict"])
+    lines = [
+        f"| generator | data | {' | '.join(OUTCOMES)} | mean gain, points |",
+        "|---" * (len(OUTCOMES) + 3) + "|",
+    ]
+    for (generator, data), verdicts in groups.items():
+        shares = [sum(v["outcome"] == o for v in verdicts) for o in OUTCOMES]
+        cells = " | ".join(f"{n}/{len(verdicts)}" if n else "" for n in shares)
+        gain = 100 * np.mean([v["gain"]["mean"] for v in verdicts])
+        lines.append(f"| {generator} | {data} | {cells} | {gain:+.1f} |")
+    return "\n".join(lines)
+
+
+def describe(results: dict[str, Any]) -> str:
+    """Tell what happened on the development part, by outcome, and what following costs."""
+    rows = [
+        (r["verdict"]["outcome"], 100 * _gain_on_development(r), 100 * r["verdict"]["gain"]["mean"])
+        for r in results["settings"]
+    ]
+    margin = 100 * results["margin"]
+    columns = (
+        "outcome",
+        "settings",
+        f"true gain above {margin:g} points",
+        "within",
+        f"below -{margin:g}",
+        "mean true gain, points (95% interval)",
+    )
+    lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
+    for outcome in OUTCOMES:
+        gains = np.array([gain for o, gain, _ in rows if o == outcome])
+        if len(gains):
+            above, below = int((gains > margin).sum()), int((gains < -margin).sum())
+            counts = (above, len(gains) - above - below, below)
+            cells = " | ".join(_share(k, len(gains)) for k in counts)
+            lines.append(f"| {outcome} | {len(gains)} | {cells} | {_mean_interval(gains)} |")
+    followed = np.array([gain if outcome == "use" else 0.0 for outcome, gain, _ in rows])
+    always = np.array([gain for _, gain, _ in rows])
+    missed = np.maximum(always, 0) - np.maximum(followed, 0)
+    summary = (
+        f"{len(rows)} settings. Following the verdict instead of never using synthetic rows "
+        f"changes balanced accuracy by {_mean_interval(followed)} points, at worst by "
+        f"{followed.min():+.2f}. Always using them: {_mean_interval(always)}, at worst "
+        f"{always.min():+.2f}. Gain missed by not using them: {missed.mean():.2f} on average, at "
+        f"most {missed.max():.2f}."
+    )
+    lines += ["", summary]
+    return "\n".join(lines)
+
+
+def _gain_on_development(result: dict[str, Any]) -> float:
+    development = result["development"]
+    return float(np.mean(development["with"]) - np.mean(development["without"]))
+
+
+def _share(k: int, n: int) -> str:
+    """A count, with the Clopper-Pearson interval of its share."""
+    interval = stats.binomtest(k, n).proportion_ci()
+    return f"{k} ({100 * interval.low:.0f} to {100 * interval.high:.0f}%)"
+
+
+def _mean_interval(values: Any) -> str:
+    interval = paired_interval(list(values), [0.0] * len(values))
+    if len(values) < 2:
+        return f"{interval.mean:+.2f}"
+    return f"{interval.mean:+.2f} ({interval.low:+.2f} to {interval.high:+.2f})"
+
+
+if __name__ == "__main__":
+    main()
