@@ -79,7 +79,7 @@ class Scale:
 
 
 SCALES = {
-    "quick": Scale({"max_images": 130_000}),
+    "quick": Scale({"max_images": 100_000}),
     "full": Scale(network="ResNet-20", autoencoder_steps=20_000),
     # for tests: a GAN that has learnt next to nothing, and that nothing is done about
     "tiny": Scale({"max_images": 256, "width": 8, "filter": None}, autoencoder_steps=10),

@@ -12,12 +12,15 @@ from torch.nn import functional as F
 from ganaug.exceptions import InvalidInputError
 from ganaug.gan.config import GANConfig, classic_options
 from ganaug.gan.networks import (
+    MAX_PATCH_CHANNELS,
     FusedUpsampleConv2d,
     NoisyEmbedding,
+    SNConv2dWithDeviation,
     SpectralNormWeight,
     base_size,
     build_discriminator,
     build_generator,
+    convolve,
     halvings,
     minibatch_deviation,
     stage_scales,
@@ -186,20 +189,79 @@ def test_minibatch_deviation_is_measured_within_groups_of_one_label():
     same = torch.full((4, 1, 2, 2), 5.0)
     varied = torch.tensor([-1.0, 1.0, -1.0, 1.0]).view(4, 1, 1, 1).expand(4, 1, 2, 2)
 
-    appended = minibatch_deviation(torch.cat([same, varied]))[:, 1]
+    deviation = minibatch_deviation(torch.cat([same, varied]))
 
-    assert appended[:4].max() < 1e-3
-    torch.testing.assert_close(appended[4:], torch.ones(4, 2, 2))
+    assert deviation[:4].max() < 1e-3
+    torch.testing.assert_close(deviation[4:], torch.ones(4))
 
 
-def test_minibatch_deviation_keeps_the_rows_and_appends_one_channel():
+def test_minibatch_deviation_of_no_whole_groups_is_that_of_one():
     x = torch.randn(6, 3, 2, 2, generator=seeded())  # no multiple of 4: one group
 
-    out = minibatch_deviation(x)
+    deviation = minibatch_deviation(x)
 
-    assert out.shape == (6, 4, 2, 2)
-    assert torch.equal(out[:, :3], x)
-    assert (out[:, 3] == out[0, 3, 0, 0]).all()
+    assert deviation.shape == (6,)
+    torch.testing.assert_close(deviation, x.std(dim=0, correction=0).mean().expand(6))
+
+
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last], ids=str)
+def test_minibatch_deviation_has_the_right_gradient(memory_format):
+    x = torch.randn(8, 3, 2, 3, generator=seeded(), dtype=torch.float64)
+    x = x.contiguous(memory_format=memory_format).requires_grad_(True)
+    groups = x.unflatten(0, (2, 4))
+    spelled_out = (groups.var(dim=1, correction=0) + 1e-8).sqrt().mean(dim=(1, 2, 3))
+    weights = torch.tensor([1.0, 2, 3, 4, 5, 6, 7, 8])
+
+    (gradient,) = torch.autograd.grad((minibatch_deviation(x) * weights).sum(), x)
+
+    expected = (spelled_out.repeat_interleave(4) * weights).sum()
+    torch.testing.assert_close(gradient, *torch.autograd.grad(expected, x), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last], ids=str)
+def test_the_deviation_acts_as_a_constant_input_channel(memory_format):
+    layer = SNConv2dWithDeviation(5).double()
+    for tensor in layer.state_dict().values():
+        torch.nn.init.normal_(tensor, generator=seeded())
+    layer.eval()  # the same power iteration twice
+    x = torch.randn(8, 5, 4, 3, generator=seeded(1), dtype=torch.float64)
+    x = x.contiguous(memory_format=memory_format)
+
+    channel = minibatch_deviation(x).view(8, 1, 1, 1).expand(-1, -1, 4, 3)
+    written_out = torch.cat([x, channel], dim=1)
+    expected = F.conv2d(written_out, layer.normalised(), layer.bias, padding=1)
+
+    torch.testing.assert_close(layer(x), expected)
+
+
+@pytest.mark.parametrize("n_channels", [1, MAX_PATCH_CHANNELS, MAX_PATCH_CHANNELS + 1])
+@pytest.mark.parametrize(("kernel", "stride"), [((4, 4), (2, 2)), ((3, 4), (1, 2))], ids=str)
+def test_a_convolution_over_patches_is_a_convolution(kernel, stride, n_channels):
+    x = torch.randn(2, n_channels, 9, 12, generator=seeded(), dtype=torch.float64)
+    weight = torch.randn(6, n_channels, *kernel, generator=seeded(1), dtype=torch.float64)
+    bias = torch.randn(6, generator=seeded(2), dtype=torch.float64)
+    inputs = [t.requires_grad_(True) for t in (x, weight, bias)]
+
+    outputs = [
+        convolve(x, weight, bias, stride),
+        F.conv2d(x, weight, bias, stride=stride, padding=1),
+    ]
+
+    torch.testing.assert_close(*outputs)
+    gradients = [torch.autograd.grad(out.square().sum(), inputs) for out in outputs]
+    torch.testing.assert_close(*gradients)
+
+
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last], ids=str)
+def test_the_classic_discriminators_label_acts_as_constant_input_channels(memory_format):
+    _, discriminator = both_networks(config_of((2, 9, 13), "classic"))
+    discriminator.to(memory_format=memory_format)
+    rows, labels = torch.randn(5, 2, 9, 13, generator=seeded()), torch.tensor([2, 0, 1, 1, 2])
+    maps = F.one_hot(labels, 3).float()[:, :, None, None].expand(-1, -1, 9, 13)
+
+    expected = discriminator.stages[0](torch.cat([rows, maps], dim=1))
+
+    torch.testing.assert_close(discriminator._first_stage(rows, labels), expected)
 
 
 def test_the_rarer_a_class_the_more_its_embedding_is_blurred():

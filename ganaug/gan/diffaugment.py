@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 Augmentation = Callable[[Tensor, torch.Generator], Tensor]
 
@@ -48,14 +49,14 @@ def brightness(images: Tensor, generator: torch.Generator) -> Tensor:
     The shift is scaled by the pixel's distance from black, so that an empty background, which
     most small data sets have, stays empty.
     """
-    shift = _uniform(images, generator) - 0.5
-    return images + shift * (images + 1.0) * 0.5
+    half_shift = (_uniform(images, generator) - 0.5) * 0.5
+    return torch.addcmul(half_shift, images, 1.0 + half_shift)  # x + shift / 2 * (x + 1)
 
 
 def contrast(images: Tensor, generator: torch.Generator) -> Tensor:
     """Scale by 0.75 to 1.25 around black (the value -1)."""
     factor = _uniform(images, generator) * 0.5 + 0.75
-    return (images + 1.0) * factor - 1.0
+    return torch.addcmul(factor - 1.0, images, factor)  # (x + 1) * factor - 1
 
 
 def saturation(images: Tensor, generator: torch.Generator) -> Tensor:
@@ -75,21 +76,23 @@ def translation(images: Tensor, generator: torch.Generator, ratio: float = 0.125
     n, _, height, width = images.shape
     rows = _shifted_positions(n, height, ratio, images.device, generator)
     columns = _shifted_positions(n, width, ratio, images.device, generator)
-    inside = ((rows >= 0) & (rows < height))[:, None, :, None]
-    inside = inside & ((columns >= 0) & (columns < width))[:, None, None, :]
-    flat = rows.clamp(0, height - 1)[:, :, None] * width + columns.clamp(0, width - 1)[:, None, :]
+    padded = F.pad(images, (0, 1, 0, 1), value=-1.0)  # what lies outside is read from its edge
+    flat = rows[:, :, None] * (width + 1) + columns[:, None, :]
     index = flat.view(n, 1, -1).expand(-1, images.shape[1], -1)
-    shifted = images.flatten(2).gather(2, index).view_as(images)
-    return torch.where(inside, shifted, -torch.ones_like(shifted))
+    return padded.flatten(2).gather(2, index).view_as(images)
 
 
 def _shifted_positions(
     n: int, side: int, ratio: float, device: torch.device, generator: torch.Generator
 ) -> Tensor:
-    """Where each output row (or column) of each image is read from, (n, side)."""
+    """Where each output row (or column) of each image is read from, (n, side).
+
+    `side` itself, one past the last, stands for everything outside.
+    """
     reach = max(1, round(side * ratio))
     shift = torch.randint(-reach, reach + 1, (n, 1), generator=generator, device=device)
-    return torch.arange(side, device=device) - shift
+    position = torch.arange(side, device=device) - shift
+    return torch.where((position >= 0) & (position < side), position, side)
 
 
 def cutout(images: Tensor, generator: torch.Generator, ratio: float = 0.5) -> Tensor:
@@ -97,7 +100,7 @@ def cutout(images: Tensor, generator: torch.Generator, ratio: float = 0.5) -> Te
     n, _, height, width = images.shape
     rows = _cut_positions(n, height, ratio, images.device, generator)[:, None, :, None]
     columns = _cut_positions(n, width, ratio, images.device, generator)[:, None, None, :]
-    return torch.where(rows & columns, -torch.ones_like(images), images)
+    return torch.where(rows & columns, -1.0, images)
 
 
 def _cut_positions(

@@ -12,16 +12,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from ganaug.gan.config import GROUP_SIZE, GANConfig
 
 LEAKY_SLOPE = 0.2
 MAX_WIDTH_FACTOR = 8  # the deepest feature maps have at most this times `width` channels
+MAX_PATCH_CHANNELS = 2  # see `convolve`
 SMALLEST_SIDE = 7  # feature maps are halved while they are larger than this
 
 
@@ -78,6 +80,25 @@ class SpectralNormWeight(nn.Module):
         return self.weight / torch.dot(u, matrix @ v).clamp_min(1e-6)
 
 
+def convolve(
+    x: Tensor, weight: Tensor, bias: Tensor | None, stride: tuple[int, int], padding: int = 1
+) -> Tensor:
+    """Convolve; on a CPU, from few channels, as a matrix product over patches.
+
+    Both backward passes of oneDNN's convolution from one channel cost as much as those from
+    thirty; the patches of so few channels are small.
+    """
+    if x.device.type != "cpu" or x.shape[1] > MAX_PATCH_CHANNELS:
+        return F.conv2d(x, weight, bias, stride=stride, padding=padding)
+    height, width = (
+        (side + 2 * padding - kernel) // step + 1
+        for side, kernel, step in zip(x.shape[2:], weight.shape[2:], stride, strict=True)
+    )
+    patches = F.unfold(x, weight.shape[2:], padding=padding, stride=stride).transpose(1, 2)
+    out = F.linear(patches.reshape(-1, patches.shape[2]), weight.flatten(1), bias)
+    return out.view(len(x), height, width, len(weight)).permute(0, 3, 1, 2)  # channels_last
+
+
 class SNConv2d(SpectralNormWeight):
     """Convolution with spectral norm."""
 
@@ -90,7 +111,28 @@ class SNConv2d(SpectralNormWeight):
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve with padding 1."""
-        return F.conv2d(x, self.normalised(), self.bias, stride=self.stride, padding=1)
+        return convolve(x, self.normalised(), self.bias, self.stride)
+
+
+class SNConv2dWithDeviation(SNConv2d):
+    """Convolution, with spectral norm, of feature maps and of their minibatch deviation.
+
+    The deviation is one further input channel, constant in each image. What the convolution makes
+    of a constant channel is one map, times the constant: neither is the channel written out, nor
+    does its odd number slow the convolution of the others down.
+    """
+
+    def __init__(self, n_channels: int) -> None:
+        super().__init__(n_channels + 1, n_channels, (3, 3), (1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve x (n, C, H, W) and its deviation with padding 1."""
+        weight = self.normalised()
+        of_rows, of_deviation = weight[:, :-1], weight[:, -1:]
+        constant = x.new_ones((1, 1, *x.shape[2:]))
+        response = F.conv2d(constant, of_deviation, padding=1)
+        out = F.conv2d(x, of_rows, self.bias, padding=1)
+        return out + minibatch_deviation(x)[:, None, None, None] * response
 
 
 class SNLinear(SpectralNormWeight):
@@ -173,21 +215,44 @@ class NoisyEmbedding(nn.Module):
         return embedded + scale * noise
 
 
+class _GroupDeviation(torch.autograd.Function):
+    """Mean over the last axis of the standard deviation over the middle one.
+
+    Its gradient is one product, of which automatic differentiation makes ten passes over x.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        """Map x (groups, size, m) to deviations (groups,)."""
+        centred = x - x.mean(dim=1, keepdim=True)
+        # spelled out: Tensor.var over a strided axis is several times slower on a CPU
+        deviation = centred.square().mean(dim=1, keepdim=True).add_(1e-8).sqrt_()
+        ctx.save_for_backward(centred, deviation)
+        return deviation.mean(dim=(1, 2))
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        """Spread the gradient over the rows; that of the mean is zero."""
+        centred, deviation = ctx.saved_tensors
+        n = centred.shape[1] * centred.shape[2]
+        result: Tensor = centred * (gradient.view(-1, 1, 1) / (n * deviation))
+        return result
+
+
 def minibatch_deviation(x: Tensor, group_size: int = GROUP_SIZE) -> Tensor:
-    """Append one channel: the mean deviation within groups of neighbouring rows.
+    """Mean deviation within groups of neighbouring rows, (n,).
 
     After Karras et al. (2018), but over groups of the *same* label (batches are laid out so), so
     that it tells how varied a class is, not how many classes are in the batch. A batch that is no
     multiple of the group size is one group of its own.
     """
-    n, _, height, width = x.shape
+    n = len(x)
     group = group_size if n % group_size == 0 else n
-    grouped = x.float().view(-1, group, *x.shape[1:])
-    # spelled out: Tensor.var over a strided axis is several times slower on a CPU
-    variance = (grouped - grouped.mean(dim=1, keepdim=True)).square().mean(dim=1)
-    deviation = (variance + 1e-8).sqrt().mean(dim=(1, 2, 3))
-    channel = deviation.repeat_interleave(group).view(n, 1, 1, 1).expand(-1, -1, height, width)
-    return torch.cat([x, channel.to(x.dtype)], dim=1)
+    if x.is_contiguous(memory_format=torch.channels_last):
+        x = x.permute(0, 2, 3, 1)  # flattened below without a copy; the order does not matter
+    deviation: Tensor = _GroupDeviation.apply(x.float().reshape(n // group, group, -1))
+    return deviation.repeat_interleave(group).to(x.dtype)
 
 
 # --- layout ----------------------------------------------------------------------------------
@@ -268,10 +333,10 @@ class ImageGenerator(Generator):
         """Map noise and labels to images (n, C, H, W) in [-1, 1]."""
         z, embedding_noise = z[:, : self.z_dim], z[:, self.z_dim :]
         condition = torch.cat([self.embedding(labels, embedding_noise), z], dim=1)
-        x = F.relu(self.stem_norm(self.stem(z).unflatten(1, self.base)))
-        x = F.relu(self.mix_norm(self.mix(x), condition))
+        x = F.relu(self.stem_norm(self.stem(z).unflatten(1, self.base)), inplace=True)
+        x = F.relu(self.mix_norm(self.mix(x), condition), inplace=True)
         for stage, norm in zip(self.stages, self.norms, strict=True):
-            x = F.relu(norm(stage(x), condition))
+            x = F.relu(norm(stage(x), condition), inplace=True)
         image = torch.tanh(self.to_image(x))
         top, left = (image.shape[2] - self.height) // 2, (image.shape[3] - self.width) // 2
         return image[:, :, top : top + self.height, left : left + self.width]
@@ -293,7 +358,7 @@ class ImageDiscriminator(Discriminator):
             self.stages.append(SNConv2d(n_in[stage], widths[stage], kernel, scale))
             height = (height + 2 - kernel[0]) // scale[0] + 1
             width = (width + 2 - kernel[1]) // scale[1] + 1
-        self.last = SNConv2d(widths[-1] + 1, widths[-1], (3, 3), (1, 1))
+        self.last = SNConv2dWithDeviation(widths[-1])
         self.features = SNLinear(widths[-1] * height * width, widths[-1])
         self.score = SNLinear(widths[-1], 1)
         self.embedding = SNEmbedding((config.n_classes, widths[-1]))
@@ -302,9 +367,9 @@ class ImageDiscriminator(Discriminator):
         """Map images (n, C, H, W) in [-1, 1] to logits (n,)."""
         x = rows
         for stage in self.stages:
-            x = F.leaky_relu(stage(x), LEAKY_SLOPE)
-        x = F.leaky_relu(self.last(minibatch_deviation(x)), LEAKY_SLOPE)
-        x = F.leaky_relu(self.features(x.flatten(1)), LEAKY_SLOPE)
+            x = F.leaky_relu(stage(x), LEAKY_SLOPE)  # may be a view: not in place
+        x = F.leaky_relu(self.last(x), LEAKY_SLOPE, inplace=True)
+        x = F.leaky_relu(self.features(x.flatten(1)), LEAKY_SLOPE, inplace=True)
         projection = (self.embedding(labels) * x).sum(dim=1)
         logits: Tensor = self.score(x).squeeze(1) + projection
         return logits.float()
@@ -347,9 +412,9 @@ class ClassicGenerator(Generator):
         """Map noise and labels to images (n, C, H, W) in [-1, 1]."""
         one_hot = F.one_hot(labels, self.n_classes).to(z.dtype)
         x = self.stem(torch.cat([z, one_hot], dim=1)).unflatten(1, self.base)
-        x = F.relu(self.stem_norm(x))
+        x = F.relu(self.stem_norm(x), inplace=True)
         for stage, norm in zip(self.stages, self.norms, strict=False):
-            x = F.relu(norm(stage(x)))
+            x = F.relu(norm(stage(x)), inplace=True)
         image = torch.tanh(self.stages[-1](x))
         top, left = (image.shape[2] - self.height) // 2, (image.shape[3] - self.width) // 2
         return image[:, :, top : top + self.height, left : left + self.width]
@@ -384,13 +449,32 @@ class ClassicDiscriminator(Discriminator):
 
     def forward(self, rows: Tensor, labels: Tensor) -> Tensor:
         """Map images (n, C, H, W) in [-1, 1] to logits (n,)."""
-        one_hot = F.one_hot(labels, self.n_classes).to(rows.dtype)
-        maps = one_hot[:, :, None, None].expand(-1, -1, *rows.shape[2:])
-        x = F.leaky_relu(self.stages[0](torch.cat([rows, maps], dim=1)), LEAKY_SLOPE)
+        x = F.leaky_relu(self._first_stage(rows, labels), LEAKY_SLOPE, inplace=True)
         for stage, norm in zip(list(self.stages)[1:], self.norms, strict=True):
-            x = F.leaky_relu(norm(stage(x)), LEAKY_SLOPE)
+            x = F.leaky_relu(norm(stage(x)), LEAKY_SLOPE, inplace=True)
         logits: Tensor = self.score(x.flatten(1)).squeeze(1)
         return logits.float()
+
+    def _first_stage(self, rows: Tensor, labels: Tensor) -> Tensor:
+        """Convolve the image and its one-hot label channels, without writing these out.
+
+        Of the label channels of an image one is 1 everywhere, the others are 0: what the
+        convolution makes of them is one map per class.
+        """
+        stage, n_channels = self.stages[0], rows.shape[1]
+        assert isinstance(stage, nn.Conv2d)
+        of_rows, of_labels = stage.weight[:, :n_channels], stage.weight[:, n_channels:]
+        kernels = of_labels.transpose(0, 1).reshape(-1, 1, *of_labels.shape[2:])
+        constant = rows.new_ones((1, 1, *rows.shape[2:]))
+        maps = F.conv2d(constant, kernels, stride=stage.stride, padding=1)
+        maps = maps.view(self.n_classes, len(stage.weight), *maps.shape[2:])
+        of_images = convolve(rows, of_rows, stage.bias, (stage.stride[0], stage.stride[1]))
+        return of_images + maps[labels].contiguous(memory_format=_memory_format(of_images))
+
+
+def _memory_format(x: Tensor) -> torch.memory_format:
+    channels_last = x.is_contiguous(memory_format=torch.channels_last)
+    return torch.channels_last if channels_last else torch.contiguous_format
 
 
 # --- feature rows ----------------------------------------------------------------------------
@@ -414,8 +498,8 @@ class TableGenerator(Generator):
         """Map noise and labels to standardised rows (n, n_features)."""
         z, embedding_noise = z[:, : self.z_dim], z[:, self.z_dim :]
         condition = self.embedding(labels, embedding_noise)
-        x = F.relu(self.first(torch.cat([z, condition], dim=1)))
-        x = F.relu(self.second(torch.cat([x, condition], dim=1)))
+        x = F.relu(self.first(torch.cat([z, condition], dim=1)), inplace=True)
+        x = F.relu(self.second(torch.cat([x, condition], dim=1)), inplace=True)
         row: Tensor = self.to_row(torch.cat([x, condition], dim=1))
         return row
 
@@ -434,9 +518,9 @@ class TableDiscriminator(Discriminator):
 
     def forward(self, rows: Tensor, labels: Tensor) -> Tensor:
         """Map standardised rows (n, n_features) to logits (n,)."""
-        x = F.leaky_relu(self.first(rows), LEAKY_SLOPE)
-        x = minibatch_deviation(x[:, :, None, None]).flatten(1)
-        x = F.leaky_relu(self.second(x), LEAKY_SLOPE)
+        x = F.leaky_relu(self.first(rows), LEAKY_SLOPE, inplace=True)
+        x = torch.cat([x, minibatch_deviation(x)[:, None]], dim=1)
+        x = F.leaky_relu(self.second(x), LEAKY_SLOPE, inplace=True)
         projection = (self.embedding(labels) * x).sum(dim=1)
         logits: Tensor = self.score(x).squeeze(1) + projection
         return logits.float()

@@ -154,6 +154,10 @@ class Trainer:
             for network in (self.generator, self.ema, self.discriminator):
                 network.to(memory_format=torch.channels_last)
 
+        averaged, current = self.ema.state_dict(), self.generator.state_dict()
+        floats = [name for name, tensor in averaged.items() if tensor.is_floating_point()]
+        self.averaged_pairs = [averaged[n] for n in floats], [current[n] for n in floats]
+
         self.random = torch.Generator(device).manual_seed(seed)
         self.batches = ClassBatches(config, rows, labels, device, self.random)
         self.generator_optimizer = self._build_optimizer(self.generator)
@@ -263,11 +267,7 @@ class Trainer:
         """Move the averaged generator towards the current one, with a half-life in images."""
         halflife = min(self.config.ema_halflife_images, self.images_seen / 20)
         decay = 0.5 ** (self.config.batch_size / halflife) if halflife > 0 else 0.0
-        averaged, current = self.ema.state_dict(), self.generator.state_dict()
-        floats = [name for name, tensor in averaged.items() if tensor.is_floating_point()]
-        torch._foreach_lerp_(
-            [averaged[name] for name in floats], [current[name] for name in floats], 1.0 - decay
-        )
+        torch._foreach_lerp_(*self.averaged_pairs, 1.0 - decay)
 
     # --- budget ---
 

@@ -384,8 +384,12 @@ def _column_moments(values: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[
     """Mean and standard deviation per channel or column, over at most 10,000 spread-out rows."""
     sample = values[:: max(1, len(values) // 10_000)]
     axes = (0, 2, 3) if values.ndim == 4 else (0,)
-    mean = sample.mean(axis=axes, dtype=np.float64)
-    std = sample.std(axis=axes, dtype=np.float64)
+    n = sample[:, 0].size if values.ndim == 4 else len(sample)
+    # a few rows at a time: in float64, all of them would be eight times the images
+    blocks = [sample[i : i + _SCORING_BATCH] for i in range(0, len(sample), _SCORING_BATCH)]
+    mean = sum(block.sum(axis=axes, dtype=np.float64) for block in blocks) / n
+    centre = mean.reshape(-1, 1, 1) if values.ndim == 4 else mean
+    std = np.sqrt(sum(np.square(block - centre).sum(axis=axes) for block in blocks) / n)
     return mean.astype(np.float32), np.where(std > 1e-12, std, 1.0).astype(np.float32)
 
 
