@@ -38,8 +38,9 @@ class Oracle(BaseEstimator):
         rows = [self._take(np.flatnonzero(self.y_pool == c), n) for c, n in n_samples.items()]
         return self.X_pool[np.concatenate(rows)], np.repeat(list(n_samples), [*n_samples.values()])
 
-    def _take(self, members: Array, n: int) -> Array:
-        return np.resize(np.random.default_rng(self.random_state).permutation(members), n)
+    def _take(self, members: Array, n: int, stream: int = 0) -> Array:
+        rng = np.random.default_rng([self.random_state, stream])
+        return np.resize(rng.permutation(members), n)
 
 
 class ShuffledOracle(Oracle):
@@ -47,8 +48,20 @@ class ShuffledOracle(Oracle):
 
     def sample(self, n_samples: dict[Any, int]) -> tuple[Array, Array]:
         """Take rows of all classes alike."""
-        rows = self._take(np.arange(len(self.y_pool)), sum(n_samples.values()))
+        parts = [self._take(np.arange(len(self.y_pool)), n, c) for c, n in n_samples.items()]
+        rows = np.concatenate(parts)
         return self.X_pool[rows], np.repeat(list(n_samples), [*n_samples.values()])
+
+
+class SwappedOracle(Oracle):
+    """Returns unused real rows of the next class: a generator that has mixed its labels up."""
+
+    def sample(self, n_samples: dict[Any, int]) -> tuple[Array, Array]:
+        """Take rows of the next class."""
+        classes = np.unique(self.y_pool).tolist()
+        after = dict(zip(classes, classes[1:] + classes[:1], strict=True))
+        X, _ = super().sample({after[label]: n for label, n in n_samples.items()})
+        return X, np.repeat(list(n_samples), [*n_samples.values()])
 
 
 class Duplicator(Oracle):

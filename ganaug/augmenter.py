@@ -28,6 +28,7 @@ from ganaug.exceptions import (
     NotFittedError,
     SamplingError,
     TrainingWarning,
+    check_parameter_names,
     did_you_mean,
 )
 from ganaug.gan.config import AUGMENTATIONS, GROUP_SIZE, LOSSES, RECIPES, classic_options
@@ -992,12 +993,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         InvalidInputError
             For an unknown name; suggests the intended one.
         """
-        names = self.get_params(deep=False)
-        for name in params:
-            if name.partition("__")[0] not in names:
-                raise InvalidInputError(
-                    f"GANAugmenter has no parameter {name!r}.{did_you_mean(name, names)}"
-                )
+        check_parameter_names(self, params)
         super().set_params(**params)
         return self
 

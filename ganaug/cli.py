@@ -280,7 +280,7 @@ def audit(
 @click.option("--max-images", type=click.IntRange(1), help="Budget of each GAN in real images.")
 @click.option("--max-seconds", type=click.FloatRange(0, min_open=True), help="Time box, in all.")
 @click.option(
-    "--folds", type=click.IntRange(2), default=5, show_default=True, help="Folds, drawn twice."
+    "--folds", type=click.IntRange(4), help="Splits of the rows; 10, or as many as they allow."
 )
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ...")
 @click.option("--seed", type=int, default=0, show_default=True)
@@ -298,7 +298,7 @@ def evaluate(
     width: int | None,
     max_images: int | None,
     max_seconds: float | None,
-    folds: int,
+    folds: int | None,
     device: str,
     seed: int,
     out: Path | None,
@@ -307,11 +307,13 @@ def evaluate(
 ) -> None:
     """Tell whether synthetic rows of DATA's classes help a small classifier.
 
-    DATA is as for `fit`. A GAN is trained for each of the splits, so this takes as long as twice
-    as many `fit`s as there are folds. A .npz file may hold an array `groups` too: rows of one group
+    DATA is as for `fit`. A GAN is trained for each of the folds, so this takes as long as so many
+    `fit`s. A .npz file may hold an array `groups` too: rows of one group
     (patient, site, ...) stay on one side of a split.
     """
     X, y = load_limited(data, data_dir, download, max_per_class, seed)
+    if out is not None:  # not found out about when all is done
+        out.parent.mkdir(parents=True, exist_ok=True)
     options: dict[str, Any] = {"device": device, "resize": parse_size(resize)}
     options |= {} if width is None else {"width": width}
     options |= {} if max_images is None else {"max_images": max_images}
@@ -320,7 +322,7 @@ def evaluate(
         X,
         y,
         cv=folds,
-        groups=None if max_per_class else load_groups(data),
+        groups=load_groups(data, max_per_class, seed),
         max_seconds=max_seconds,
         random_state=seed,
     )
@@ -342,13 +344,23 @@ def load_limited(
     return X, y
 
 
-def load_groups(data: str) -> Any:
-    """Load the array `groups` of a .npz file that has one."""
+def load_groups(data: str, max_per_class: Sequence[str], seed: int) -> Any:
+    """Load the array `groups` of a .npz file that has one: of the rows that are used."""
     path = Path(data)
     if path.suffix != ".npz":
         return None
-    with np.load(path, allow_pickle=False) as arrays:
-        return arrays.get("groups", None)
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            groups, y = arrays.get("groups", None), arrays["y"]
+    except ValueError as error:
+        raise InvalidInputError(f"`groups` in {path} must be numbers or text: {error}") from error
+    if groups is None or not max_per_class:
+        return groups
+    if len(groups) != len(y):
+        raise InvalidInputError(
+            f"`groups` in {path} must have one value per row, {len(y)}. Got {len(groups)} instead."
+        )
+    return limit_classes(groups, y, parse_counts(max_per_class), seed)[0]
 
 
 def load_data(

@@ -31,6 +31,7 @@ import sys
 import warnings
 from collections.abc import Iterable
 from types import ModuleType
+from typing import Any
 
 import sklearn.exceptions
 
@@ -49,6 +50,7 @@ __all__ = [
     "TrainingError",
     "TrainingWarning",
     "check_option",
+    "check_parameter_names",
     "did_you_mean",
     "require_extra",
     "warn_user",
@@ -163,6 +165,27 @@ def check_option(parameter_name: str, value: object, options: Iterable[object]) 
         f"`{parameter_name}` must be one of {listed}. Got {value!r} instead."
         + did_you_mean(value, allowed)
     )
+
+
+def check_parameter_names(estimator: Any, names: Iterable[str]) -> None:
+    """Raise unless an estimator has all of these parameters (``a__b`` needs ``a``).
+
+    Parameters
+    ----------
+    estimator : scikit-learn estimator
+    names : iterable of str
+        As passed to `set_params`.
+
+    Raises
+    ------
+    InvalidInputError
+        Names the unknown one, and suggests the intended one.
+    """
+    known = estimator.get_params(deep=False)
+    for name in names:
+        if name.partition("__")[0] not in known:
+            kind = type(estimator).__name__
+            raise InvalidInputError(f"{kind} has no parameter {name!r}.{did_you_mean(name, known)}")
 
 
 def require_extra(module_name: str, extra: str) -> ModuleType:

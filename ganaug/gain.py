@@ -5,7 +5,7 @@ training part. What could flatter the synthetic rows is kept out:
 
 - they are added to the strongest of the usual remedies (nothing, over-sampling, over-sampling with
   classic augmentation; for tables SMOTE), not compared with nothing;
-- how many there are is chosen on one half of the splits and reported on the other half, both ways;
+- how many there are is chosen on one half of the folds and reported on the other half, both ways;
 - they must also beat a placebo, duplicates of real rows in their place;
 - the intervals allow for the overlap of the splits' training parts (Nadeau & Bengio, 2003).
 """
@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from sklearn.base import clone
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, check_cv
@@ -34,7 +35,14 @@ from ganaug.exceptions import GanaugWarning, InvalidInputError, InvalidTypeError
 from ganaug.inputs import DataSpec, TrainingSet, read_training_set
 from ganaug.intervals import PairedInterval, corrected_interval
 from ganaug.progress import readable_seconds
-from ganaug.remedies import Problem, Remedy, Score, Split, remedies_for
+from ganaug.remedies import (
+    Problem,
+    Remedy,
+    Score,
+    SmallNetworkClassifier,
+    Split,
+    remedies_for,
+)
 from ganaug.trials import PerRealRow, Trials
 from ganaug.verdict import Verdict, decide, needed_to_tell
 
@@ -43,10 +51,11 @@ __all__ = ["evaluate_gain"]
 Array = npt.NDArray[Any]
 
 DEFAULT_RATIOS = (0.3, 1.0, 3.0)
-N_FOLDS, N_REPEATS = 5, 2
-MIN_SPLITS = 4
+N_FOLDS = 10
+MIN_SPLITS = 4  # two to choose by, and two to report on
 PARAMETERS_OF_READING = ("image_shape", "value_range", "resize", "image_key", "label_key")
-CLASSIFIERS_PER_SPLIT = 6  # with synthetic rows or placebo: what the estimate counts with
+CLASSIFIERS_PER_SPLIT = 7  # with synthetic rows or placebo: what the estimate counts with
+CLASSIFIERS_AT_THE_END = 4  # of these, those trained when all GANs are: chosen settings, placebo
 
 
 def evaluate_gain(
@@ -68,29 +77,33 @@ def evaluate_gain(
     Parameters
     ----------
     augmenter : GANAugmenter
-        Cloned, and trained anew on the training part of every split. Anything with `fit(X, y)` and
-        `sample({label: n})` will do.
+        Cloned, and trained anew on the training part of every split. Any scikit-learn estimator
+        with `fit(X, y)` and `sample({label: n})` will do.
     X, y : as in `GANAugmenter.fit`
         With an `estimator`, X is an array or a data frame of what that estimator takes.
     estimator : scikit-learn classifier, optional
         Yours, pipelines included. By default a small convolutional network (for tables, a small
         dense one), trained with classic augmentation where that is one of the remedies.
     cv : int, splitter or iterable of (train, test), optional
-        An int is a number of folds, drawn twice; 5 by default (stratified, and grouped where there
-        are `groups`). Of any other `cv` the first half of the splits is for choosing, the second
-        for reporting: shuffle it, and give it at least 4 splits.
+        An int is a number of folds, at least 4; by default 10, or fewer where the smallest class
+        has fewer rows (stratified, and grouped where there are `groups`). Every other fold is for
+        choosing, the rest for reporting, and the other way round. Of any other `cv` the first half
+        of the splits and the second half take these parts: shuffle it, give it at least 4 splits,
+        and keep the halves' test rows apart if you can.
     scoring : str or callable, default="balanced_accuracy"
         As in scikit-learn; larger is better.
     groups : array-like of shape (n,), optional
-        Rows of one group (patient, site, sheet, ...) stay on one side of a split.
+        Rows of one group (patient, site, sheet, ...) stay on one side of a split; a splitter passed
+        as `cv` that parts them is refused.
     sampling_strategies : list, optional
         What to try, each item a `sampling_strategy` of `GANAugmenter`, of which the synthetic part
-        is used. By default 0.25, 0.5 and 1 synthetic rows per real row in every class, and the best
-        of these in only those classes where synthetic rows helped.
+        is used. By default 0.3, 1 and 3 synthetic rows per real row in every class, none growing
+        beyond the largest unless all are about equally frequent, and the best of these in only
+        those classes where synthetic rows helped.
     margin : float, default=0.005
         Gains and losses within this, in units of the score, count as equivalent.
     max_seconds : float, optional
-        Time box. No split is begun that would not end in time, but for the first.
+        Time box. No split is begun that should not end in time, but for the first.
     random_state : int, RandomState or None, default=None
         Seed of splits, GANs and classifiers.
 
@@ -130,13 +143,14 @@ def evaluate_gain(
     ('equivalent', {})
     """
     clock = _Clock(max_seconds)
-    _check_arguments(augmenter, margin, sampling_strategies)
+    _check_arguments(augmenter, margin, sampling_strategies, scoring)
     augmenter, problem = _pose(augmenter, X, y, estimator, scoring)
     seed = draw_seed(random_state)
     splits = _make_splits(problem, cv, groups, seed)
     trials = Trials(augmenter, problem, seed)
     silent = not getattr(augmenter, "verbose", 0)
     candidates = list(sampling_strategies or map(PerRealRow, DEFAULT_RATIOS))
+    _check_candidates(trials, splits, candidates)
     per_class = sampling_strategies is None
     with warnings.catch_warnings():  # of small classes and alarms, once per split
         warnings.simplefilter("ignore", GanaugWarning)
@@ -150,19 +164,24 @@ def evaluate_gain(
         _try_candidates(table, in_time, clock, cost, silent)
         paired = _pair(table, without, per_class)
         verdict = _judge(table, paired, per_class, margin, scoring)
-    notes = clock.note(len(table.splits), len(splits)) + verdict.notes
+    notes = clock.note(len(table.splits), len(splits)) + _caveats(augmenter) + verdict.notes
     return replace(verdict, notes=notes, seconds=clock.seconds)
 
 
 # --- before any training -----------------------------------------------------------------------
 
 
-def _check_arguments(augmenter: Any, margin: Any, strategies: Any) -> None:
-    if not (hasattr(augmenter, "fit") and hasattr(augmenter, "sample")):
+def _check_arguments(augmenter: Any, margin: Any, strategies: Any, scoring: Any) -> None:
+    _refuse_class("augmenter", augmenter)
+    if not all(hasattr(augmenter, method) for method in ("fit", "sample", "get_params")):
         hint = " Pass its `augmenter` instead." if hasattr(augmenter, "fit_resample") else ""
         raise InvalidTypeError(
-            f"`augmenter` must have fit and sample, as GANAugmenter has. Got "
-            f"{type(augmenter).__name__} instead.{hint}"
+            f"`augmenter` must have fit and sample, as GANAugmenter has, and get_params, to be "
+            f"cloned. Got {type(augmenter).__name__} instead.{hint}"
+        )
+    if not (scoring is None or isinstance(scoring, str) or callable(scoring)):
+        raise InvalidTypeError(
+            f"`scoring` must be one scorer, by name or callable. Got {scoring!r} instead."
         )
     is_number = isinstance(margin, int | float) and not isinstance(margin, bool)
     if not is_number or not 0 <= margin < math.inf:
@@ -174,9 +193,45 @@ def _check_arguments(augmenter: Any, margin: Any, strategies: Any) -> None:
         )
 
 
+def _refuse_class(name: str, estimator: Any) -> None:
+    if isinstance(estimator, type):
+        raise InvalidTypeError(
+            f"`{name}` must be an instance. Got the class {estimator.__name__} instead: pass "
+            f"{estimator.__name__}()."
+        )
+
+
+def _check_candidates(trials: Trials, splits: Sequence[Split], candidates: Sequence[Any]) -> None:
+    """Apply all strategies to all labels that they will meet."""
+    y = trials.problem.y
+    for position, strategy in enumerate(candidates):
+        try:
+            asked = [trials.counts(strategy, part) for part in (y, *(y[s.train] for s in splits))]
+        except (InvalidInputError, InvalidTypeError) as error:
+            raise type(error)(f"`sampling_strategies`, item {position}: {error}") from None
+        if not all(asked):
+            raise InvalidInputError(
+                "`sampling_strategies` must give synthetic rows to at least one class. Got "
+                f"{strategy!r} instead, which gives none on these labels: pass a dict of totals, "
+                "or leave it out."
+            )
+
+
+def _caveats(augmenter: Any) -> list[str]:
+    """Say what nobody but the user can know."""
+    if getattr(augmenter, "warm_start_from", None) is None:
+        return []
+    caveat = (
+        "all GANs began with `warm_start_from`: if that model was trained on any of these rows, it "
+        "has seen test rows, and the gain is flattered"
+    )
+    return [caveat]
+
+
 def _pose(augmenter: Any, X: Any, y: Any, estimator: Any, scoring: Any) -> tuple[Any, Problem]:
     """Read the data, and bring them into the form that the estimator takes."""
     if estimator is not None:
+        _refuse_class("estimator", estimator)
         for method in ("fit", "predict", "get_params"):
             if not hasattr(estimator, method):
                 raise InvalidTypeError(
@@ -198,21 +253,26 @@ def _pose(augmenter: Any, X: Any, y: Any, estimator: Any, scoring: Any) -> tuple
         augmenter.set_params(**{k: None for k in PARAMETERS_OF_READING[:3] if k in reading})
         rows, spec = data.values, _spec_of_values(data)
     else:
-        rows, spec = X if hasattr(X, "iloc") else np.asarray(X), data.spec
+        rows, spec = _rows_for_estimator(X, data.spec)
     if spec.resize is not None:
         raise InvalidInputError(
             "`resize` cannot be evaluated with an `estimator`, which would see rows of two sizes: "
             "resize X itself, or leave the estimator out."
         )
-    scorer = check_scoring(_AnyClassifier() if estimator is None else estimator, scoring=scoring)
+    scorer = check_scoring(
+        SmallNetworkClassifier() if estimator is None else estimator, scoring=scoring
+    )
     return augmenter, Problem(rows, labels, data.classes, spec, estimator, scorer)
 
 
-class _AnyClassifier:
-    """What scikit-learn needs to see to look up a scorer."""
-
-    def fit(self) -> None:
-        """Do nothing."""
+def _rows_for_estimator(X: Any, spec: DataSpec) -> tuple[Any, DataSpec]:
+    """Give a data frame or an array, and the spec by which rows of its kind are made."""
+    if hasattr(X, "iloc"):
+        return X, spec
+    rows = X.detach().cpu().numpy() if isinstance(X, torch.Tensor) else np.asarray(X)
+    if spec.container == "torch":
+        spec = replace(spec, container="numpy", dtype=rows.dtype.name)
+    return rows, spec
 
 
 def _spec_of_values(data: TrainingSet) -> DataSpec:
@@ -227,12 +287,14 @@ def _spec_of_values(data: TrainingSet) -> DataSpec:
 def _make_splits(problem: Problem, cv: Any, groups: Any, seed: int) -> list[Split]:
     """Make the splits, those of the two halves in turn; every class must be in all parts."""
     y, n = problem.y, len(problem.y)
-    if groups is not None and len(groups) != n:
+    groups = None if groups is None else np.asarray(groups)
+    if groups is not None and groups.shape != (n,):
         raise InvalidInputError(
-            f"`groups` must have one value per row, {n}. Got {len(groups)} instead."
+            f"`groups` must have one value per row, {n}. Got shape {groups.shape} instead."
         )
     if cv is None or isinstance(cv, int | np.integer):
-        halves = _repeated_folds(y, N_FOLDS if cv is None else int(cv), groups, seed)
+        folds = _folds(y, cv, groups, seed)
+        halves = [folds[::2], folds[1::2]]  # no row is in the test parts of both halves
     else:
         pairs = list(check_cv(cv, y, classifier=True).split(problem.X, y, groups))
         if len(pairs) < MIN_SPLITS:
@@ -247,29 +309,53 @@ def _make_splits(problem: Problem, cv: Any, groups: Any, seed: int) -> list[Spli
         for half, pair in enumerate(row)
         if pair is not None
     ]
-    splits = [Split(number, half, *pair) for number, (half, pair) in enumerate(in_turn)]
+    splits = [
+        Split(number, half, *map(_positions, pair)) for number, (half, pair) in enumerate(in_turn)
+    ]
     for split in splits:
         _check_split(split, problem, groups is not None)
+        _check_parts_are_apart(split, groups)
     return splits
 
 
-def _repeated_folds(y: Array, n_folds: int, groups: Any, seed: int) -> list[list[Any]]:
-    smallest = int(np.unique(y, return_counts=True)[1].min())
-    if not 2 <= n_folds <= smallest:
+def _positions(rows: Any) -> npt.NDArray[np.int64]:
+    """Turn what a splitter gives, positions or a mask, into positions."""
+    rows = np.asarray(rows)
+    return np.flatnonzero(rows) if rows.dtype == bool else rows
+
+
+def _check_parts_are_apart(split: Split, groups: Any) -> None:
+    """Refuse a `cv` of the user's that would let the GAN see test rows, or their groups."""
+    if len(np.intersect1d(split.train, split.test)):
         raise InvalidInputError(
-            f"`cv` must be a number of folds from 2 to the rows of the smallest class, {smallest}. "
-            f"Got {n_folds} instead: pass a smaller `cv`, or collect more rows."
+            "`cv` must keep training and test rows apart. Got rows that are both in split "
+            f"{split.number} instead."
+        )
+    if groups is None:
+        return
+    shared = set(groups[split.train].tolist()) & set(groups[split.test].tolist())
+    if shared:
+        raise InvalidInputError(
+            f"`cv` must keep rows of a group on one side of a split. Got group "
+            f"{next(iter(shared))!r} on both sides of split {split.number} instead: pass a number "
+            "of folds, or a splitter for groups such as StratifiedGroupKFold."
+        )
+
+
+def _folds(y: Array, cv: Any, groups: Any, seed: int) -> list[Any]:
+    """Draw stratified folds, of groups if there are any; by default as many as the data allow."""
+    classes, counts = np.unique(y, return_counts=True)
+    most, of_what = int(counts.min()), "rows"
+    if groups is not None:
+        most, of_what = min(len(np.unique(groups[y == label])) for label in classes), "groups"
+    n_folds = min(N_FOLDS, most) if cv is None else int(cv)
+    if not MIN_SPLITS <= n_folds <= most:
+        raise InvalidInputError(
+            f"`cv` must be a number of folds from {MIN_SPLITS} to the {of_what} of the class with "
+            f"the fewest, {most}. Got {n_folds} instead: pass another `cv`, or collect more rows."
         )
     kind = StratifiedKFold if groups is None else StratifiedGroupKFold
-    try:
-        return [
-            list(kind(n_folds, shuffle=True, random_state=(seed + r) % 2**32).split(y, y, groups))
-            for r in range(N_REPEATS)
-        ]
-    except ValueError as error:
-        raise InvalidInputError(
-            f"`groups` cannot be split into {n_folds} folds: {error}"
-        ) from error
+    return list(kind(n_folds, shuffle=True, random_state=seed % 2**32).split(y, y, groups))
 
 
 def _check_split(split: Split, problem: Problem, is_grouped: bool) -> None:
@@ -395,8 +481,10 @@ def _try_candidates(
     if clock.max_seconds is not None:
         cost += f", at most about {readable_seconds(clock.max_seconds)}"
     description = f"Gain over {len(splits)} splits, a GAN each, estimated {cost}"
+    each = float(np.mean([score.seconds for score in table.baseline.values()]))
+    at_the_end = CLASSIFIERS_AT_THE_END * each
     with _progress(description, len(splits), silent) as advance:
-        for split in clock.in_time(splits, share=0.8):
+        for split in clock.in_time(splits, share=0.9, at_the_end=at_the_end):
             table.add(split)
             advance()
 
@@ -464,7 +552,9 @@ def _judge(table: _Table, paired: _Paired, per_class: bool, margin: float, scori
     if not paired.served:  # there is nothing to use
         outcome = "do not use"
     totals = _totals(table, final, paired.served)
-    needed = needed_to_tell(gain, paired.test_over_train, margin, len(problem.y))
+    if outcome == "use" and not totals:  # the halves chose otherwise than all splits together
+        outcome = "cannot tell"
+    needed = _needed(gain, over_placebo, paired.test_over_train, margin, len(problem.y))
     arms = {other.name: scores for other, scores in paired.without.items()}
     arms[f"{remedy.name} + synthetic"] = paired.synthetic
     arms[f"{remedy.name} + duplicates in their place"] = paired.placebo
@@ -488,6 +578,21 @@ def _judge(table: _Table, paired: _Paired, per_class: bool, margin: float, scori
         n_splits=len(table.splits),
         notes=table.trials.notes(),
     )
+
+
+def _needed(
+    gain: PairedInterval,
+    over_placebo: PairedInterval,
+    test_over_train: float,
+    margin: float,
+    n_rows: int,
+) -> dict[str, int] | None:
+    """Say what would settle the comparison that is further from being settled."""
+    ways = [
+        needed_to_tell(interval, test_over_train, margin, n_rows)
+        for interval in (gain, over_placebo)
+    ]
+    return max(filter(None, ways), key=lambda way: way["rows"], default=None)
 
 
 def _judge_classes(
@@ -534,13 +639,19 @@ class _Clock:
         """Seconds since the start."""
         return time.perf_counter() - self.started
 
-    def in_time(self, splits: Sequence[Split], share: float) -> Iterator[Split]:
-        """Yield splits while the next one should end within this share of the time box."""
+    def in_time(
+        self, splits: Sequence[Split], share: float, at_the_end: float = 0.0
+    ) -> Iterator[Split]:
+        """Yield splits while the next one should end within this share of the time box.
+
+        `at_the_end` seconds are kept for each split that was begun.
+        """
         began = self.seconds
         for n_done, split in enumerate(splits):
             if self.max_seconds is not None and n_done:
                 each = (self.seconds - began) / n_done
-                if self.seconds + each > share * self.max_seconds:
+                kept = at_the_end * (n_done + 1)
+                if self.seconds + each + kept > share * self.max_seconds:
                     return
             yield split
 

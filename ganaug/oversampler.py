@@ -16,7 +16,12 @@ from sklearn.utils.validation import validate_data
 from torch.utils.data import Dataset
 
 from ganaug.augmenter import GANAugmenter, draw_seed
-from ganaug.exceptions import InvalidInputError, InvalidTypeError, did_you_mean
+from ganaug.exceptions import (
+    InvalidInputError,
+    InvalidTypeError,
+    check_parameter_names,
+    did_you_mean,
+)
 from ganaug.resampling import STRATEGIES, plan_resampling
 
 __all__ = ["GANOverSampler"]
@@ -238,12 +243,7 @@ class GANOverSampler(BaseOverSampler):
         InvalidInputError
             For an unknown name; suggests the intended one.
         """
-        names = self.get_params(deep=False)
-        for name in params:
-            if name.partition("__")[0] not in names:
-                raise InvalidInputError(
-                    f"GANOverSampler has no parameter {name!r}.{did_you_mean(name, names)}"
-                )
+        check_parameter_names(self, params)
         is_nested = any(name.startswith("augmenter__") for name in params)
         if is_nested and params.get("augmenter", self.augmenter) is None:
             params = {**params, "augmenter": GANAugmenter()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,8 @@ __all__ = ["Problem", "Remedy", "Score", "SmallNetworkClassifier", "Split", "rem
 Array = npt.NDArray[Any]
 
 SMOTE_NEIGHBOURS = 5
+BALANCED_UP_TO = 1.5
+"""Classes whose sizes differ by less than this factor count as equally frequent."""
 
 
 @dataclass(frozen=True)
@@ -103,15 +106,23 @@ class Problem:
         try:
             estimator.fit(X, y)
             value = float(self.scorer(estimator, X_test, y_test))
-            predicted = estimator.predict(X_test)
+            recalls = recall_score(
+                y_test,
+                estimator.predict(X_test),
+                labels=self.classes,
+                average=None,
+                zero_division=0,
+            )
         except Exception as error:  # whatever a foreign estimator raises
             raise InvalidInputError(
                 f"`estimator` must learn and score the rows. Got {type(error).__name__} from "
                 f"{type(estimator).__name__} on X of shape {np.shape(X)} instead: {error}"
             ) from error
-        recalls = recall_score(
-            y_test, predicted, labels=self.classes, average=None, zero_division=0
-        )
+        if not math.isfinite(value):
+            raise InvalidInputError(
+                f"`scoring` must give a finite number. Got {value} on {len(y_test)} test rows "
+                "instead: pass another scorer, or fewer folds."
+            )
         return Score(value, np.asarray(recalls), time.perf_counter() - started)
 
     def _augment_after(self, X: Any, n_before: int, seed: int) -> Any:
@@ -131,8 +142,17 @@ def remedies_for(problem: Problem) -> tuple[Remedy, ...]:
     return (NOTHING, OVER_SAMPLING, last)
 
 
+def are_balanced(counts: Array) -> bool:
+    """Tell whether classes are about equally frequent."""
+    return bool(counts.max() < BALANCED_UP_TO * counts.min())
+
+
 def resample(remedy: Remedy, X: Any, y: Array, seed: int) -> tuple[Any, Array]:
-    """Bring all classes to the size of the largest; rows are added behind those that are there."""
+    """Bring all classes to the size of the largest; rows are added behind those that are there.
+
+    Balanced classes leave nothing to equalise. There classic augmentation doubles the rows, or an
+    estimator that does not augment by itself would see none of it.
+    """
     if remedy.resampling == "smote":
         counts = np.unique(y, return_counts=True)[1]
         neighbours = min(SMOTE_NEIGHBOURS, int(counts.min()) - 1)
@@ -140,8 +160,11 @@ def resample(remedy: Remedy, X: Any, y: Array, seed: int) -> tuple[Any, Array]:
         resampled: tuple[Any, Array] = sampler.fit_resample(X, y)
         return resampled
     if remedy.resampling == "duplicates":
-        positions = np.arange(len(y))[:, None]
-        positions, y = RandomOverSampler(random_state=seed).fit_resample(positions, y)
+        classes, counts = np.unique(y, return_counts=True)
+        factor = 2 if remedy.classic and are_balanced(counts) else 1
+        targets = dict.fromkeys(classes.tolist(), factor * int(counts.max()))
+        sampler = RandomOverSampler(sampling_strategy=targets, random_state=seed)
+        positions, y = sampler.fit_resample(np.arange(len(y))[:, None], y)
         return Problem.take(X, positions[:, 0]), y
     return X, y
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,15 +14,12 @@ from sklearn.base import clone
 
 from ganaug.exceptions import SamplingError
 from ganaug.model import derived_seed
-from ganaug.remedies import Problem, Remedy, Score, Split
+from ganaug.remedies import Problem, Remedy, Score, Split, are_balanced
 from ganaug.resampling import plan_resampling
 
 __all__ = ["PerRealRow", "Trials"]
 
 Array = npt.NDArray[Any]
-
-BALANCED_UP_TO = 1.5
-"""Classes whose sizes differ by less than this factor count as equally frequent."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +48,10 @@ class PerRealRow:
         """Give the total of each class, real rows included."""
         labels, counts = np.unique(np.asarray(y), return_counts=True)
         largest = int(counts.max())
-        is_balanced = largest < BALANCED_UP_TO * counts.min()
         totals = {}
         for label, n in zip(labels.tolist(), counts.tolist(), strict=True):
             n_new = round(self.ratio * n) if self.classes is None or label in self.classes else 0
-            totals[label] = n + (n_new if is_balanced else min(n_new, largest - n))
+            totals[label] = n + (n_new if are_balanced(counts) else min(n_new, largest - n))
         return totals
 
     def __str__(self) -> str:
@@ -126,7 +124,12 @@ class Trials:
             fitted.set_params(random_state=derived_seed(self.seed, "gan", split.number))
         if "verbose" in parameters:
             fitted.set_params(verbose=0)
+        if parameters.get("checkpoint_dir") is not None:  # a GAN may not resume another split's
+            own = Path(parameters["checkpoint_dir"]) / f"split-{split.number}"
+            fitted.set_params(checkpoint_dir=own)
         fitted.fit(*self.problem.training_part(split))
+        if any(gan.interrupted for gan in getattr(getattr(fitted, "model_", None), "gans", ())):
+            raise KeyboardInterrupt  # Ctrl-C ends the evaluation, not just one of its GANs
         for alarm in getattr(fitted, "alarms_", []):
             self._remember(f"a GAN raised the alarm '{alarm['kind']}'", alarm["class"])
         self._fitted[split.number] = fitted
@@ -149,9 +152,7 @@ class Trials:
         """Synthetic rows by class that a strategy gives to a split's training part."""
         fitted = self._fitted[split.number]
         counts = self.counts(strategy, self.problem.y[split.train])
-        if isinstance(
-            strategy, PerRealRow | str | float
-        ):  # a dict or callable is taken at its word
+        if isinstance(strategy, PerRealRow | str | Real):  # a dict or callable is taken at its word
             counts = {label: n for label, n in counts.items() if self._is_trusted(fitted, label)}
         failed = [k for k, rows in self._rows.get(split.number, {}).items() if rows is None]
         return {label: n for label, n in counts.items() if label not in failed}

@@ -27,9 +27,9 @@ class Verdict:
     outcome : {"use", "equivalent", "do not use", "cannot tell"}
         "use": better than the best remedy without synthetic rows, and better than duplicates in
         their place. "equivalent": within `margin` of one of the two. "do not use": not better than
-        one of them by as much as `margin`, and possibly or certainly worse; or no gain, and clear
-        harm by the setting with the most synthetic rows; or no class got rows that could be
-        trusted. "cannot tell": none of these could be shown; see `needed`.
+        one of them by as much as `margin`, and possibly or certainly worse; or no gain that could
+        be shown, and clear harm by the setting with the most synthetic rows; or no class got rows
+        that could be trusted. "cannot tell": none of these could be shown; see `needed`.
     gain : PairedInterval
         Score with synthetic rows minus score of the `baseline`, over the splits.
     gain_over_placebo : PairedInterval
@@ -105,9 +105,11 @@ class Verdict:
 
     def _reasons(self) -> list[str]:
         if not self.classes_served:
-            return [
-                "The GAN made no rows that a classifier of the real rows takes for their class."
-            ]
+            reason = (
+                "In most splits the GAN made no rows that its filter and a classifier of the real "
+                "rows take for their class."
+            )
+            return [reason]
         if math.isnan(self.gain.low):
             return ["Fewer than two splits were done."]
         gain, over_placebo = _interval(self.gain), _interval(self.gain_over_placebo)
@@ -116,7 +118,7 @@ class Verdict:
             f"best without them, and by {over_placebo} against duplicates in their place "
             f"({self.n_splits} splits, each with a GAN of its own; 95% intervals)."
         )
-        if self.outcome == "do not use" and self.gain.mean <= 0 and self.gain_of_most.high < 0:
+        if self.outcome == "do not use" and self.gain_of_most.high < 0:
             most = _interval(self.gain_of_most)
             return [sentence, f"The most synthetic rows that were tried change it by {most}."]
         return [sentence]
@@ -127,7 +129,7 @@ class Verdict:
             labels = [str(k) for k, v in self.per_class.items() if v["finding"] == finding]
             if labels:
                 noun = "Class" if len(labels) == 1 else "Classes"
-                lines.append(f"{noun} {', '.join(labels)} clearly {verb}{'s' * (len(labels) < 2)}.")
+                lines.append(f"{noun} {', '.join(labels)} seem{'s' * (len(labels) < 2)} to {verb}.")
         if self.needed:
             ways = [f"{n:,} {what}" for what, n in self.needed.items()]
             lines.append(f"About {' or '.join(ways)} would be needed to tell.")
@@ -152,7 +154,10 @@ class Verdict:
         lines = [self.text, "", f"{self.scoring}, mean over the splits"]
         width = max(map(len, self.scores))
         lines += [f"  {arm:{width}}  {np.mean(v):.4f}" for arm, v in self.scores.items() if v]
-        lines += ["", "class, rows, change in recall (95% interval)"]
+        lines += [
+            "",
+            "class, rows, change in recall (95% interval, not corrected for the number of classes)",
+        ]
         labels = {label: str(label) for label in self.per_class}
         width = max(map(len, labels.values()))
         for label, found in self.per_class.items():
@@ -211,15 +216,15 @@ def decide(
     'use'
     """
     both = (gain, over_placebo)
-    if any(interval.high < 0 and interval.low < -margin for interval in both):
+    is_shown = all(interval.low > 0 for interval in both)
+    does_harm = any(interval.high < 0 and interval.low < -margin for interval in both)
+    if does_harm or (of_most.high < 0 and not is_shown):
         return "do not use"
     if any(-margin <= interval.low and interval.high <= margin for interval in both):
         return "equivalent"
-    if any(interval.high < margin for interval in both) or (gain.mean <= 0 and of_most.high < 0):
+    if any(interval.high < margin for interval in both):
         return "do not use"
-    if not prefers_none and all(interval.low > 0 for interval in both):
-        return "use"
-    return "cannot tell"
+    return "use" if is_shown and not prefers_none else "cannot tell"
 
 
 def needed_to_tell(

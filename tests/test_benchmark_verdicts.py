@@ -19,7 +19,7 @@ def settings_result(outcome, without, with_synthetic, generator="gan"):
         "setting": {"task": "digits", "counts": [[0, 30], [1, 20]], "generator": generator},
         "n_rows": 50,
         "verdict": {"outcome": outcome, "gain": {"mean": with_synthetic - without}},
-        "development": {"without": [without], "with": [with_synthetic]},
+        "development": {"without": without, "with": with_synthetic},
     }
 
 
@@ -80,10 +80,12 @@ def test_controls_are_counted_by_generator_and_data():
     )
 
 
-@pytest.mark.parametrize("generator", ["oracle", "shuffled labels", "duplicates"])
+@pytest.mark.parametrize(
+    "generator", ["oracle", "swapped classes", "shuffled labels", "duplicates"]
+)
 @pytest.mark.filterwarnings("ignore::ganaug.exceptions.SmallClassWarning")
 def test_a_finished_setting_is_not_run_again(tmp_path, monkeypatch, generator):
-    setting = Setting("digits", ((1, 24), (8, 20)), 0, generator=generator, folds=2)
+    setting = Setting("digits", ((1, 24), (8, 20)), 0, generator=generator, folds=4)
 
     first = run_kept(setting, NOWHERE, tmp_path)
     monkeypatch.setattr(verdicts, "run_setting", None)

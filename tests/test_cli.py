@@ -430,7 +430,7 @@ def test_evaluate_gives_a_verdict_that_an_audit_repeats(
     verdict_file = tmp_path / "verdict.json"
 
     code, out, err = run(
-        *("evaluate", archive_of_pictures, "--folds", "2", "--out", verdict_file, *SMALL)
+        *("evaluate", archive_of_pictures, "--folds", "4", "--out", verdict_file, *SMALL)
     )
 
     assert code == 0, err
@@ -455,7 +455,7 @@ def test_evaluate_prints_json_and_keeps_groups_together(
     groups = np.arange(len(y)) // 2
     np.savez(tmp_path / "grouped.npz", X=X, y=y, groups=groups)
 
-    code, out, _ = run("evaluate", tmp_path / "grouped.npz", "--folds", "2", "--json", *SMALL)
+    code, out, _ = run("evaluate", tmp_path / "grouped.npz", "--folds", "4", "--json", *SMALL)
 
     assert code == 0
     assert json.loads(out)["outcome"] in ("use", "equivalent", "do not use", "cannot tell")

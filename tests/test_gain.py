@@ -4,26 +4,36 @@ from __future__ import annotations
 
 import functools
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from click.testing import CliRunner
 from imblearn.over_sampling import RandomOverSampler
 from imblearn.pipeline import make_pipeline
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.dummy import DummyClassifier
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import KFold, RepeatedStratifiedKFold, StratifiedKFold
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.model_selection import (
+    KFold,
+    RepeatedStratifiedKFold,
+    StratifiedKFold,
+    StratifiedShuffleSplit,
+)
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 from torch.utils.data import TensorDataset
 
+import ganaug.cli
 import ganaug.remedies
 from benchmarks.controls import Duplicator, Oracle, ShuffledOracle
 from ganaug import GANAugmenter, GANOverSampler, evaluate_gain
+from ganaug.cli import cli
 from ganaug.exceptions import GanaugError, SamplingError, SmallClassWarning
-from ganaug.gain import _Clock
+from ganaug.gain import _Clock, _needed
+from ganaug.intervals import PairedInterval
 from ganaug.trials import PerRealRow
 
 pytestmark = pytest.mark.filterwarnings("ignore::ganaug.exceptions.FlattenedImagesWarning")
@@ -98,7 +108,7 @@ def test_rows_of_other_classes_are_not_to_be_used(all_digits):
 def test_duplicates_are_never_to_be_used(all_digits, seed):
     X, y, _, _ = draw(all_digits, {0: 40, 3: 40, 5: 15, 8: 15}, seed)
 
-    verdict = evaluate_gain(Duplicator(), X, y, SVC(), cv=3, random_state=seed)
+    verdict = evaluate_gain(Duplicator(), X, y, SVC(), cv=4, random_state=seed)
 
     assert verdict.outcome != "use"
     assert verdict.sampling_strategy == {}
@@ -114,7 +124,7 @@ def test_synthetic_rows_go_only_where_they_helped(digits):
                 raise SamplingError("none")
             return super().sample(n_samples)
 
-    verdict = evaluate_gain(HalfSpoilt(X_pool, spoilt), X, y, SVC(), cv=3, random_state=0)
+    verdict = evaluate_gain(HalfSpoilt(X_pool, spoilt), X, y, SVC(), cv=4, random_state=0)
 
     assert verdict.classes_served == [8]
     assert verdict.outcome != "use"
@@ -188,7 +198,7 @@ def test_synthetic_and_placebo_rows_are_equally_many_and_come_after_the_real_one
     X, y, _, _ = digits
 
     evaluate_gain(
-        Recorder(), X, y, spy, cv=2, random_state=0, sampling_strategies=[PerRealRow(0.5)]
+        Recorder(), X, y, spy, cv=4, random_state=0, sampling_strategies=[PerRealRow(0.5)]
     )
 
     def is_marked(rows):
@@ -201,12 +211,14 @@ def test_synthetic_and_placebo_rows_are_equally_many_and_come_after_the_real_one
         synthetic, placebo, strict=True
     ):
         assert not is_marked(with_duplicates).any()
-        n_real = 57 if len(labels) else 0
+        n_real = next(n for n, row in enumerate(is_marked(with_rows)) if row)
+        half = [round(0.5 * (labels[:n_real] == label).sum()) for label in (8, 9)]
         assert not is_marked(with_rows[:n_real]).any()
         assert np.bincount(labels).tolist() == np.bincount(placebo_labels).tolist()
-        first = with_rows[n_real : n_real + 14]  # half of 15 eights and of 12 nines
-        assert is_marked(first).all()
-        assert labels[n_real : n_real + 14].tolist() == [8] * 8 + [9] * 6
+        assert 84 <= n_real <= 87  # three quarters of the rows
+        assert is_marked(with_rows[n_real : n_real + sum(half)]).all()
+        marked = labels[n_real : n_real + sum(half)].tolist()
+        assert marked == [8] * half[0] + [9] * half[1]
 
 
 @pytest.mark.parametrize(
@@ -236,7 +248,7 @@ def test_the_users_strategies_are_what_is_tried(digits):
         X,
         y,
         SVC(),
-        cv=2,
+        cv=4,
         random_state=0,
         sampling_strategies=["minority", {8: 40, 9: 40}],
     )
@@ -254,7 +266,7 @@ def test_the_same_seed_gives_the_same_verdict_and_global_state_is_left_alone(dig
     before = np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()  # noqa: NPY002
 
     first, second = (
-        evaluate_gain(Oracle(X_pool, y_pool), X, y, SVC(), cv=3, random_state=5).to_dict()
+        evaluate_gain(Oracle(X_pool, y_pool), X, y, SVC(), cv=4, random_state=5).to_dict()
         for _ in range(2)
     )
 
@@ -286,12 +298,17 @@ def quick_network(monkeypatch):
     monkeypatch.setattr(ganaug.remedies, "network_steps", lambda n_rows: 10)
 
 
-@pytest.mark.parametrize("kind", ["array", "images", "frame", "dataset", "table"])
+@pytest.mark.parametrize("kind", ["array", "tensor", "images", "frame", "dataset", "table"])
 def test_every_kind_of_data_gets_a_verdict(digits, kind, quick_network):
     X, y, _, _ = digits
     images = (X * 15).astype(np.uint8).reshape(-1, 8, 8)
     augmenter, data, estimator = {
         "array": (tiny_augmenter(image_shape=(8, 8)), (X, y), SVC()),
+        "tensor": (
+            tiny_augmenter(image_shape=(8, 8)),
+            (torch.from_numpy(X), torch.from_numpy(y)),
+            SVC(),
+        ),
         "images": (tiny_augmenter(), (images, y.astype(str)), None),
         "frame": (tiny_augmenter(image_shape=(8, 8)), (pd.DataFrame(X), pd.Series(y)), SVC()),
         "dataset": (
@@ -304,7 +321,7 @@ def test_every_kind_of_data_gets_a_verdict(digits, kind, quick_network):
     X_data, y_data = data if len(data) == 2 else (data[0], None)
 
     verdict = evaluate_gain(
-        augmenter, X_data, y_data, estimator, cv=2, random_state=0, sampling_strategies=["auto"]
+        augmenter, X_data, y_data, estimator, cv=4, random_state=0, sampling_strategies=["auto"]
     )
 
     assert verdict.n_splits == 4
@@ -316,7 +333,7 @@ def test_every_kind_of_data_gets_a_verdict(digits, kind, quick_network):
 
 def test_the_verdict_can_be_acted_on_and_stands_in_the_audit(all_digits):
     X, y, X_pool, y_pool = draw(all_digits, dict.fromkeys(range(4), 30))
-    verdict = evaluate_gain(Oracle(X_pool, y_pool), X, y, SVC(), cv=2, random_state=0)
+    verdict = evaluate_gain(Oracle(X_pool, y_pool), X, y, SVC(), cv=4, random_state=0)
     augmenter = tiny_augmenter(image_shape=(8, 8), random_state=0)
 
     X_out, _ = GANOverSampler(augmenter, sampling_strategy=verdict.sampling_strategy).fit_resample(
@@ -335,7 +352,7 @@ def test_classes_that_the_real_rows_classifier_disputes_get_none(digits, monkeyp
     )
     augmenter = tiny_augmenter(image_shape=(8, 8), filter="auto")
 
-    verdict = evaluate_gain(augmenter, X, y, SVC(), cv=2, random_state=0)
+    verdict = evaluate_gain(augmenter, X, y, SVC(), cv=4, random_state=0)
 
     assert verdict.classes_served == []
     assert verdict.outcome == "do not use"
@@ -345,7 +362,7 @@ def test_classes_that_the_real_rows_classifier_disputes_get_none(digits, monkeyp
 
 def test_progress_tells_the_cost_and_silence_is_silent(digits, capsys):
     X, y, _, _ = digits
-    options = {"cv": 2, "random_state": 0, "sampling_strategies": ["auto"]}
+    options = {"cv": 4, "random_state": 0, "sampling_strategies": ["auto"]}
 
     evaluate_gain(tiny_augmenter(image_shape=(8, 8)), X, y, SVC(), **options)
     assert capsys.readouterr() == ("", "")
@@ -354,6 +371,106 @@ def test_progress_tells_the_cost_and_silence_is_silent(digits, capsys):
     out, err = capsys.readouterr()
     assert out == ""
     assert "Gain over 4 splits, a GAN each, estimated" in err
+
+
+def test_splits_do_not_share_a_checkpoint(digits, tmp_path):
+    X, y, _, _ = digits
+    augmenter = tiny_augmenter(image_shape=(8, 8), checkpoint_dir=tmp_path)
+
+    evaluate_gain(augmenter, X, y, SVC(), cv=4, random_state=0, sampling_strategies=["auto"])
+
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == [f"split-{i}" for i in range(4)]
+
+
+def test_a_model_to_start_from_is_pointed_out(digits):
+    X, y, X_pool, y_pool = digits
+
+    class WarmStarted(Oracle):
+        warm_start_from = "model"
+
+    verdict = evaluate_gain(WarmStarted(X_pool, y_pool), X, y, SVC(), cv=4, random_state=0)
+
+    assert any("`warm_start_from`" in note for note in verdict.notes)
+
+
+def test_ctrl_c_ends_the_evaluation_and_not_only_one_of_its_gans(digits):
+    X, y, X_pool, y_pool = digits
+
+    class Interrupted(Oracle):
+        def fit(self, X, y):  # as GANAugmenter does: it keeps the best weights so far
+            self.model_ = SimpleNamespace(gans=[SimpleNamespace(interrupted=True)])
+            return self
+
+    with pytest.raises(KeyboardInterrupt):
+        evaluate_gain(Interrupted(X_pool, y_pool), X, y, SVC(), cv=4, random_state=0)
+
+
+def test_splits_may_be_masks_and_without_an_estimator_scoring_may_be_left_to_it(
+    digits, quick_network
+):
+    X, y, X_pool, y_pool = digits
+    folds = StratifiedKFold(4, shuffle=True, random_state=0).split(X, y)
+    tests = [np.isin(np.arange(len(y)), test) for _, test in folds]
+
+    by_masks, by_positions = (
+        evaluate_gain(Oracle(X_pool, y_pool), X, y, SVC(), cv=iter(cv), random_state=0)
+        for cv in (
+            [(~test, test) for test in tests],
+            [(np.flatnonzero(~test), np.flatnonzero(test)) for test in tests],
+        )
+    )
+    assert by_masks.gain == by_positions.gain
+
+    images = (X * 15).astype(np.uint8).reshape(-1, 8, 8)
+    options = {"cv": 4, "random_state": 0, "sampling_strategies": ["auto"]}
+    accuracy = evaluate_gain(tiny_augmenter(), images, y, scoring=None, **options)
+    assert accuracy.scoring == "score"
+
+
+def test_cannot_tell_says_what_is_needed_where_only_the_placebo_leaves_it_open():
+    clear = PairedInterval(0.03, 0.01, 0.05, 4)
+    unclear = PairedInterval(0.01, -0.02, 0.04, 4)
+
+    needed = _needed(clear, unclear, 0.25, 0.005, 100)
+
+    assert needed is not None
+    assert needed["rows"] == 900
+
+
+# --- the command line ----------------------------------------------------------------------------
+
+
+def test_the_command_keeps_the_groups_of_the_rows_that_it_keeps(digits, tmp_path, monkeypatch):
+    X, y, X_pool, y_pool = digits
+    groups = np.arange(len(y)) // 2
+    np.savez(tmp_path / "data.npz", X=X * 15, y=y, groups=groups)
+    seen = {}
+
+    def evaluate_gain_of_oracle(augmenter, X, y, **options):
+        seen.update(options, X=X)
+        return evaluate_gain(Oracle(X_pool, y_pool), X, y, SVC(), **options)
+
+    monkeypatch.setattr(ganaug.cli, "evaluate_gain", evaluate_gain_of_oracle)
+    out = tmp_path / "new" / "verdict.json"
+    arguments = ["evaluate", str(tmp_path / "data.npz"), "--max-per-class", "1=30", "--folds", "4"]
+
+    result = CliRunner().invoke(cli, [*arguments, "--out", str(out), "-q"])
+
+    assert result.exception is None
+    assert len(seen["groups"]) == 84
+    rows = [np.flatnonzero((row == X * 15).all(axis=1))[0] for row in seen["X"]]
+    assert seen["groups"].tolist() == groups[rows].tolist()
+    assert out.exists()
+
+
+def test_groups_that_are_objects_are_named(digits, tmp_path):
+    X, y, _, _ = digits
+    np.savez(tmp_path / "data.npz", X=X, y=y, groups=y.astype(object))
+
+    result = CliRunner().invoke(cli, ["evaluate", str(tmp_path / "data.npz"), "-q"])
+
+    assert isinstance(result.exception, GanaugError)
+    assert "`groups` in" in str(result.exception)
 
 
 # --- time box ------------------------------------------------------------------------------------
@@ -368,6 +485,13 @@ def test_the_time_box_ends_the_work_and_the_verdict_says_so(digits, monkeypatch)
 
     assert 0 < verdict.n_splits < 10
     assert verdict.notes[0].startswith(f"the time box ended after {verdict.n_splits} of 10 splits")
+
+
+def test_the_time_box_keeps_time_for_what_comes_after_the_gans():
+    clock = _Clock(10.0)
+
+    assert len(list(clock.in_time(range(9), share=0.9))) == 9
+    assert len(list(clock.in_time(range(9), share=0.9, at_the_end=2.0))) == 4
 
 
 def test_a_time_box_for_one_split_leaves_it_open(digits):
@@ -400,12 +524,36 @@ def evaluate(digits, augmenter=None, estimator=None, **changes):
         ({"max_seconds": 0}, "`max_seconds` must be a number above 0"),
         ({"sampling_strategies": []}, "`sampling_strategies` must be a list"),
         ({"sampling_strategies": "auto"}, "`sampling_strategies` must be a list"),
-        ({"cv": 1}, "`cv` must be a number of folds from 2 to the rows of the smallest class, 24"),
-        ({"cv": 25}, "`cv` must be a number of folds from 2 .*24"),
+        (
+            {"cv": 1},
+            "`cv` must be a number of folds from 4 to the rows of the class with the fewest, 24",
+        ),
+        ({"cv": 25}, "`cv` must be a number of folds from 4 .*24.*Got 25"),
         ({"cv": KFold(3)}, "`cv` must give at least 4 splits"),
         ({"cv": KFold(5)}, "Every split needs .* rows of every class"),  # rows stand by class
-        ({"groups": [0] * 5}, "`groups` must have one value per row, 114. Got 5"),
-        ({"groups": [0] * 60 + [1] * 30 + [2] * 24, "cv": 3}, "rows of every class.*the groups"),
+        ({"groups": [0] * 5}, r"`groups` must have one value per row, 114. Got shape \(5,\)"),
+        ({"groups": (g for g in range(114))}, "`groups` must have one value per row"),
+        (
+            {"groups": np.arange(114) // 2, "cv": StratifiedShuffleSplit(4, random_state=0)},
+            "`cv` must keep rows of a group on one side of a split",
+        ),
+        ({"cv": [(range(114), range(114))] * 4}, "`cv` must keep training and test rows apart"),
+        ({"scoring": ["accuracy"]}, "`scoring` must be one scorer"),
+        ({"scoring": lambda *_: np.nan}, "`scoring` must give a finite number. Got nan"),
+        ({"estimator": SVC}, r"`estimator` must be an instance.*pass SVC\(\)"),
+        ({"augmenter": GANAugmenter}, "`augmenter` must be an instance"),
+        (
+            {"augmenter": SimpleNamespace(fit=None, sample=None)},
+            "`augmenter` must have .*get_params.*Got SimpleNamespace",
+        ),
+        ({"estimator": LinearRegression(), "scoring": "r2"}, "`estimator` must learn and score"),
+        ({"sampling_strategies": ["auto", "minorty"]}, "item 1: .*Did you mean 'minority'"),
+        ({"sampling_strategies": [{8: 29}]}, "item 0: .*not below the rows it has"),
+        ({"sampling_strategies": [{8: 30}]}, "`sampling_strategies` must give synthetic rows"),
+        (
+            {"groups": [0] * 60 + [1] * 30 + [2] * 24, "cv": 3},
+            "to the groups of the class with the fewest, 1",
+        ),
         ({"y": np.zeros(114)}, "class"),
         ({"y": np.zeros(5)}, "same length"),
         ({"scoring": "acuracy"}, "acuracy"),
@@ -414,9 +562,10 @@ def evaluate(digits, augmenter=None, estimator=None, **changes):
     ],
 )
 @pytest.mark.filterwarnings("ignore:.*n_splits.*:UserWarning")
+@pytest.mark.filterwarnings("ignore:The groups parameter is ignored:UserWarning")
 @pytest.mark.filterwarnings("ignore:The number of unique classes:UserWarning")
 def test_mistakes_are_named_before_any_gan_is_trained(digits, changes, message):
-    expected = ValueError if changes.get("scoring") else GanaugError
+    expected = ValueError if changes.get("scoring") == "acuracy" else GanaugError
     with pytest.raises(expected, match=f"(?s){message}"):
         evaluate(digits, **changes)
 
@@ -446,6 +595,6 @@ def test_small_classes_are_warned_of_once_not_in_every_split(digits):
     keep = np.r_[:60, 60:78, 90:114]  # eighteen eights
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        evaluate_gain(Oracle(X_pool, y_pool), X[keep], y[keep], SVC(), cv=2, random_state=0)
+        evaluate_gain(Oracle(X_pool, y_pool), X[keep], y[keep], SVC(), cv=4, random_state=0)
 
     assert [w.category for w in caught if w.category is SmallClassWarning] == [SmallClassWarning]
