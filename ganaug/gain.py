@@ -138,7 +138,7 @@ def evaluate_gain(
     >>> augmenter = GANAugmenter(
     ...     image_shape=(8, 8), max_images=64, width=4, filter=None, verbose=0
     ... )
-    >>> verdict = evaluate_gain(augmenter, X, y, SVC(), cv=2, random_state=0)
+    >>> verdict = evaluate_gain(augmenter, X, y, SVC(), cv=4, random_state=0)
     >>> verdict.outcome, verdict.sampling_strategy
     ('equivalent', {})
     """

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import doctest
 import importlib.util
 import json
+import pkgutil
 import re
 from pathlib import Path
 
@@ -12,11 +14,17 @@ import pytest
 import torch
 from torch.utils.data import TensorDataset
 
+import ganaug
 import ganaug.augmenter
 from benchmarks import pitfalls
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted((ROOT / "docs").glob("*.md"))
+MODULES = sorted(
+    module.name
+    for module in pkgutil.walk_packages(ganaug.__path__, "ganaug.")
+    if not module.name.endswith(("__main__", "lightning"))  # one runs, the other greets
+)
 BLOCK = re.compile(r"(?:<!-- needs: (\w+) -->\n)?```python\n(.*?)```", re.DOTALL)
 
 
@@ -38,6 +46,14 @@ def test_the_code_of_the_guide_runs_from_top_to_bottom(imbalanced_digits, tmp_pa
         if not library or importlib.util.find_spec(library):
             exec(compile(code, "guide.md", "exec"), names)
     assert names["search"].best_score_ > 0
+
+
+@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.filterwarnings("ignore::ganaug.exceptions.GanaugWarning")  # they are tiny
+def test_the_examples_of_docstrings_are_true(name):
+    results = doctest.testmod(importlib.import_module(name))
+
+    assert results.failed == 0
 
 
 def test_the_table_of_pitfalls_is_what_was_measured():
