@@ -585,7 +585,8 @@ def test_an_extractor_and_a_verdict_reach_the_audit(fitted, rows, monkeypatch):
 
     change = PairedInterval(-0.02, -0.03, -0.01, 10)
     verdict = Verdict(
-        outcome="do not use", gain=change, gain_over_placebo=change, baseline="over-sampling",
+        outcome="do not use", gain=change, gain_over_placebo=change, gain_of_most=change,
+        baseline="over-sampling",
         setting="few", classes_served=[1], setting_totals={1: 99}, sampling_strategy={},
         per_class={1: {"rows": 90, "gain": -0.05, "low": -0.09, "high": -0.01, "finding": "worse"}},
         scores={}, gains_by_setting={}, needed=None, scoring="accuracy", margin=0.01, n_rows=300,
