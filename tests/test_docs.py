@@ -50,7 +50,8 @@ def test_the_code_of_the_guide_runs_from_top_to_bottom(imbalanced_digits, tmp_pa
 
 @pytest.mark.parametrize("name", MODULES)
 @pytest.mark.filterwarnings("ignore::ganaug.exceptions.GanaugWarning")  # they are tiny
-def test_the_examples_of_docstrings_are_true(name):
+def test_the_examples_of_docstrings_are_true(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # one saves a model
     results = doctest.testmod(importlib.import_module(name))
 
     assert results.failed == 0
