@@ -122,8 +122,9 @@ def evaluate_gain(
     Notes
     -----
     Synthetic rows are added first, and what the chosen remedy does comes after them. To act on a
-    "use", do the same: ``make_pipeline(GANOverSampler(augmenter,
-    sampling_strategy=verdict.sampling_strategy), RandomOverSampler(), estimator)``.
+    "use", do the same; where `Verdict.baseline` is over-sampling:
+    ``make_pipeline(GANOverSampler(augmenter, sampling_strategy=verdict.sampling_strategy),
+    RandomOverSampler(), estimator)``.
 
     References
     ----------
