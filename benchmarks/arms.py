@@ -8,6 +8,7 @@ quarter.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -17,8 +18,9 @@ from benchmarks.baselines import deepsmote, smote
 from benchmarks.classifiers import Recipe, frozen_augmentation
 from benchmarks.data import Array, Labels, Rows
 from ganaug import GANAugmenter
+from ganaug.exceptions import SamplingError
 
-Source = Literal["smote", "deepsmote", "synthetic", "augmented", "further"]
+Source = Literal["smote", "deepsmote", "synthetic", "augmented", "further", "replica"]
 BASELINE = "ros-classic"
 
 
@@ -36,12 +38,15 @@ class Arm:
         Where rows beside the drawn ones come from.
     equalise : bool
         Whether duplicates of real rows then bring the classes to one size.
+    alone : bool
+        Whether the extra rows stand in the place of the drawn ones, not beside them.
     """
 
     title: str
     recipe: Recipe = field(default_factory=Recipe)
     extra: Source | None = None
     equalise: bool = False
+    alone: bool = False
 
 
 _CLASSIC = Recipe(classic=True)
@@ -62,6 +67,8 @@ ARMS: dict[str, Arm] = {
     "ganaug-classic": Arm("ganaug + classic", _CLASSIC, "synthetic"),
     "ganaug-ros-classic": Arm("ganaug + ROS + classic", _CLASSIC, "synthetic", True),
     "ganaug-mixup-drw": Arm("ganaug + classic + MixUp-DRW", _MIXUP_DRW, "synthetic"),
+    # classification accuracy score (Ravuri & Vinyals, 2019): what the GAN has kept of the real rows
+    "cas": Arm("synthetic rows alone (CAS)", extra="replica", alone=True),
     # in the place of the synthetic rows of 'ganaug + ROS + classic':
     "placebo-duplicates": Arm("placebo: duplicates", _CLASSIC, equalise=True),
     "placebo-augmented": Arm("placebo: augmented real rows", _CLASSIC, "augmented", True),
@@ -72,6 +79,7 @@ NEED_THE_GAN = (
     "ganaug-classic",
     "ganaug-ros-classic",
     "ganaug-mixup-drw",
+    "cas",
     "placebo-duplicates",
     "placebo-augmented",
     "ceiling",
@@ -133,6 +141,16 @@ def make_synthetic(augmenter: GANAugmenter, train: Rows) -> tuple[Rows, Plan]:
     )
 
 
+def make_replica(augmenter: GANAugmenter, train: Rows) -> Rows:
+    """Make as many synthetic rows of a class as it has real ones; none if they are rejected."""
+    parts = []
+    for label, n in enumerate(np.bincount(train.y).tolist()):
+        with suppress(SamplingError):
+            parts.append(augmenter.sample({label: n}))
+    X, y = (np.concatenate(values) for values in zip(*parts, strict=True))
+    return Rows(X.reshape(-1, *train.X.shape[1:]), y.astype(np.int64))
+
+
 def for_ganaug(X: Array) -> Array:
     """Drop the channel axis of greyscale images: (n, H, W)."""
     return X[:, 0] if X.shape[1] == 1 else X
@@ -165,7 +183,10 @@ def compose(arm: Arm, train: Rows, extra: Rows | None, target: int, seed: int) -
     """Put an arm's rows together: real ones first, then extra ones; duplicates by index."""
     n_classes = int(train.y.max()) + 1
     rows = train
-    if extra is not None:
+    if arm.alone and extra is not None:
+        train = Rows(train.X[:0], train.y[:0])
+        rows = extra
+    elif extra is not None:
         rows = Rows(np.concatenate([train.X, extra.X]), np.concatenate([train.y, extra.y]))
     counts = np.bincount(rows.y, minlength=n_classes)
     n_duplicates = np.maximum(target - counts, 0) if arm.equalise else np.zeros_like(counts)

@@ -41,6 +41,7 @@ from benchmarks.arms import (
     for_ganaug,
     make_augmented,
     make_extra,
+    make_replica,
     make_synthetic,
     take_further,
 )
@@ -281,7 +282,8 @@ def fit_gan(settings: Settings, seed: int) -> dict[str, Any]:
     synthetic, plan = make_synthetic(augmenter, parts.train)
     further = take_further(parts.further, plan)
     augmented = make_augmented(parts.train, plan, task.flips, task.shift, seed)
-    for source, rows in (("synthetic", synthetic), ("augmented", augmented), ("further", further)):
+    kept = {"synthetic": synthetic, "augmented": augmented, "further": further}
+    for source, rows in (kept | {"replica": make_replica(augmenter, parts.train)}).items():
         write_rows(rows_file(settings, seed, source), rows)
     n_further = np.bincount(further.y, minlength=task.n_classes)
     return {

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import downstream, pitfalls, quality, throughput, verdicts
+from benchmarks import doses, downstream, pitfalls, quality, throughput, verdicts
 from benchmarks.tasks import TASKS
 
 ROOT = Path(__file__).parent.parent
@@ -128,6 +128,12 @@ def pitfalls_table() -> str:
     return pitfalls.describe(read("pitfalls.json"))
 
 
+def doses_table() -> str | None:
+    """What the number of synthetic rows does; None before it is run."""
+    found = [read(path.name) for path in sorted(RESULTS.glob("doses-*.json"))]
+    return "\n\n".join(map(doses.describe, found)) or None
+
+
 def verdict_table(name: str, describe: Callable[[dict[str, Any]], str]) -> str | None:
     """What `evaluate_gain` said, and what was true; None before it is run."""
     return describe(read(name)) if (RESULTS / name).exists() else None
@@ -145,6 +151,7 @@ TABLES: Tables = {
 
 PAGES: dict[str, Tables] = {
     "README.md": TABLES,
+    "docs/experiments.md": {"doses": doses_table},
     "docs/pitfalls.md": {"pitfalls": pitfalls_table},
     "docs/results.md": {
         "steps": steps_table,

@@ -4,11 +4,11 @@
     python -m benchmarks.verdicts agreement --data-dir DIR --out benchmarks/results/verdicts.json
 
 *controls*: planted generators whose right verdict is known (`benchmarks.controls`), over sizes of
-the data. Unused real rows must lead to "use", and how often they do is the power; such rows under
-the name of another class must lead to "do not use", duplicates never to "use".
+the data. Unused real rows must lead to "use", and how often they do is the power, by the number of
+rows and of repeats; such rows under the name of another class must lead to "do not use", duplicates
+never to "use".
 
-*agreement*: real GANs. Each setting is a data set, counts per class, a draw and a classifier; the
-classifiers of a draw share its GANs. The
+*agreement*: real GANs. Each setting is a draw of its own, with one of three classifiers. The
 verdict is given on the drawn rows; what synthetic rows are in fact worth is then measured on the
 development part, all rows of the official training set that were not drawn, with a GAN trained on
 all the drawn rows. Following the verdict is compared with never using synthetic rows.
@@ -19,6 +19,7 @@ Both can be interrupted: finished settings are kept beside the output and not do
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import time
 import warnings
@@ -74,12 +75,14 @@ class Setting:
     generator: str = "gan"
     max_images: int = 0
     folds: int = 10
+    repeats: int = 1
 
     @property
     def key(self) -> str:
         """A file name."""
         counts = "-".join(f"{label}x{n}" for label, n in self.counts)
-        return f"{self.task}_{counts}_{self.classifier}_{self.generator}_{self.seed}"
+        who = f"{self.classifier}_{self.generator}"
+        return f"{self.task}_{counts}_{who}_{self.repeats}_{self.seed}"
 
 
 def equal(classes: Sequence[int], n: int) -> tuple[tuple[int, int], ...]:
@@ -94,7 +97,7 @@ def falling(classes: Sequence[int], most: int, least: int) -> tuple[tuple[int, i
 
 
 def control_settings() -> list[Setting]:
-    """Digits, 10 draws each, and Fashion-MNIST, 6 draws (3 of the generators that do not help)."""
+    """All generators at a few sizes of the data, then the oracle at more of them."""
     everything = range(10)
     sizes = [
         *(("digits", equal(everything, n)) for n in (12, 25, 50)),
@@ -102,16 +105,25 @@ def control_settings() -> list[Setting]:
         ("fashion-mnist", equal(everything, 100)),
         ("fashion-mnist", falling(everything, 400, 20)),
     ]
-    return [
+    planted = [
         Setting(task, counts, seed, generator=generator)
         for task, counts in sizes
         for generator in ("oracle", "swapped classes", "shuffled labels", "duplicates")
         for seed in range(10 if task == "digits" else 6 if generator == "oracle" else 3)
     ]
+    power = [
+        Setting(
+            "fashion-mnist", equal(everything, n), seed, "neighbours", "oracle", repeats=repeats
+        )
+        for n in (25, 50, 100, 200, 400, 800)
+        for repeats in (1, 3)
+        for seed in range(10)
+    ]
+    return planted + power
 
 
 def agreement_settings() -> list[Setting]:
-    """List 42 settings, 12 of them at 28x28: each draw is classified in three ways."""
+    """List 42 draws, 12 of them at 28x28; the classifiers take turns."""
     small: list[tuple[tuple[int, int], ...]] = [
         equal((0, 1, 2, 3, 4), 30),
         equal((5, 6, 7, 8, 9), 30),
@@ -125,12 +137,12 @@ def agreement_settings() -> list[Setting]:
         ("mnist", falling((4, 7, 9), 200, 30)),
         ("mnist", falling((3, 5, 8), 200, 30)),
     ]
-    draws = [("digits", counts, seed, 6) for counts in small for seed in range(2)]
-    draws += [(task, counts, 0, 4) for task, counts in large]
+    draws = [("digits", counts, seed, 6) for counts in small for seed in range(6)]
+    draws += [(task, counts, seed, 4) for task, counts in large for seed in range(3)]
+    classifiers = itertools.cycle(CLASSIFIERS)
     return [
-        Setting(task, counts, seed, classifier, max_images=20_000, folds=folds)
+        Setting(task, counts, seed, next(classifiers), max_images=20_000, folds=folds)
         for task, counts, seed, folds in draws
-        for classifier in CLASSIFIERS
     ]
 
 
@@ -167,7 +179,7 @@ def estimator_of(setting: Setting) -> Any:
 def run_setting(setting: Setting, data_dir: Path, memory: Path | None = None) -> dict[str, Any]:
     """Get a verdict, and for a real GAN what it is worth on the development part.
 
-    Classifiers of one draw share its GANs, which `memory` keeps.
+    `memory` keeps the GANs, for a run that is interrupted.
     """
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
@@ -178,7 +190,13 @@ def run_setting(setting: Setting, data_dir: Path, memory: Path | None = None) ->
     rows = [part.X.reshape(len(part.X), -1) for part in (train, others)]
     augmenter = make_generator(setting, shape, rows[1], others.y, memory)
     verdict = evaluate_gain(
-        augmenter, rows[0], train.y, estimator, cv=setting.folds, random_state=setting.seed
+        augmenter,
+        rows[0],
+        train.y,
+        estimator,
+        cv=setting.folds,
+        n_repeats=setting.repeats,
+        random_state=setting.seed,
     )
     result = {"setting": asdict(setting), "n_rows": len(train.y), "verdict": verdict.to_dict()}
     if setting.generator == "gan":
@@ -277,23 +295,22 @@ def run_kept(setting: Setting, data_dir: Path, folder: Path) -> dict[str, Any]:
 
 
 def describe_controls(results: dict[str, Any]) -> str:
-    """Share of each outcome, by generator and data."""
-    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    """Share of each outcome, by generator, data and classifier."""
+    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for result in results["settings"]:
         setting = result["setting"]
         counts = [n for _, n in setting["counts"]]
         sizes = str(counts[0]) if len(set(counts)) == 1 else f"{max(counts)} to {min(counts)}"
         data = f"{setting['task']}, {sizes} rows per class ({result['n_rows']})"
-        groups.setdefault((setting["generator"], data), []).append(result["verdict"])
-    lines = [
-        f"| generator | data | {' | '.join(OUTCOMES)} | mean gain, points |",
-        "|---" * (len(OUTCOMES) + 3) + "|",
-    ]
-    for (generator, data), verdicts in groups.items():
+        who = f"{setting['classifier']}, {setting['folds']} x {setting['repeats']}"
+        groups.setdefault((setting["generator"], data, who), []).append(result["verdict"])
+    columns = ("generator", "data", "classifier, folds", *OUTCOMES, "mean gain, points")
+    lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
+    for key, verdicts in groups.items():
         shares = [sum(v["outcome"] == o for v in verdicts) for o in OUTCOMES]
         cells = " | ".join(f"{n}/{len(verdicts)}" if n else "" for n in shares)
         gain = 100 * np.mean([v["gain"]["mean"] for v in verdicts])
-        lines.append(f"| {generator} | {data} | {cells} | {gain:+.1f} |")
+        lines.append(f"| {' | '.join(key)} | {cells} | {gain:+.1f} |")
     return "\n".join(lines)
 
 

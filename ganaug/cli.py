@@ -282,6 +282,13 @@ def audit(
 @click.option(
     "--folds", type=click.IntRange(4), help="Splits of the rows; 10, or as many as they allow."
 )
+@click.option(
+    "--repeats",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Split anew so often: narrower intervals, as many times as long.",
+)
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ...")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option(
@@ -299,6 +306,7 @@ def evaluate(
     max_images: int | None,
     max_seconds: float | None,
     folds: int | None,
+    repeats: int,
     device: str,
     seed: int,
     out: Path | None,
@@ -307,8 +315,8 @@ def evaluate(
 ) -> None:
     """Tell whether synthetic rows of DATA's classes help a small classifier.
 
-    DATA is as for `fit`. A GAN is trained for each of the folds, so this takes as long as so many
-    `fit`s. A .npz file may hold an array `groups` too: rows of one group
+    DATA is as for `fit`. A GAN is trained for each of the folds, and again in each repeat, so this
+    takes as long as so many `fit`s. A .npz file may hold an array `groups` too: rows of one group
     (patient, site, ...) stay on one side of a split.
     """
     X, y = load_limited(data, data_dir, download, max_per_class, seed)
@@ -322,6 +330,7 @@ def evaluate(
         X,
         y,
         cv=folds,
+        n_repeats=repeats,
         groups=load_groups(data, max_per_class, seed),
         max_seconds=max_seconds,
         random_state=seed,

@@ -90,6 +90,9 @@ def test_synthetic_rows_and_what_stands_in_for_them_are_as_many(everything):
         n_synthetic = results["gans"][seed]["n_synthetic"]
         assert sum(n_synthetic) > 0
         rows = {name: results["arms"][name]["rows"][seed] for name in NEED_THE_GAN}
+        alone = rows.pop("cas")
+        assert alone["extra"] == list(TASKS["digits"].counts)
+        assert alone["real"] == alone["duplicates"] == [0] * 10
         for name, composition in rows.items():
             expected = [0] * 10 if name == "placebo-duplicates" else n_synthetic
             assert composition["extra"] == expected, name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ NOWHERE = Path("digits come with scikit-learn")
 
 def settings_result(outcome, without, with_synthetic, generator="gan"):
     return {
-        "setting": {"task": "digits", "counts": [[0, 30], [1, 20]], "generator": generator},
+        "setting": asdict(Setting("digits", ((0, 30), (1, 20)), 0, generator=generator)),
         "n_rows": 50,
         "verdict": {"outcome": outcome, "gain": {"mean": with_synthetic - without}},
         "development": {"without": without, "with": with_synthetic},
@@ -28,7 +29,8 @@ def test_there_are_as_many_settings_as_promised():
 
     assert len(settings) >= 40
     assert sum(setting.task != "digits" for setting in settings) >= 10
-    assert len({setting.key for setting in settings}) == len(settings)
+    draws = {(setting.task, setting.counts, setting.seed) for setting in settings}
+    assert len(draws) == len({setting.key for setting in settings}) == len(settings)
     assert len({setting.key for setting in control_settings()}) == len(control_settings())
 
 
@@ -74,10 +76,9 @@ def test_controls_are_counted_by_generator_and_data():
 
     lines = verdicts.describe_controls(results).splitlines()
 
-    assert lines[2] == "| oracle | digits, 30 to 20 rows per class (50) | 1/2 |  |  | 1/2 | +1.5 |"
-    assert lines[3].startswith(
-        "| shuffled labels | digits, 30 to 20 rows per class (50) |  |  | 1/1"
-    )
+    data = "digits, 30 to 20 rows per class (50) | svc, 10 x 1"
+    assert lines[2] == f"| oracle | {data} | 1/2 |  |  | 1/2 | +1.5 |"
+    assert lines[3].startswith(f"| shuffled labels | {data} |  |  | 1/1")
 
 
 @pytest.mark.parametrize(

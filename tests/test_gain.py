@@ -16,12 +16,7 @@ from imblearn.pipeline import make_pipeline
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
-from sklearn.model_selection import (
-    KFold,
-    RepeatedStratifiedKFold,
-    StratifiedKFold,
-    StratifiedShuffleSplit,
-)
+from sklearn.model_selection import KFold, StratifiedKFold, StratifiedShuffleSplit
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 from torch.utils.data import TensorDataset
@@ -32,7 +27,7 @@ from benchmarks.controls import Duplicator, Oracle, ShuffledOracle
 from ganaug import GANAugmenter, GANOverSampler, evaluate_gain
 from ganaug.cli import cli
 from ganaug.exceptions import GanaugError, SamplingError, SmallClassWarning
-from ganaug.gain import _Clock, _needed
+from ganaug.gain import _Clock, _make_splits, _needed
 from ganaug.intervals import PairedInterval
 from ganaug.trials import PerRealRow
 
@@ -67,29 +62,27 @@ class Untrained(Oracle):
 
 # --- planted controls ----------------------------------------------------------------------------
 
-TWELVE_EACH = dict.fromkeys(range(10), 12)
-MANY_SPLITS = RepeatedStratifiedKFold(n_splits=4, n_repeats=6, random_state=0)
 
-
-@pytest.mark.filterwarnings("ignore::ganaug.exceptions.SmallClassWarning")
 @pytest.mark.filterwarnings("ignore::ganaug.exceptions.TrainingWarning")
 def test_unused_real_rows_are_to_be_used(all_digits):
-    X, y, X_pool, y_pool = draw(all_digits, TWELVE_EACH)
+    X, y, X_pool, y_pool = draw(all_digits, dict.fromkeys(range(10), 40))
 
-    verdict = evaluate_gain(Oracle(X_pool, y_pool), X, y, SVC(), cv=MANY_SPLITS, random_state=0)
+    verdict = evaluate_gain(
+        Oracle(X_pool, y_pool), X, y, KNeighborsClassifier(1), n_repeats=3, random_state=0
+    )
 
     assert verdict.outcome == "use"
     assert verdict.gain.low > 0
     assert verdict.gain_over_placebo.low > 0
     assert verdict.gain.mean > 0.02
     assert set(verdict.sampling_strategy) <= set(range(10))
-    assert all(total > 12 for total in verdict.sampling_strategy.values())
+    assert all(total > 40 for total in verdict.sampling_strategy.values())
 
     # and it can be acted on: the totals it names are what comes out
     tiny = tiny_augmenter(image_shape=(8, 8), random_state=0)
     sampler = GANOverSampler(tiny, sampling_strategy=verdict.sampling_strategy)
     y_out = sampler.fit_resample(X, y)[1]
-    expected = [verdict.sampling_strategy.get(label, 12) for label in range(10)]
+    expected = [verdict.sampling_strategy.get(label, 40) for label in range(10)]
     assert np.bincount(y_out).tolist() == expected
 
 
@@ -200,6 +193,32 @@ def test_no_test_row_reaches_generator_or_classifier(digits, spy, monkeypatch):
         held_out = [test for test in tests if not test & set(map(bytes, seen))]
         assert held_out, "a classifier saw rows of every test part"
         assert set(map(bytes, seen)) & real
+
+
+@pytest.mark.parametrize("is_grouped", [False, True])
+@pytest.mark.parametrize("cv", [4, 5])
+def test_repeats_keep_the_test_rows_of_the_halves_apart(digits, cv, is_grouped):
+    X, y, _, _ = digits
+    groups = np.arange(len(y)) // 2 if is_grouped else None
+    rows = np.arange(len(y))
+    problem = SimpleNamespace(X=X, y=y, classes=np.unique(y))
+
+    once = _make_splits(problem, cv, 1, groups, 0)
+    splits = _make_splits(problem, cv, 3, groups, 0)
+
+    assert len(splits) == 3 * cv
+    tested = [np.concatenate([s.test for s in splits if s.half == half]) for half in (0, 1)]
+    assert not set(tested[0]) & set(tested[1])
+    assert np.bincount(np.concatenate(tested)).tolist() == [3] * len(y)
+    assert len({tuple(s.test) for s in splits}) == 3 * cv  # each repeat splits anew
+    for split in splits:
+        assert sorted([*split.train, *split.test]) == rows.tolist()
+        if is_grouped:
+            assert not set(groups[split.train]) & set(groups[split.test])
+    # the first repeat is what is done without others, so a time box still gets whole folds
+    for alone, repeated in zip(once, splits, strict=False):
+        assert alone.half == repeated.half
+        assert np.array_equal(alone.test, repeated.test)
 
 
 def test_synthetic_and_placebo_rows_are_equally_many_and_come_after_the_real_ones(digits, spy):
@@ -447,11 +466,13 @@ def test_the_command_keeps_the_groups_of_the_rows_that_it_keeps(digits, tmp_path
     monkeypatch.setattr(ganaug.cli, "evaluate_gain", evaluate_gain_of_oracle)
     out = tmp_path / "new" / "verdict.json"
     arguments = ["evaluate", str(tmp_path / "data.npz"), "--max-per-class", "1=30", "--folds", "4"]
+    arguments += ["--repeats", "2"]
 
     result = CliRunner().invoke(cli, [*arguments, "--out", str(out), "-q"])
 
     assert result.exception is None
     assert len(seen["groups"]) == 84
+    assert seen["n_repeats"] == 2
     rows = [np.flatnonzero((row == X * 15).all(axis=1))[0] for row in seen["X"]]
     assert seen["groups"].tolist() == groups[rows].tolist()
     assert out.exists()
@@ -515,6 +536,12 @@ def evaluate(digits, augmenter=None, estimator=None, **changes):
         ({"estimator": object()}, "`estimator` must be a scikit-learn classifier.*object"),
         ({"estimator": KFold()}, "`estimator` must be a scikit-learn classifier.*KFold"),
         ({"margin": -1}, "`margin` must be a number >= 0"),
+        ({"n_repeats": 0}, "`n_repeats` must be an int >= 1. Got 0"),
+        ({"n_repeats": 1.5}, "`n_repeats` must be an int >= 1. Got 1.5"),
+        (
+            {"n_repeats": 2, "cv": StratifiedKFold(4, shuffle=True, random_state=0)},
+            "`n_repeats` must be 1 where `cv` is not a number of folds. Got 2 with StratifiedKFold",
+        ),
         ({"max_seconds": 0}, "`max_seconds` must be a number above 0"),
         ({"sampling_strategies": []}, "`sampling_strategies` must be a list"),
         ({"sampling_strategies": "auto"}, "`sampling_strategies` must be a list"),
