@@ -230,21 +230,23 @@ def test_the_deviation_acts_as_a_constant_input_channel(memory_format):
     channel = minibatch_deviation(x).view(8, 1, 1, 1).expand(-1, -1, 4, 3)
     written_out = torch.cat([x, channel], dim=1)
     expected = F.conv2d(written_out, layer.normalised(), layer.bias, padding=1)
+    expected = F.leaky_relu(expected, 0.2)
 
     torch.testing.assert_close(layer(x), expected)
 
 
+@pytest.mark.parametrize("slope", [1.0, 0.2])
 @pytest.mark.parametrize("n_channels", [1, MAX_PATCH_CHANNELS, MAX_PATCH_CHANNELS + 1])
 @pytest.mark.parametrize(("kernel", "stride"), [((4, 4), (2, 2)), ((3, 4), (1, 2))], ids=str)
-def test_a_convolution_over_patches_is_a_convolution(kernel, stride, n_channels):
+def test_a_convolution_over_patches_is_a_convolution(kernel, stride, n_channels, slope):
     x = torch.randn(2, n_channels, 9, 12, generator=seeded(), dtype=torch.float64)
     weight = torch.randn(6, n_channels, *kernel, generator=seeded(1), dtype=torch.float64)
     bias = torch.randn(6, generator=seeded(2), dtype=torch.float64)
     inputs = [t.requires_grad_(True) for t in (x, weight, bias)]
 
     outputs = [
-        convolve(x, weight, bias, stride),
-        F.conv2d(x, weight, bias, stride=stride, padding=1),
+        convolve(x, weight, bias, stride, slope=slope),
+        F.leaky_relu(F.conv2d(x, weight, bias, stride=stride, padding=1), slope),
     ]
 
     torch.testing.assert_close(*outputs)

@@ -81,26 +81,35 @@ class SpectralNormWeight(nn.Module):
 
 
 def convolve(
-    x: Tensor, weight: Tensor, bias: Tensor | None, stride: tuple[int, int], padding: int = 1
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: tuple[int, int],
+    *,
+    padding: int = 1,
+    slope: float = 1.0,
 ) -> Tensor:
-    """Convolve; on a CPU, from few channels, as a matrix product over patches.
+    """Convolve, then apply a leaky ReLU; on a CPU, from few channels, as a product over patches.
 
     Both backward passes of oneDNN's convolution from one channel cost as much as those from
-    thirty; the patches of so few channels are small.
+    thirty; the patches of so few channels are small. The leaky ReLU is done in place, here, before
+    the result is viewed as maps: behind a view the backward pass copies whole gradients.
     """
     if x.device.type != "cpu" or x.shape[1] > MAX_PATCH_CHANNELS:
-        return F.conv2d(x, weight, bias, stride=stride, padding=padding)
+        maps = F.conv2d(x, weight, bias, stride=stride, padding=padding)
+        return F.leaky_relu(maps, slope, inplace=True) if slope < 1 else maps
     height, width = (
         (side + 2 * padding - kernel) // step + 1
         for side, kernel, step in zip(x.shape[2:], weight.shape[2:], stride, strict=True)
     )
     patches = F.unfold(x, weight.shape[2:], padding=padding, stride=stride).transpose(1, 2)
     out = F.linear(patches.reshape(-1, patches.shape[2]), weight.flatten(1), bias)
+    out = F.leaky_relu(out, slope, inplace=True) if slope < 1 else out
     return out.view(len(x), height, width, len(weight)).permute(0, 3, 1, 2)  # channels_last
 
 
 class SNConv2d(SpectralNormWeight):
-    """Convolution with spectral norm."""
+    """Convolution with spectral norm, and a leaky ReLU behind it."""
 
     def __init__(
         self, in_channels: int, out_channels: int, kernel: tuple[int, int], stride: tuple[int, int]
@@ -110,12 +119,12 @@ class SNConv2d(SpectralNormWeight):
         self.stride = stride
 
     def forward(self, x: Tensor) -> Tensor:
-        """Convolve with padding 1."""
-        return convolve(x, self.normalised(), self.bias, self.stride)
+        """Convolve with padding 1, and activate."""
+        return convolve(x, self.normalised(), self.bias, self.stride, slope=LEAKY_SLOPE)
 
 
 class SNConv2dWithDeviation(SNConv2d):
-    """Convolution, with spectral norm, of feature maps and of their minibatch deviation.
+    """The same of feature maps and of their minibatch deviation.
 
     The deviation is one further input channel, constant in each image. What the convolution makes
     of a constant channel is one map, times the constant: neither is the channel written out, nor
@@ -126,13 +135,14 @@ class SNConv2dWithDeviation(SNConv2d):
         super().__init__(n_channels + 1, n_channels, (3, 3), (1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Convolve x (n, C, H, W) and its deviation with padding 1."""
+        """Convolve x (n, C, H, W) and its deviation with padding 1, and activate."""
         weight = self.normalised()
         of_rows, of_deviation = weight[:, :-1], weight[:, -1:]
         constant = x.new_ones((1, 1, *x.shape[2:]))
         response = F.conv2d(constant, of_deviation, padding=1)
         out = F.conv2d(x, of_rows, self.bias, padding=1)
-        return out + minibatch_deviation(x)[:, None, None, None] * response
+        out = out + minibatch_deviation(x)[:, None, None, None] * response
+        return F.leaky_relu(out, LEAKY_SLOPE, inplace=True)
 
 
 class SNLinear(SpectralNormWeight):
@@ -367,8 +377,8 @@ class ImageDiscriminator(Discriminator):
         """Map images (n, C, H, W) in [-1, 1] to logits (n,)."""
         x = rows
         for stage in self.stages:
-            x = F.leaky_relu(stage(x), LEAKY_SLOPE)  # may be a view: not in place
-        x = F.leaky_relu(self.last(x), LEAKY_SLOPE, inplace=True)
+            x = stage(x)
+        x = self.last(x)
         x = F.leaky_relu(self.features(x.flatten(1)), LEAKY_SLOPE, inplace=True)
         projection = (self.embedding(labels) * x).sum(dim=1)
         logits: Tensor = self.score(x).squeeze(1) + projection

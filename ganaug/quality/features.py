@@ -31,7 +31,7 @@ __all__ = ["ClassifierConfig", "RealClassifier", "fit_classifier", "random_affin
 
 Augmentation = Callable[[Tensor, torch.Generator], Tensor]
 
-_SCORING_BATCH = 512
+_SCORING_BATCH = 128
 """Rows per forward pass when scoring. Fixed, because results differ in the last bits with it."""
 
 
