@@ -54,6 +54,7 @@ from ganaug.trials import Trials
 from ganaug.verdict import OUTCOMES
 
 MARGIN = 0.005  # evaluate_gain's default
+PCA_ROWS = 10_000
 CLASSIFIERS: dict[str, Callable[[], Any]] = {
     "svc": SVC,
     "neighbours": partial(KNeighborsClassifier, 3),
@@ -76,6 +77,8 @@ class Setting:
     max_images: int = 0
     folds: int = 10
     repeats: int = 1
+    components: int = 0
+    """Principal components to evaluate with, as a table, in place of pixels; 0: the pixels."""
 
     @property
     def key(self) -> str:
@@ -113,7 +116,13 @@ def control_settings() -> list[Setting]:
     ]
     power = [
         Setting(
-            "fashion-mnist", equal(everything, n), seed, "neighbours", "oracle", repeats=repeats
+            "fashion-mnist",
+            equal(everything, n),
+            seed,
+            "neighbours",
+            "oracle",
+            repeats=repeats,
+            components=40,
         )
         for n in (25, 50, 100, 200, 400, 800)
         for repeats in (1, 3)
@@ -169,8 +178,18 @@ def draw(setting: Setting, data_dir: Path) -> tuple[Rows, Rows]:
 def estimator_of(setting: Setting) -> Any:
     """Make the classifier; images of 28x28 are first brought to 40 principal components."""
     classifier = CLASSIFIERS[setting.classifier]()
-    is_small = setting.task == "digits"
+    is_small = setting.task == "digits" or setting.components
     return classifier if is_small else make_pipeline(PCA(40, random_state=0), classifier)
+
+
+def rows_of(setting: Setting, parts: Sequence[Rows]) -> tuple[list[Any], Any]:
+    """Give each part's rows as the classifier takes them, and the shape of their images, if any."""
+    rows = [part.X.reshape(len(part.X), -1) for part in parts]
+    if not setting.components:
+        return rows, parts[0].X.shape[1:]
+    # fitted on rows that are not evaluated with, and without their labels
+    pca = PCA(setting.components, random_state=0).fit(rows[1][:PCA_ROWS])
+    return [pca.transform(part) for part in rows], None
 
 
 # --- one setting -------------------------------------------------------------------------------
@@ -186,8 +205,7 @@ def run_setting(setting: Setting, data_dir: Path, memory: Path | None = None) ->
     started = time.perf_counter()
     train, others = draw(setting, data_dir)
     estimator = estimator_of(setting)
-    shape = train.X.shape[1:]
-    rows = [part.X.reshape(len(part.X), -1) for part in (train, others)]
+    rows, shape = rows_of(setting, (train, others))
     augmenter = make_generator(setting, shape, rows[1], others.y, memory)
     verdict = evaluate_gain(
         augmenter,
@@ -301,7 +319,10 @@ def describe_controls(results: dict[str, Any]) -> str:
         setting = result["setting"]
         counts = [n for _, n in setting["counts"]]
         sizes = str(counts[0]) if len(set(counts)) == 1 else f"{max(counts)} to {min(counts)}"
-        data = f"{setting['task']}, {sizes} rows per class ({result['n_rows']})"
+        task = setting["task"]
+        if setting["components"]:
+            task += f" as {setting['components']} principal components"
+        data = f"{task}, {sizes} rows per class ({result['n_rows']})"
         who = f"{setting['classifier']}, {setting['folds']} x {setting['repeats']}"
         groups.setdefault((setting["generator"], data, who), []).append(result["verdict"])
     columns = ("generator", "data", "classifier, folds", *OUTCOMES, "mean gain, points")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from numbers import Real
 from typing import Any, ClassVar
 
@@ -61,7 +62,7 @@ class GANOverSampler(BaseOverSampler):
     Attributes
     ----------
     augmenter_ : GANAugmenter
-        The one that was trained.
+        The one that was trained; not fitted where no row was to be added.
     sampling_strategy_ : dict
         Rows added per class.
     resampling_report_ : list of ClassPlan
@@ -123,6 +124,9 @@ class GANOverSampler(BaseOverSampler):
     def fit_resample(self, X: Any, y: Any) -> tuple[Any, Any]:
         """Train a GAN on the rows, and add what `sampling_strategy` asks for.
 
+        Where it asks for no row, as of a verdict other than "use" or of classes of one size,
+        nothing is trained, and the rows come back as they are.
+
         Parameters
         ----------
         X : array, tensor, list or DataFrame
@@ -145,6 +149,8 @@ class GANOverSampler(BaseOverSampler):
             When the filters reject nearly everything of a class.
         """
         labels, is_one_hot = self._check(X, y)
+        if not self.sampling_strategy_:
+            return self._leave_as_they_are(X, y, labels)
         X_out, y_out = self._fit_resample(_dense(X), labels if is_one_hot else y)
         return _rows_like(X, X_out), _labels_like(y, y_out, is_one_hot)
 
@@ -169,6 +175,15 @@ class GANOverSampler(BaseOverSampler):
         self.resampling_report_ = self.augmenter_.resampling_report_
         self.synthetic_mask_ = self.augmenter_.synthetic_mask_
         return resampled
+
+    def _leave_as_they_are(self, X: Any, y: Any, labels: Array) -> tuple[Any, Any]:
+        """Check parameters and rows as the augmenter's `fit` would, and give copies back."""
+        self.augmenter_ = self._configured_augmenter()
+        self.augmenter_._check_parameters()
+        self.augmenter_._read(_dense(X), labels)
+        self.resampling_report_ = list(plan_resampling(labels, self.sampling_strategy).values())
+        self.synthetic_mask_ = np.zeros(len(labels), dtype=bool)
+        return deepcopy(X), deepcopy(y)
 
     def _configured_augmenter(self) -> GANAugmenter:
         """Clone the augmenter, with what the sampler decides in its place."""

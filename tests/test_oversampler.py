@@ -84,6 +84,34 @@ def test_classes_get_exactly_the_rows_that_the_strategy_asks_for(table, strategy
     assert sampler.sampling_strategy_ == added
 
 
+@pytest.mark.parametrize("kind", ["array", "frame", "images", "list", "one-hot"])
+def test_where_no_row_is_asked_for_nothing_is_trained(table, images, n_trainings, kind):
+    X, y = images if kind == "images" else table
+    X = {"frame": pd.DataFrame, "list": np.ndarray.tolist}.get(kind, np.copy)(X)
+    labels = np.eye(3, dtype=int)[y] if kind == "one-hot" else y
+    sampler = GANOverSampler(tiny_augmenter(), sampling_strategy={}, random_state=0)
+
+    X_out, y_out = sampler.fit_resample(X, labels)
+
+    assert n_trainings() == 0
+    assert type(X_out) is type(X)
+    assert X_out is not X  # to be changed without changing what came
+    assert_array_equal(X_out, X)
+    assert_array_equal(y_out, labels)
+    assert sampler.sampling_strategy_ == {}
+    assert not sampler.synthetic_mask_.any()
+    assert [plan.n_real for plan in sampler.resampling_report_] == [60, 30, 20]
+
+
+def test_bad_rows_are_refused_also_where_no_row_is_asked_for(table):
+    X, y = table
+    X[3, 1] = np.nan
+    with pytest.raises(InvalidInputError, match="NaN"):
+        GANOverSampler(tiny_augmenter(), sampling_strategy={}).fit_resample(X, y)
+    with pytest.raises(GanaugError, match="`width`"):
+        GANOverSampler(tiny_augmenter(width=0), sampling_strategy={}).fit_resample(table[0], y)
+
+
 def test_a_float_is_the_ratio_of_minority_to_majority(table):
     X, y = table
     two = y < 2
