@@ -76,7 +76,8 @@ def describe_run(results: dict[str, Any]) -> str:
     where = machine["gpu"] or f"{machine['processor']}, {machine['torch_threads']} thread per arm"
     return (
         f"{scale_and_seeds(results).capitalize()}. Training rows per class: {counts}. Classifier: "
-        f"{results['network']}, {results['classifier_steps']:,} steps of 128 rows. GAN: {gan}. "
+        f"{results['network']}, {results['classifier_steps']:,} steps of 128 rows. GAN: {gan}; at "
+        f"most {100 * results['caps']['max_share']:g}% of an equalised class synthetic. "
         f"{where}; torch {versions['torch']}; {machine['date']}."
     )
 

@@ -80,6 +80,7 @@ class Scale:
 
 
 SCALES = {
+    "small": Scale({"max_images": 50_000}),  # what two CPU cores do of images in colour
     "quick": Scale({"max_images": 100_000}),
     "full": Scale(network="ResNet-20", autoencoder_steps=20_000),
     # for tests: a GAN that has learnt next to nothing, and that nothing is done about
@@ -111,6 +112,7 @@ class Settings:
             "parts": list(self.parts),
             "versions": describe_machine()["versions"],
             "device": self.device.partition(":")[0],
+            "caps": {name: getattr(GANAugmenter(), name) for name in ("max_ratio", "max_share")},
             **asdict(SCALES[self.scale]),
         }
         identity: dict[str, Any] = json.loads(json.dumps(described))

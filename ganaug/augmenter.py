@@ -117,7 +117,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     max_ratio : float, default=5.0
         With a string or float strategy at most this many synthetic rows per real row of a class;
         the remainder are duplicates of real rows.
-    max_share : float, default=0.25
+    max_share : float, default=0.1
         With a string or float strategy at most this share of a class's rows, after resampling, is
         synthetic: larger shares did harm where smaller ones did not (docs/experiments.md).
     min_agreement : float, default=0.8
@@ -225,7 +225,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         filter: str | tuple[str, ...] | None = "auto",  # noqa: A002
         sampling_strategy: Any = "auto",
         max_ratio: float = 5.0,
-        max_share: float = 0.25,
+        max_share: float = 0.1,
         min_agreement: float = 0.8,
         mix_fraction: float = 0.3,
         min_real: int = 100,

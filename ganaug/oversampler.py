@@ -48,7 +48,7 @@ class GANOverSampler(BaseOverSampler):
     max_ratio : float, default=5.0
         With a string or a float at most this many synthetic rows per real row of a class; the
         remainder are duplicates of real rows, so that counts are exact.
-    max_share : float, default=0.25
+    max_share : float, default=0.1
         With a string or a float at most this share of a class's rows, after resampling, is
         synthetic. The augmenter's own `max_ratio` and `max_share` are not used, but its
         `min_agreement` is.
@@ -108,7 +108,7 @@ class GANOverSampler(BaseOverSampler):
         *,
         sampling_strategy: Any = "auto",
         max_ratio: float = 5.0,
-        max_share: float = 0.25,
+        max_share: float = 0.1,
         random_state: Any = None,
         memory: Any = None,
     ) -> None:

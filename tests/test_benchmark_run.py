@@ -102,10 +102,10 @@ def test_synthetic_rows_and_what_stands_in_for_them_are_as_many(everything):
             assert totals.tolist() == [60] * 10, name
 
 
-def test_no_more_than_a_quarter_of_an_equalised_class_is_synthetic(everything):
+def test_no_more_of_an_equalised_class_is_synthetic_than_the_default_allows(everything):
     results, _ = everything
     composition = results["arms"]["ganaug-ros-classic"]["rows"]["0"]
-    assert max(composition["extra"]) / 60 <= 0.25
+    assert max(composition["extra"]) / 60 <= GANAugmenter().max_share
 
 
 def test_arms_without_a_gan_have_the_rows_that_their_names_say(everything):
