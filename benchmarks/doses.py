@@ -39,8 +39,8 @@ class Dose:
     ----------
     share : float
         Of the equalised class.
-    ratio : float
-        Per real row.
+    ratio : float, optional
+        Per real row; None for no limit.
     up_to : float
         Only in classes of at most so many rows, as a share of the largest class.
     real : bool
@@ -48,15 +48,16 @@ class Dose:
     """
 
     share: float
-    ratio: float = 5.0
+    ratio: float | None = 5.0
     up_to: float = 1.0
     real: bool = False
 
     def n_rows(self, counts: Sequence[int], trusted: Sequence[bool]) -> list[int]:
         """Rows to add per class."""
         target = max(counts)
+        ratio = float("inf") if self.ratio is None else self.ratio
         return [
-            int(min(target - n, self.share * target, self.ratio * n))
+            int(min(target - n, self.share * target, ratio * n))
             if trust and n <= self.up_to * target
             else 0
             for n, trust in zip(counts, trusted, strict=True)
@@ -67,11 +68,10 @@ class Dose:
         """As the table calls it."""
         where = "" if self.up_to == 1 else f", classes up to {self.up_to:.0%} of the largest"
         what = "further real rows" if self.real else "synthetic rows"
-        ratio = "any number per real row" if np.isinf(self.ratio) else f"{self.ratio:g} per real"
-        return f"{what}: share {self.share:g}, {ratio}{where}"
+        ratio = "any number" if self.ratio is None else f"at most {self.ratio:g}"
+        return f"{what}: share {self.share:g}, {ratio} per real row{where}"
 
 
-NO_LIMIT = float("inf")
 FIRST_SEED = 100
 """Draws that `benchmarks.run` does not use."""
 DOSES = [
@@ -79,15 +79,15 @@ DOSES = [
     Dose(0.1),
     Dose(0.25, 1.0),
     Dose(0.25, 5.0, 0.05),
-    Dose(0.25, NO_LIMIT, 0.05),
-    Dose(0.5, NO_LIMIT, 0.05),
+    Dose(0.25, None, 0.05),
+    Dose(0.5, None, 0.05),
     Dose(0.25, 5.0, 0.05, real=True),
-    Dose(0.25, NO_LIMIT, 0.05, real=True),
-    Dose(0.5, NO_LIMIT, 0.05, real=True),
+    Dose(0.25, None, 0.05, real=True),
+    Dose(0.5, None, 0.05, real=True),
 ]
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run, print the table, write JSON after every seed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--task", choices=TASKS, required=True)
@@ -97,7 +97,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--out", type=Path, required=True)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     device = resolve_device(options.device)
     steps = options.steps or read_steps(options.task, options.scale)
     results: dict[str, Any] = {
@@ -106,6 +106,7 @@ def main() -> None:
         "scale": options.scale,
         "classifier_steps": steps,
         "doses": [asdict(dose) | {"title": dose.title} for dose in DOSES],
+        "first_seed": FIRST_SEED,
         "seeds": [],
     }
     with one_thread(device):
@@ -168,7 +169,7 @@ def judge(
 
 def describe(results: dict[str, Any]) -> str:
     """Give the paired difference of each dose to none, overall and by class."""
-    titles = ["none again, other duplicates", *(dose["title"] for dose in results["doses"])]
+    titles = ["nothing, other duplicates", *(dose["title"] for dose in results["doses"])]
     n_classes = len(results["seeds"][0]["trusted"])
     head = ["added", "ACSA, points (95% interval)", *(f"class {c}" for c in range(n_classes))]
     lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
