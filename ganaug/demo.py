@@ -246,7 +246,15 @@ def conclude(results: dict[str, Any]) -> str:
         "no clear difference": f"Here ganaug's rows made no clear difference: {points} against "
         f"the baseline ({interval}).",
     }
-    return sentences[difference.verdict] + " One small data set says little about yours."
+    sentence = sentences[difference.verdict]
+    means = {arm: float(np.mean(values)) for arm, values in results["balanced_accuracy"].items()}
+    best = max(ARMS[:-1], key=means.__getitem__)
+    if difference.verdict == "better" and means[best] >= means[ARMS[-1]]:
+        sentence += (
+            f" But '{best}' alone reaches {means[best]:.1f}%, and they with the baseline only "
+            f"{means[ARMS[-1]]:.1f}%: here they are not needed."
+        )
+    return sentence + " One small data set says little about yours."
 
 
 def draw_grid(augmenter: GANAugmenter, X: Array, y: Labels, scale: int = 4) -> Image.Image:

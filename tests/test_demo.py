@@ -173,6 +173,20 @@ def test_the_sentence_says_what_the_numbers_allow(scores, said, finished):
     assert demo.conclude(results).endswith("One small data set says little about yours.")
 
 
+@pytest.mark.parametrize(("without", "is_needed"), [(96.0, False), (91.0, True)])
+def test_a_gain_over_the_baseline_is_weighed_against_the_other_arms(without, is_needed, finished):
+    with_rows, baseline = [92.0, 93.1, 94.0], [90.0, 91.0, 92.0]
+    scores = dict(zip(demo.ARMS, ([80.0], [without], baseline, with_rows), strict=True))
+    gain = {demo.ARMS[-1]: vars(paired_interval(with_rows, baseline))}
+    results = dict(finished[0]) | {"balanced_accuracy": scores, "difference_to_baseline": gain}
+
+    sentence = demo.conclude(results)
+
+    assert "helped" in sentence
+    said = "But 'over-sampling' alone reaches 96.0%, and they with the baseline only 93.0%"
+    assert (said in sentence) is not is_needed
+
+
 def test_a_class_of_which_the_filter_lets_nothing_through_is_drawn_unfiltered(
     parts, monkeypatch, tmp_path
 ):
