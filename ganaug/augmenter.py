@@ -123,6 +123,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     min_agreement : float, default=0.8
         With a string or float strategy, a class gets duplicates only when a classifier of the real
         rows takes less than this share of its synthetic rows for their class (see `agreement_`).
+        `fit_transform` leaves such a class alone.
     mix_fraction : float, default=0.3
         Share of rows that `fit_transform` replaces by synthetic ones. 0 replaces nothing.
     min_real : int, default=100
@@ -631,7 +632,8 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         """Fit, then replace the share `mix_fraction` of the rows by synthetic ones.
 
         The number of rows and their labels stay as they are: a replaced row becomes a synthetic
-        row of the same class. Classes with fewer than `min_real` rows are left alone.
+        row of the same class. Classes with fewer than `min_real` rows are left alone, and those
+        whose samples a classifier of the real rows disputes (`min_agreement`).
         `synthetic_mask_` says which rows are synthetic.
 
         Parameters
@@ -674,7 +676,10 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         chosen = {}
         for code in range(len(self.classes_)):
             members = np.flatnonzero(codes == code)
-            n = round(self.mix_fraction * len(members)) if len(members) >= self.min_real else 0
+            label = self.classes_.tolist()[code]
+            is_trusted = self.agreement_.get(label, 1.0) >= self.min_agreement
+            is_served = is_trusted and len(members) >= self.min_real
+            n = round(self.mix_fraction * len(members)) if is_served else 0
             rng = np.random.default_rng(derived_seed(self.seed_, "replaced", code))
             chosen[code] = rng.permutation(members)[:n]
         return chosen

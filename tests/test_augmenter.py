@@ -460,6 +460,24 @@ def test_a_mix_fraction_of_one_replaces_whole_classes(digits):
     assert_array_equal(augmenter.synthetic_mask_, y != 2)
 
 
+def test_fit_transform_leaves_disputed_classes_alone(digits, monkeypatch):
+    X, y = digits
+    options = TINY | {"filter": "agreement", "mix_fraction": 0.5, "min_real": 20}
+    augmenter = GANAugmenter(**options, image_shape=(8, 8), min_agreement=0.6)
+    monkeypatch.setattr(ganaug.model.FittedModel, "measure_agreement", lambda *_: [0.9, 0.5, 0.7])
+    monkeypatch.setattr(ganaug.model.FittedModel, "_agreement_filter", lambda _: _accept_all)
+
+    augmenter.fit_transform(X, y)
+
+    counts = np.bincount(y)
+    replaced = np.bincount(y[augmenter.synthetic_mask_], minlength=3)
+    assert replaced.tolist() == [round(counts[0] / 2), 0, round(counts[2] / 2)]
+
+
+def _accept_all(rows, code):
+    return torch.ones(len(rows), dtype=torch.bool)
+
+
 def test_transform_returns_test_data_itself(fitted, all_digits):
     X_test = all_digits[0][-50:]
 
