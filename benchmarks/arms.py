@@ -3,7 +3,7 @@
 Over-sampling (ROS) repeats real rows physically, every real row of a class equally often but for
 one. Drawing class-balanced batches instead would be the same for real rows alone; with synthetic
 rows it would make them up to five sixths of a small class, where `GANAugmenter.augment` allows a
-quarter.
+tenth.
 """
 
 from __future__ import annotations
@@ -147,6 +147,8 @@ def make_replica(augmenter: GANAugmenter, train: Rows) -> Rows:
     for label, n in enumerate(np.bincount(train.y).tolist()):
         with suppress(SamplingError):
             parts.append(augmenter.sample({label: n}))
+    if not parts:
+        return Rows(train.X[:0], train.y[:0])
     X, y = (np.concatenate(values) for values in zip(*parts, strict=True))
     return Rows(X.reshape(-1, *train.X.shape[1:]), y.astype(np.int64))
 

@@ -1,4 +1,4 @@
-r"""How many synthetic rows, and in which classes? What `max_share` and `max_ratio` were chosen by.
+r"""How many synthetic rows, and in which classes? What `max_share` was chosen by.
 
     python -m benchmarks.doses --task fashion-mnist --seeds 5 --data-dir DIR \
         --out benchmarks/results/doses-fashion-mnist.json
@@ -29,6 +29,7 @@ from benchmarks.scores import score
 from benchmarks.tasks import TASKS, load_training_rows
 from ganaug import GANAugmenter
 from ganaug.intervals import paired_interval
+from ganaug.resampling import plan_resampling
 
 
 @dataclass(frozen=True)
@@ -54,13 +55,11 @@ class Dose:
 
     def n_rows(self, counts: Sequence[int], trusted: Sequence[bool]) -> list[int]:
         """Rows to add per class."""
-        target = max(counts)
         ratio = float("inf") if self.ratio is None else self.ratio
+        plans = plan_resampling(dict(enumerate(counts)), max_ratio=ratio, max_share=self.share)
         return [
-            int(min(target - n, self.share * target, ratio * n))
-            if trust and n <= self.up_to * target
-            else 0
-            for n, trust in zip(counts, trusted, strict=True)
+            plans[code].n_synthetic if trust and n <= self.up_to * max(counts) else 0
+            for code, (n, trust) in enumerate(zip(counts, trusted, strict=True))
         ]
 
     @property

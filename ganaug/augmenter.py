@@ -119,7 +119,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         the remainder are duplicates of real rows.
     max_share : float, default=0.1
         With a string or float strategy at most this share of a class's rows, after resampling, is
-        synthetic: larger shares did harm where smaller ones did not (docs/experiments.md).
+        synthetic: a precaution, since a quarter did harm (docs/experiments.md).
     min_agreement : float, default=0.8
         With a string or float strategy, a class gets duplicates only when a classifier of the real
         rows takes less than this share of its synthetic rows for their class (see `agreement_`).
@@ -301,12 +301,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         TrainingWarning
             When the monitor raised an alarm, or Ctrl-C ended the training early.
         """
-        self._check_parameters()
-        device = resolve_device(self.device)
-        data = self._read(X, y)
-        start_from = self._model_to_start_from()
-        options = self._training_options(data, device)
-        checkpoint_dir = self._make_checkpoint_dir()
+        data, options, checkpoint_dir, start_from = self._prepare(X, y)
         self._forget()
         if data.spec.layout == "rows":
             validate_data(self, X, skip_check_array=True)
@@ -314,6 +309,17 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self._take_up(model, options.device, origin)
         self._warn_of_alarms()
         return self
+
+    def _prepare(
+        self, X: Any, y: Any
+    ) -> tuple[TrainingSet, TrainingOptions, Path | None, FittedModel | None]:
+        """Check everything that can be checked before a training."""
+        self._check_parameters()
+        device = resolve_device(self.device)
+        data = self._read(X, y)
+        start_from = self._model_to_start_from()
+        options = self._training_options(data, device)
+        return data, options, self._make_checkpoint_dir(), start_from
 
     def _read(self, X: Any, y: Any) -> TrainingSet:
         return read_training_set(

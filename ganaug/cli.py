@@ -287,7 +287,7 @@ def audit(
     type=click.IntRange(1),
     default=1,
     show_default=True,
-    help="Split anew so often: narrower intervals, as many times as long.",
+    help="Split so often in all: narrower intervals, as many times as long.",
 )
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ...")
 @click.option("--seed", type=int, default=0, show_default=True)

@@ -249,10 +249,10 @@ def conclude(results: dict[str, Any]) -> str:
     sentence = sentences[difference.verdict]
     means = {arm: float(np.mean(values)) for arm, values in results["balanced_accuracy"].items()}
     best = max(ARMS[:-1], key=means.__getitem__)
-    if difference.verdict == "better" and means[best] >= means[ARMS[-1]]:
+    if difference.verdict == "better" and means[best] > means[ARMS[-1]]:
         sentence += (
-            f" But '{best}' alone reaches {means[best]:.1f}%, and they with the baseline only "
-            f"{means[ARMS[-1]]:.1f}%: here they are not needed."
+            f" But '{best}', which has none of them, does better on average ({means[best]:.1f}%; "
+            f"the baseline with them {means[ARMS[-1]]:.1f}%)."
         )
     return sentence + " One small data set says little about yours."
 

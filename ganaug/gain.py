@@ -93,9 +93,10 @@ def evaluate_gain(
         of the splits and the second half take these parts: shuffle it, give it at least 4 splits,
         and keep the halves' test rows apart if you can.
     n_repeats : int, default=1
-        How often the rows are split anew into folds, which takes as many times as long and narrows
-        the intervals: 3 by about a quarter, 10 by a third. A row is in the test parts of the same
-        half each time. Needs `cv` to be None or an int.
+        How often, in all, the rows are split into folds, which takes as many times as long and
+        narrows the intervals: of 10 folds, 3 by about a quarter, 10 by a third. A row is in the
+        test parts of the same half each time. Few groups allow fewer splits, since none is used
+        twice. Needs `cv` to be None or an int.
     scoring : str or callable, default="balanced_accuracy"
         As in scikit-learn; larger is better.
     groups : array-like of shape (n,), optional
@@ -309,7 +310,7 @@ def _make_splits(problem: Problem, cv: Any, n_repeats: int, groups: Any, seed: i
     elif n_repeats > 1:
         raise InvalidInputError(
             f"`n_repeats` must be 1 where `cv` is not a number of folds. Got {n_repeats} with "
-            f"{type(cv).__name__} instead: let that repeat, or pass a number of folds."
+            f"{type(cv).__name__} instead: pass a number of folds, or leave `n_repeats` out."
         )
     else:
         pairs = list(check_cv(cv, y, classifier=True).split(problem.X, y, groups))
@@ -383,19 +384,31 @@ def _halves(folds: list[Any], n_repeats: int, y: Array, groups: Any, seed: int) 
     """Give every other fold to a half, and split each half's test rows anew for every repeat.
 
     No row is ever in the test parts of both halves: a setting that is lucky on some rows would be
-    chosen and reported by the same rows.
+    chosen and reported by the same rows. Nor is a test part used twice: few groups allow few, and
+    a second look at the same rows would narrow the interval without telling anything new.
     """
-    everything = np.arange(len(y))
+    everything, n_classes = np.arange(len(y)), len(np.unique(y))
     halves = []
     for first in (folds[::2], folds[1::2]):
         rows = np.sort(np.concatenate([test for _, test in first]))
+        inner = None if groups is None else groups[rows]
         of_half = list(first)
+        seen = {test.tobytes() for _, test in first}
         for repeat in range(1, n_repeats):
-            inner = None if groups is None else groups[rows]
             again = derived_seed(seed, "folds", repeat)
-            for _, test in _split_evenly(y[rows], len(first), inner, again):
-                of_half.append((np.setdiff1d(everything, rows[test]), rows[test]))
+            tests = [rows[test] for _, test in _split_evenly(y[rows], len(first), inner, again)]
+            for test in tests:
+                has_all_classes = len(np.unique(y[test])) == n_classes
+                if has_all_classes and test.tobytes() not in seen:
+                    seen.add(test.tobytes())
+                    of_half.append((np.setdiff1d(everything, test), test))
         halves.append(of_half)
+    if n_repeats > 1 and sum(map(len, halves)) == len(folds):
+        raise InvalidInputError(
+            f"`n_repeats` must be 1 where there is one way to split only. Got {n_repeats} with "
+            f"{len(folds)} folds of so few {'rows' if groups is None else 'groups'} instead: pass "
+            "fewer folds, or leave it out."
+        )
     return halves
 
 

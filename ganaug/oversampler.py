@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
 from numbers import Real
 from typing import Any, ClassVar
 
@@ -23,6 +22,7 @@ from ganaug.exceptions import (
     check_parameter_names,
     did_you_mean,
 )
+from ganaug.inputs.labels import read_labels
 from ganaug.resampling import STRATEGIES, plan_resampling
 
 __all__ = ["GANOverSampler"]
@@ -149,9 +149,8 @@ class GANOverSampler(BaseOverSampler):
             When the filters reject nearly everything of a class.
         """
         labels, is_one_hot = self._check(X, y)
-        if not self.sampling_strategy_:
-            return self._leave_as_they_are(X, y, labels)
-        X_out, y_out = self._fit_resample(_dense(X), labels if is_one_hot else y)
+        resample = self._fit_resample if self.sampling_strategy_ else self._leave_as_they_are
+        X_out, y_out = resample(_dense(X), labels if is_one_hot else y)
         return _rows_like(X, X_out), _labels_like(y, y_out, is_one_hot)
 
     def fit(self, X: Any, y: Any) -> GANOverSampler:
@@ -176,14 +175,16 @@ class GANOverSampler(BaseOverSampler):
         self.synthetic_mask_ = self.augmenter_.synthetic_mask_
         return resampled
 
-    def _leave_as_they_are(self, X: Any, y: Any, labels: Array) -> tuple[Any, Any]:
-        """Check parameters and rows as the augmenter's `fit` would, and give copies back."""
+    def _leave_as_they_are(self, X: Any, y: Any) -> tuple[Any, Any]:
+        """Check parameters and rows as the augmenter's `fit` does, and give copies back."""
         self.augmenter_ = self._configured_augmenter()
-        self.augmenter_._check_parameters()
-        self.augmenter_._read(_dense(X), labels)
-        self.resampling_report_ = list(plan_resampling(labels, self.sampling_strategy).values())
-        self.synthetic_mask_ = np.zeros(len(labels), dtype=bool)
-        return deepcopy(X), deepcopy(y)
+        data, *_ = self.augmenter_._prepare(X, y)
+        plans = plan_resampling(data.classes[data.labels], self.sampling_strategy)
+        self.resampling_report_ = list(plans.values())
+        self.synthetic_mask_ = np.zeros(len(data.labels), dtype=bool)
+        X_out = data.spec.concatenate(X, data.spec.decode(data.values[:0]))
+        label_kind = read_labels(y)[2]
+        return X_out, label_kind.concatenate(y, label_kind.decode(data.labels[:0], data.classes))
 
     def _configured_augmenter(self) -> GANAugmenter:
         """Clone the augmenter, with what the sampler decides in its place."""

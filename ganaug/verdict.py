@@ -131,7 +131,7 @@ class Verdict:
                 noun = "Class" if len(labels) == 1 else "Classes"
                 lines.append(f"{noun} {', '.join(labels)} seem{'s' * (len(labels) < 2)} to {verb}.")
         if self.needed:
-            ways = [f"{n:,} {_WAYS[what]}" for what, n in self.needed.items()]
+            ways = [f"{n:,} {what}" for what, n in self.needed.items()]
             lines.append(f"About {' or '.join(ways)} would be needed to tell.")
         return lines
 
@@ -170,7 +170,6 @@ class Verdict:
         return "\n".join(lines)
 
 
-_WAYS = {"splits": "splits (see `n_repeats`)", "rows": "rows"}
 _HEADLINES = {
     "use": "Use synthetic rows.",
     "equivalent": "Synthetic rows make no difference that matters: leave them out.",

@@ -221,6 +221,28 @@ def test_repeats_keep_the_test_rows_of_the_halves_apart(digits, cv, is_grouped):
         assert np.array_equal(alone.test, repeated.test)
 
 
+@pytest.mark.parametrize("n_groups", [5, 8, 12])
+def test_no_test_part_is_used_twice_where_groups_are_few(n_groups):
+    y = np.tile([0, 1], 30)
+    groups = np.arange(60) // 2 % n_groups  # each has rows of both classes
+    problem = SimpleNamespace(X=y[:, None], y=y, classes=np.array([0, 1]))
+
+    splits = _make_splits(problem, 4, 20, groups, 0)
+
+    parts = [split.test.tobytes() for split in splits]
+    assert len(set(parts)) == len(parts) < 4 * 20
+    assert len(parts) > 4
+    assert {split.half for split in splits} == {0, 1}
+
+
+def test_repeats_that_could_only_repeat_are_refused():
+    y = np.tile([0, 1], 30)
+    problem = SimpleNamespace(X=y[:, None], y=y, classes=np.array([0, 1]))
+
+    with pytest.raises(GanaugError, match="`n_repeats` must be 1 .* Got 3 with 6 folds of so few"):
+        _make_splits(problem, 6, 3, np.arange(60) // 10, 0)
+
+
 def test_synthetic_and_placebo_rows_are_equally_many_and_come_after_the_real_ones(digits, spy):
     X, y, _, _ = digits
 

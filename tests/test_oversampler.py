@@ -84,23 +84,58 @@ def test_classes_get_exactly_the_rows_that_the_strategy_asks_for(table, strategy
     assert sampler.sampling_strategy_ == added
 
 
-@pytest.mark.parametrize("kind", ["array", "frame", "images", "list", "one-hot"])
-def test_where_no_row_is_asked_for_nothing_is_trained(table, images, n_trainings, kind):
-    X, y = images if kind == "images" else table
-    X = {"frame": pd.DataFrame, "list": np.ndarray.tolist}.get(kind, np.copy)(X)
-    labels = np.eye(3, dtype=int)[y] if kind == "one-hot" else y
-    sampler = GANOverSampler(tiny_augmenter(), sampling_strategy={}, random_state=0)
+CONTAINERS = {
+    "arrays": (np.copy, np.copy),
+    "frame and series": (
+        lambda X: pd.DataFrame(X, index=[f"row {i}" for i in range(len(X))]).add_prefix("c"),
+        lambda y: pd.Series(y, index=[f"row {i}" for i in range(len(y))], name="kind"),
+    ),
+    "lists": (np.ndarray.tolist, np.ndarray.tolist),
+    "tuple and a column": (lambda X: tuple(map(tuple, X)), lambda y: y[:, None]),
+    "tensors": (lambda X: torch.from_numpy(X).requires_grad_() * 1, torch.from_numpy),
+    "strings": (np.copy, lambda y: np.array(["bag", "boot", "coat"])[y]),
+    "categories": (np.copy, pd.Categorical),
+    "one-hot": (np.copy, lambda y: np.eye(3, dtype=int)[y]),
+}
 
-    X_out, y_out = sampler.fit_resample(X, labels)
+
+@pytest.mark.parametrize("container", CONTAINERS)
+@pytest.mark.parametrize("is_image", [False, True])
+def test_where_no_row_is_asked_for_nothing_is_trained(
+    table, images, n_trainings, container, is_image
+):
+    X, y = images if is_image else table
+    wrap_X, wrap_y = CONTAINERS[container]
+    options = {}
+    if is_image and container.startswith(("frame", "tuple", "tensors")):
+        X, options = X.reshape(len(X), -1).astype(float), {"image_shape": (8, 8)}
+    X, y = wrap_X(X), wrap_y(y)
+    label = 0 if container != "strings" else "bag"
+    sampler = GANOverSampler(tiny_augmenter(**options), sampling_strategy={}, random_state=0)
+
+    X_out, y_out = sampler.fit_resample(X, y)
 
     assert n_trainings() == 0
-    assert type(X_out) is type(X)
     assert X_out is not X  # to be changed without changing what came
-    assert_array_equal(X_out, X)
-    assert_array_equal(y_out, labels)
     assert sampler.sampling_strategy_ == {}
     assert not sampler.synthetic_mask_.any()
     assert [plan.n_real for plan in sampler.resampling_report_] == [60, 30, 20]
+
+    # the same kinds of things, and the same rows, as where something is added
+    sampler.set_params(sampling_strategy={label: 61})
+    X_more, y_more = sampler.fit_resample(X, y)
+    assert type(X_out) is type(X_more)
+    assert type(y_out) is type(y_more)
+    assert getattr(y_out, "dtype", None) == getattr(y_more, "dtype", None)
+    for out, more in ((X_out, X_more), (y_out, y_more)):
+        if hasattr(out, "index") and hasattr(out, "iloc"):
+            assert out.equals(more.iloc[:110])
+        else:
+            assert_array_equal(np.asarray(_plain(out)), np.asarray(_plain(more))[:110])
+
+
+def _plain(values):
+    return values.detach() if isinstance(values, torch.Tensor) else values
 
 
 def test_bad_rows_are_refused_also_where_no_row_is_asked_for(table):
@@ -108,8 +143,11 @@ def test_bad_rows_are_refused_also_where_no_row_is_asked_for(table):
     X[3, 1] = np.nan
     with pytest.raises(InvalidInputError, match="NaN"):
         GANOverSampler(tiny_augmenter(), sampling_strategy={}).fit_resample(X, y)
-    with pytest.raises(GanaugError, match="`width`"):
-        GANOverSampler(tiny_augmenter(width=0), sampling_strategy={}).fit_resample(table[0], y)
+    good = np.nan_to_num(X)
+    for parameters in ({"width": 0}, {"device": "gpu"}, {"random_state": "x"}):
+        name = next(iter(parameters))
+        with pytest.raises(GanaugError, match=f"`{name}`"):
+            GANOverSampler(tiny_augmenter(**parameters), sampling_strategy={}).fit_resample(good, y)
 
 
 def test_a_float_is_the_ratio_of_minority_to_majority(table):

@@ -160,7 +160,7 @@ def test_harm_by_the_most_rows_is_told_where_it_decided():
 def test_cannot_tell_says_what_would_settle_it():
     text = make_verdict(outcome="cannot tell", needed={"splits": 30, "rows": 4000}).text
 
-    assert text.endswith("About 30 splits (see `n_repeats`) or 4,000 rows would be needed to tell.")
+    assert text.endswith("About 30 splits or 4,000 rows would be needed to tell.")
 
 
 def test_the_json_holds_everything_and_no_nan():
