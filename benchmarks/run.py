@@ -523,6 +523,8 @@ def exchange_rate(records: dict[str, dict[int, dict[str, Any]]], part: str) -> d
     seeds = [s for s in records[names[0]] if all(records[n][s]["status"] == "ok" for n in names)]
     if not seeds:
         return {"undefined": "no seed has all of its arms"}
+    if not any(sum(records[names[0]][seed]["rows"]["extra"]) for seed in seeds):
+        return {"undefined": "no class got synthetic rows: all were distrusted"}
     synthetic, real, placebo = (
         [records[name][seed]["scores"][part]["acsa"] for seed in seeds] for name in names
     )

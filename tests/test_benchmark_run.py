@@ -311,6 +311,14 @@ def test_the_ceiling_takes_what_there_is_of_a_class():
     assert np.bincount(taken.y).tolist() == [2, 2]
 
 
+def test_an_exchange_rate_of_no_rows_is_undefined():
+    arms = ("ganaug-ros-classic", "ceiling", "placebo-duplicates")
+    record = {"status": "ok", "rows": {"extra": [0, 0]}, "scores": {"dev": {"acsa": 0.5}}}
+    records = {arm: {0: record, 1: record} for arm in arms}
+
+    assert "distrusted" in run.exchange_rate(records, "dev")["undefined"]
+
+
 def test_balanced_classes_grow_by_a_quarter_of_what_they_become():
     y = np.repeat(np.arange(3), 30)
     assert equal_size(y, 0.25) == 40
