@@ -6,7 +6,7 @@ import math
 import numbers
 import os
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -30,6 +30,7 @@ from ganaug.exceptions import (
     TrainingWarning,
     check_parameter_names,
     did_you_mean,
+    warn_user,
 )
 from ganaug.gan.config import AUGMENTATIONS, GROUP_SIZE, LOSSES, RECIPES, classic_options
 from ganaug.gan.monitor import REMEDIES, Alarm
@@ -555,6 +556,11 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         X, y
             The real rows first and untouched, then class by class synthetic rows and duplicates.
             `synthetic_mask_` and `resampling_report_` say which and how many.
+
+        Warns
+        -----
+        TrainingWarning
+            When `min_agreement` leaves no class any synthetic row.
         """
         self._fitted_model()
         X = self._extendable(X)
@@ -599,10 +605,26 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             self.classes_[codes], strategy, max_ratio=self.max_ratio, max_share=self.max_share
         )
         if isinstance(strategy, str | numbers.Real):  # a dict or callable is taken at its word
+            asked = [label for label, plan in plans.items() if plan.n_synthetic]
             plans = {label: self._distrust(plan) for label, plan in plans.items()}
+            if asked and not any(plan.n_synthetic for plan in plans.values()):
+                self._warn_that_all_are_distrusted(asked, "get duplicates of real rows only")
         self.resampling_report_ = list(plans.values())
         code_of = {label: code for code, label in enumerate(self.classes_.tolist())}
         return {code_of[label]: plan for label, plan in plans.items()}
+
+    def _is_trusted(self, label: Any) -> bool:
+        return bool(self.agreement_.get(label, 1.0) >= self.min_agreement)
+
+    def _warn_that_all_are_distrusted(self, labels: Sequence[Any], what_they_do: str) -> None:
+        best = max(self.agreement_[label] for label in labels)
+        message = (
+            f"GANAugmenter adds no synthetic rows: all classes {what_they_do}. A classifier of the "
+            f"real rows takes at most {best:.0%} of the samples of any of them for their class, "
+            f"less than min_agreement={self.min_agreement:g}. Train longer (`max_images`), on a GPU "
+            "if need be, or leave the GAN out: random over-sampling does the same."
+        )
+        warn_user(message, TrainingWarning)
 
     def _distrust(self, plan: ClassPlan) -> ClassPlan:
         """Put duplicates in place of synthetic rows of a class that the generator does not know.
@@ -610,9 +632,9 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Where a classifier of the real rows disputes many of a class's samples, even those that it
         accepts did harm (docs/experiments.md).
         """
-        agreement = self.agreement_.get(plan.label, 1.0)
-        if agreement >= self.min_agreement or not plan.n_synthetic:
+        if self._is_trusted(plan.label) or not plan.n_synthetic:
             return plan
+        agreement = self.agreement_[plan.label]
         note = (
             f"duplicates only: a classifier of the real rows takes {agreement:.0%} of the "
             f"synthetic rows for their class, less than min_agreement={self.min_agreement:g}"
@@ -679,15 +701,17 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return replace_rows(X_out, positions, self.spec_.decode(values))
 
     def _rows_to_replace(self, codes: Array) -> dict[int, npt.NDArray[np.int64]]:
-        chosen = {}
-        for code in range(len(self.classes_)):
+        chosen, distrusted = {}, []
+        for code, label in enumerate(self.classes_.tolist()):
             members = np.flatnonzero(codes == code)
-            label = self.classes_.tolist()[code]
-            is_trusted = self.agreement_.get(label, 1.0) >= self.min_agreement
-            is_served = is_trusted and len(members) >= self.min_real
-            n = round(self.mix_fraction * len(members)) if is_served else 0
+            n = round(self.mix_fraction * len(members)) if len(members) >= self.min_real else 0
+            if n and not self._is_trusted(label):
+                distrusted.append(label)
+                continue
             rng = np.random.default_rng(derived_seed(self.seed_, "replaced", code))
             chosen[code] = rng.permutation(members)[:n]
+        if distrusted and not any(map(len, chosen.values())):
+            self._warn_that_all_are_distrusted(distrusted, "are left as they are")
         return chosen
 
     def transform(self, X: Any) -> Any:

@@ -106,7 +106,11 @@ class FlattenedImagesWarning(GanaugWarning):
 
 
 class TrainingWarning(GanaugWarning):
-    """Training ended, but an alarm (collapse, NaN, discriminator gap) was raised on the way."""
+    """Training ended, but something is wrong with the GAN.
+
+    An alarm was raised on the way (collapse, NaN, discriminator gap), or a classifier of the real
+    rows distrusts the samples of every class, so that none are used.
+    """
 
 
 def did_you_mean(name: object, options: Iterable[object]) -> str:

@@ -404,7 +404,10 @@ def test_a_disputed_minority_of_two_classes_gets_duplicates_for_a_ratio_too(all_
     augmenter.agreement_ = {1: 0.1}
 
     for ratio in (1, 1.0, np.float32(1.0)):
-        augmenter.augment(X[rows], y[rows], sampling_strategy=ratio)
+        with pytest.warns(
+            TrainingWarning, match="adds no synthetic rows.*at most 10% .*max_images"
+        ):
+            augmenter.augment(X[rows], y[rows], sampling_strategy=ratio)
         assert [p.n_duplicates for p in augmenter.resampling_report_] == [0, 20]
 
 
@@ -472,6 +475,20 @@ def test_fit_transform_leaves_disputed_classes_alone(digits, monkeypatch):
     counts = np.bincount(y)
     replaced = np.bincount(y[augmenter.synthetic_mask_], minlength=3)
     assert replaced.tolist() == [round(counts[0] / 2), 0, round(counts[2] / 2)]
+
+
+def test_fit_transform_says_so_where_all_classes_are_disputed(digits, monkeypatch):
+    X, y = digits
+    options = TINY | {"filter": "agreement", "mix_fraction": 0.5, "min_real": 30}
+    augmenter = GANAugmenter(**options, image_shape=(8, 8))
+    monkeypatch.setattr(
+        ganaug.model.FittedModel, "measure_agreement", lambda *_: [0.7, 0.5, 0.9]
+    )  # the third has too few rows in any case
+
+    with pytest.warns(TrainingWarning, match="adds no synthetic rows.*are left as they are.*70%"):
+        X_out = augmenter.fit_transform(X, y)
+
+    assert_array_equal(X_out, X)
 
 
 def _accept_all(rows, code):
