@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import doses, downstream, pitfalls, quality, throughput, verdicts
+from benchmarks import doses, downstream, pitfalls, quality, replacing, throughput, verdicts
 from benchmarks.tasks import TASKS
 
 ROOT = Path(__file__).parent.parent
@@ -128,10 +128,10 @@ def pitfalls_table() -> str:
     return pitfalls.describe(read("pitfalls.json"))
 
 
-def doses_table() -> str | None:
-    """What the number of synthetic rows does; None before it is run."""
-    found = [read(path.name) for path in sorted(RESULTS.glob("doses-*.json"))]
-    return "\n\n".join(map(doses.describe, found)) or None
+def tables_of(kind: str, describe: Callable[[dict[str, Any]], str]) -> str | None:
+    """One table for each results file of a kind; None before the first run."""
+    found = [read(path.name) for path in sorted(RESULTS.glob(f"{kind}-*.json"))]
+    return "\n\n".join(map(describe, found)) or None
 
 
 def verdict_table(name: str, describe: Callable[[dict[str, Any]], str]) -> str | None:
@@ -151,7 +151,10 @@ TABLES: Tables = {
 
 PAGES: dict[str, Tables] = {
     "README.md": TABLES,
-    "docs/experiments.md": {"doses": doses_table},
+    "docs/experiments.md": {
+        "doses": partial(tables_of, "doses", doses.describe),
+        "replacing": partial(tables_of, "replacing", replacing.describe),
+    },
     "docs/pitfalls.md": {"pitfalls": pitfalls_table},
     "docs/results.md": {
         "steps": steps_table,
