@@ -392,4 +392,7 @@ def _mean_interval(values: Any) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    # as a module that other processes can import, or --jobs could not hand them anything
+    from benchmarks import verdicts
+
+    verdicts.main()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -95,3 +97,14 @@ def test_a_finished_setting_is_not_run_again(tmp_path, monkeypatch, generator):
     assert json.loads(json.dumps(first)) == second
     assert first["n_rows"] == 44
     assert first["verdict"]["n_splits"] == 4
+
+
+def test_settings_run_in_several_processes_from_the_command_line(tmp_path):
+    out = tmp_path / "controls.json"
+    command = [sys.executable, "-m", "benchmarks.verdicts", "controls", "--jobs", "2"]
+    command += ["--limit", "2", "--data-dir", str(tmp_path), "--out", str(out)]
+
+    subprocess.run(command, check=True, capture_output=True, cwd=Path(__file__).parent.parent)
+
+    results = json.loads(out.read_text(encoding="utf-8"))
+    assert [result["setting"]["seed"] for result in results["settings"]] == [0, 1]
