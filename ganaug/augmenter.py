@@ -622,7 +622,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             f"GANAugmenter adds no synthetic rows: all classes {what_they_do}. A classifier of the "
             f"real rows takes at most {best:.0%} of the samples of any of them for their class, "
             f"less than min_agreement={self.min_agreement:g}. Train longer (`max_images`), on a "
-            "GPU if need be, or leave the GAN out: random over-sampling does the same."
+            "GPU if need be, or leave the GAN out."
         )
         warn_user(message, TrainingWarning)
 
