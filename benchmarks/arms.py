@@ -119,7 +119,7 @@ def make_synthetic(augmenter: GANAugmenter, train: Rows) -> tuple[Rows, Plan]:
     """Take the synthetic rows, and no others, that ganaug's default caution gives.
 
     On balanced classes its default adds nothing. There each class that a classifier of the real
-    rows recognises (`min_agreement`) gets the largest share of synthetic rows that the default
+    rows recognises (`min_trust`) gets the largest share of synthetic rows that the default
     allows anywhere (`max_share`).
     """
     n_classes = int(train.y.max()) + 1
@@ -132,7 +132,7 @@ def make_synthetic(augmenter: GANAugmenter, train: Rows) -> tuple[Rows, Plan]:
         trusted = {
             label: target - int(counts[label])
             for label in range(n_classes)
-            if augmenter.agreement_.get(label, 1.0) >= augmenter.min_agreement
+            if augmenter.trust_.get(label, 1.0) >= augmenter.min_trust
         }
         made, labels = augmenter.sample(trusted)
     n_synthetic = np.bincount(labels, minlength=n_classes).tolist()

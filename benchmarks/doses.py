@@ -28,7 +28,7 @@ from benchmarks.run import SCALES, one_thread, read_steps, resolve_device, write
 from benchmarks.scores import score
 from benchmarks.tasks import TASKS, load_training_rows
 from ganaug import GANAugmenter
-from ganaug.intervals import paired_interval
+from ganaug.gain.intervals import paired_interval
 from ganaug.resampling import plan_resampling
 
 
@@ -126,8 +126,7 @@ def run_seed(
     augmenter = GANAugmenter(random_state=seed, device=device, verbose=0, **SCALES[scale].gan)
     augmenter.fit(for_ganaug(parts.train.X), parts.train.y)
     trusted = [
-        augmenter.agreement_.get(label, 1.0) >= augmenter.min_agreement
-        for label in range(task.n_classes)
+        augmenter.trust_.get(label, 1.0) >= augmenter.min_trust for label in range(task.n_classes)
     ]
     counts = np.bincount(parts.train.y).tolist()
     schedule = Schedule(

@@ -28,7 +28,7 @@ from tqdm.auto import tqdm
 
 from benchmarks.machine import describe_machine
 from ganaug import GANAugmenter, GANOverSampler
-from ganaug.intervals import paired_interval
+from ganaug.gain.intervals import paired_interval
 
 Array = npt.NDArray[Any]
 

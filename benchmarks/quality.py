@@ -25,8 +25,8 @@ from PIL import Image
 from benchmarks.data import DEEPSMOTE_COUNTS, HELD_OUT_PER_CLASS, Draw, draw, load_torchvision_part
 from benchmarks.machine import describe_machine
 from ganaug import GANAugmenter
-from ganaug.quality.features import RealClassifier, fit_classifier
-from ganaug.quality.metrics import frechet_distance, within_class_variety
+from ganaug.audit.metrics import frechet_distance, within_class_variety
+from ganaug.classifier import RealClassifier, fit_classifier
 
 RECIPES = ("default", "classic")
 GRID_REAL, GRID_FAKE, GRID_SCALE = 6, 12, 2

@@ -30,7 +30,7 @@ from benchmarks.run import one_thread, write_json
 from benchmarks.tasks import TASKS, load_training_rows
 from benchmarks.verdicts import CLASSIFIERS
 from ganaug import GANAugmenter
-from ganaug.intervals import paired_interval
+from ganaug.gain.intervals import paired_interval
 
 SHARES = (0.1, 0.2, 0.3, 0.5)
 ROWS_PER_CLASS = {"digits": 100, "mnist": 200, "fashion-mnist": 200}

@@ -51,7 +51,7 @@ from benchmarks.machine import describe_machine
 from benchmarks.scores import SCORES, fieller_interval, score
 from benchmarks.tasks import TASKS, load_test_rows, load_training_rows
 from ganaug import GANAugmenter
-from ganaug.intervals import paired_interval
+from ganaug.gain.intervals import paired_interval
 
 RESULTS = Path(__file__).parent / "results"
 PARTS = ("dev", "test")
@@ -292,7 +292,7 @@ def fit_gan(settings: Settings, seed: int) -> dict[str, Any]:
         "n_synthetic": plan.n_synthetic,
         "target": plan.target,
         "further_rows_missing": (np.array(plan.n_synthetic) - n_further).tolist(),
-        "agreement": [round(float(a), 4) for a in augmenter.agreement_.values()],
+        "classifier": [round(float(a), 4) for a in augmenter.trust_.values()],
         "images_seen": augmenter.n_images_seen_,
         "fit_seconds": round(augmenter.fit_seconds_, 1),
         "alarms": json.loads(json.dumps(augmenter.alarms_, default=float)),

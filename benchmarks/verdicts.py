@@ -47,11 +47,11 @@ from benchmarks.data import Rows, distinct, split_parts
 from benchmarks.machine import describe_machine
 from benchmarks.tasks import TASKS
 from ganaug import GANAugmenter, evaluate_gain
+from ganaug.gain.intervals import paired_interval
+from ganaug.gain.remedies import Problem, Split, remedies_for
+from ganaug.gain.trials import Trials
+from ganaug.gain.verdict import OUTCOMES
 from ganaug.inputs import read_training_set
-from ganaug.intervals import paired_interval
-from ganaug.remedies import Problem, Split, remedies_for
-from ganaug.trials import Trials
-from ganaug.verdict import OUTCOMES
 
 MARGIN = 0.005  # evaluate_gain's default
 PCA_ROWS = 10_000

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-__version__ = "0.1.0"
-
+from ganaug._version import __version__
 from ganaug.augmenter import GANAugmenter
 from ganaug.dataset import AugmentedDataset
-from ganaug.gain import evaluate_gain
+from ganaug.gain.evaluate import evaluate_gain
+from ganaug.gain.verdict import Verdict
 from ganaug.oversampler import GANOverSampler
-from ganaug.verdict import Verdict
 
 __all__ = [
     "AugmentedDataset",

@@ -20,6 +20,9 @@ from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import check_memory, validate_data
 from torch.utils.data import Dataset
 
+from ganaug.audit.audit import MIN_ROWS
+from ganaug.audit.report import AuditReport, build_audit
+from ganaug.checks import check_parameter_names, did_you_mean, warn_user
 from ganaug.dataset import AugmentedDataset, read_dataset_labels
 from ganaug.exceptions import (
     GanaugError,
@@ -28,9 +31,6 @@ from ganaug.exceptions import (
     NotFittedError,
     SamplingError,
     TrainingWarning,
-    check_parameter_names,
-    did_you_mean,
-    warn_user,
 )
 from ganaug.gan.config import AUGMENTATIONS, GROUP_SIZE, LOSSES, RECIPES, classic_options
 from ganaug.gan.monitor import REMEDIES, Alarm
@@ -50,7 +50,6 @@ from ganaug.model import (
     FILTERS,
     FittedModel,
     TrainingOptions,
-    derived_seed,
     plan_networks,
     train_model,
 )
@@ -62,16 +61,14 @@ from ganaug.persistence import (
     save_model,
 )
 from ganaug.progress import progress_bar, readable_seconds
-from ganaug.quality.audit import MIN_ROWS
-from ganaug.quality.report import AuditReport, build_audit
 from ganaug.resampling import STRATEGIES, ClassPlan, plan_resampling
+from ganaug.seeds import derived_seed, draw_seed
 
 Array = npt.NDArray[Any]
 
 IMAGES_PER_ROW = 40
 MIN_AUTO_IMAGES, MAX_AUTO_IMAGES = 60_000, 400_000
 MAX_AUTO_TABLE_IMAGES = 100_000
-MAX_SEED = 2**62
 
 
 class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -108,10 +105,10 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     learning_rate, loss, diffaugment, lecam, class_power, ema_halflife_images : optional
         Options of the engine, documented in `ganaug.gan.config.GANConfig`. None is the recipe's
         own value. Add "flip" to `diffaugment` where a mirrored image keeps its label.
-    filter : {"auto", "agreement", "score"}, tuple of these, or None, default="auto"
-        Which synthetic rows are rejected and redrawn. "agreement": those that a classifier of the
+    filter : {"auto", "classifier", "score"}, tuple of these, or None, default="auto"
+        Which synthetic rows are rejected and redrawn. "classifier": those that a classifier of the
         real rows takes for another class. "score": the tenth that the discriminator finds least
-        real. "auto" is "agreement" for images and None for tables. May be changed after `fit`.
+        real. "auto" is "classifier" for images and None for tables. May be changed after `fit`.
     sampling_strategy : str, float, dict or callable, default="auto"
         What `augment` and `wrap` add, in imbalanced-learn's meaning: a string equalises classes
         (see `max_ratio`), a dict gives exact totals per class.
@@ -121,9 +118,9 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     max_share : float, default=0.1
         With a string or float strategy at most this share of a class's rows, after resampling, is
         synthetic: a precaution, since a quarter did harm (docs/experiments.md).
-    min_agreement : float, default=0.8
+    min_trust : float, default=0.8
         With a string or float strategy, a class gets duplicates only when a classifier of the real
-        rows takes less than this share of its synthetic rows for their class (see `agreement_`).
+        rows takes less than this share of its synthetic rows for their class (see `trust_`).
         `fit_transform` leaves such a class alone.
     mix_fraction : float, default=0.3
         Share of rows that `fit_transform` replaces by synthetic ones. 0 replaces nothing.
@@ -131,7 +128,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         `fit_transform` leaves classes with fewer rows alone.
     memory : str, path or joblib.Memory, optional
         Cache of trained models by data and parameters (`max_ratio`, `max_share`,
-        `sampling_strategy`, `min_agreement`, `mix_fraction` and `min_real` are not among them).
+        `sampling_strategy`, `min_trust`, `mix_fraction` and `min_real` are not among them).
     checkpoint_dir : str or path, optional
         Where training saves its state, and resumes from when data and parameters match.
     warm_start_from : str, path or GANAugmenter, optional
@@ -164,9 +161,9 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Seconds of training, those before a resumed checkpoint included.
     origin_ : dict
         `versions` and `hardware` of the training.
-    agreement_ : dict
+    trust_ : dict
         Per class, the share of unfiltered synthetic rows that a classifier of the real rows takes
-        for their class; empty when `filter` at `fit` has no "agreement".
+        for their class; empty when `filter` at `fit` has no "classifier".
     data_fingerprint_ : str
         SHA-256 of the training rows and labels.
     spec_ : DataSpec
@@ -228,7 +225,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         sampling_strategy: Any = "auto",
         max_ratio: float = 5.0,
         max_share: float = 0.1,
-        min_agreement: float = 0.8,
+        min_trust: float = 0.8,
         mix_fraction: float = 0.3,
         min_real: int = 100,
         memory: Any = None,
@@ -260,7 +257,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.sampling_strategy = sampling_strategy
         self.max_ratio = max_ratio
         self.max_share = max_share
-        self.min_agreement = min_agreement
+        self.min_trust = min_trust
         self.mix_fraction = mix_fraction
         self.min_real = min_real
         self.memory = memory
@@ -417,8 +414,8 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.class_counts_ = dict(zip(model.classes.tolist(), counts, strict=True))
         self.spec_ = model.spec
         self.value_range_ = model.spec.value_range
-        agreement = [] if model.agreement is None else model.agreement
-        self.agreement_ = dict(zip(model.classes.tolist(), agreement, strict=False))
+        trust = [] if model.trust is None else model.trust
+        self.trust_ = dict(zip(model.classes.tolist(), trust, strict=False))
         self.data_fingerprint_ = model.fingerprint
         self.seed_ = model.seed
         self.history_ = _named_history(model)
@@ -560,7 +557,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Warns
         -----
         TrainingWarning
-            When `min_agreement` leaves no class any synthetic row.
+            When `min_trust` leaves no class any synthetic row.
         """
         self._fitted_model()
         X = self._extendable(X)
@@ -614,14 +611,14 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return {code_of[label]: plan for label, plan in plans.items()}
 
     def _is_trusted(self, label: Any) -> bool:
-        return bool(self.agreement_.get(label, 1.0) >= self.min_agreement)
+        return bool(self.trust_.get(label, 1.0) >= self.min_trust)
 
     def _warn_that_all_are_distrusted(self, labels: Sequence[Any], what_they_do: str) -> None:
-        best = max(self.agreement_[label] for label in labels)
+        best = max(self.trust_[label] for label in labels)
         message = (
             f"GANAugmenter adds no synthetic rows: all classes {what_they_do}. A classifier of the "
             f"real rows takes at most {best:.0%} of the samples of any of them for their class, "
-            f"less than min_agreement={self.min_agreement:g}. Train longer (`max_images`), on a "
+            f"less than min_trust={self.min_trust:g}. Train longer (`max_images`), on a "
             "GPU if need be, or leave the GAN out."
         )
         warn_user(message, TrainingWarning)
@@ -634,10 +631,10 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         """
         if self._is_trusted(plan.label) or not plan.n_synthetic:
             return plan
-        agreement = self.agreement_[plan.label]
+        trust = self.trust_[plan.label]
         note = (
-            f"duplicates only: a classifier of the real rows takes {agreement:.0%} of the "
-            f"synthetic rows for their class, less than min_agreement={self.min_agreement:g}"
+            f"duplicates only: a classifier of the real rows takes {trust:.0%} of the "
+            f"synthetic rows for their class, less than min_trust={self.min_trust:g}"
         )
         return replace(
             plan, n_synthetic=0, n_duplicates=plan.n_duplicates + plan.n_synthetic, note=note
@@ -661,7 +658,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
         The number of rows and their labels stay as they are: a replaced row becomes a synthetic
         row of the same class. Classes with fewer than `min_real` rows are left alone, and those
-        whose samples a classifier of the real rows disputes (`min_agreement`).
+        whose samples a classifier of the real rows disputes (`min_trust`).
         `synthetic_mask_` says which rows are synthetic.
 
         Parameters
@@ -1036,7 +1033,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         if self.filter is None:
             return ()
         if self.filter == "auto":
-            return ("agreement",)
+            return ("classifier",)
         return (self.filter,) if isinstance(self.filter, str) else tuple(dict.fromkeys(self.filter))
 
     def _filter_mistakes(self) -> list[str]:
@@ -1113,7 +1110,7 @@ _NUMBERS: dict[str, tuple[float, float, bool]] = {
     "ema_halflife_images": (0, float("inf"), False),
     "max_ratio": (0, float("inf"), False),
     "max_share": (0, 1, False),
-    "min_agreement": (0, 1, False),
+    "min_trust": (0, 1, False),
     "mix_fraction": (0, 1, False),
     "min_real": (0, float("inf"), True),
     "verbose": (0, float("inf"), True),
@@ -1167,26 +1164,6 @@ def auto_max_images(n_rows: int, is_table: bool) -> int:
     """Budget of `max_images="auto"`."""
     most = MAX_AUTO_TABLE_IMAGES if is_table else MAX_AUTO_IMAGES
     return min(most, max(MIN_AUTO_IMAGES, IMAGES_PER_ROW * n_rows))
-
-
-def draw_seed(random_state: Any) -> int:
-    """Turn scikit-learn's `random_state` into one seed; None is fresh entropy, not global state."""
-    if random_state is None:
-        return int(np.random.SeedSequence().generate_state(1)[0])
-    if isinstance(random_state, int | np.integer) and not isinstance(random_state, bool):
-        if not 0 <= random_state <= MAX_SEED:
-            raise InvalidInputError(
-                f"`random_state` must be from 0 to {MAX_SEED}. Got {random_state} instead."
-            )
-        return int(random_state)
-    if isinstance(random_state, np.random.RandomState):
-        return int(random_state.randint(2**31 - 1))
-    if isinstance(random_state, np.random.Generator):
-        return int(random_state.integers(2**31 - 1))
-    raise InvalidInputError(
-        f"`random_state` must be an int, a RandomState, a Generator or None. Got "
-        f"{random_state!r} instead."
-    )
 
 
 def resolve_device(device: str) -> torch.device:

@@ -17,18 +17,18 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from ganaug.classifier import RealClassifier, fit_classifier
 from ganaug.exceptions import InvalidInputError, SamplingError
 from ganaug.gan.config import GANConfig
 from ganaug.gan.monitor import Features
-from ganaug.gan.sampling import BLOCK_SIZE, AcceptanceError, RowFilter, Sampler, stream
+from ganaug.gan.sampling import BLOCK_SIZE, AcceptanceError, RowFilter, Sampler
 from ganaug.gan.scaling import ColumnScaler, images_to_network
 from ganaug.gan.training import Progress, TrainedGAN, train
 from ganaug.inputs import DataSpec, LabelKind, TrainingSet
-from ganaug.quality.features import RealClassifier, fit_classifier
 
 Array = npt.NDArray[Any]
 
-FILTERS = ("agreement", "score")
+FILTERS = ("classifier", "score")
 SCORE_FILTER_QUANTILE = 0.1
 """The score filter rejects the candidates whose discriminator score is below this quantile."""
 CALIBRATION_BLOCKS = 4
@@ -49,20 +49,20 @@ class FittedModel:
     gans: list[TrainedGAN]
     classifier: RealClassifier | None = None
     scaler: ColumnScaler | None = None
-    agreement: list[float] | None = None
+    trust: list[float] | None = None
     """Per class code, the share of unfiltered synthetic rows that the classifier takes for their
     class; None without a classifier."""
 
     def build_sampler(self, device: torch.device, filters: Sequence[str]) -> Sampler:
         """Put the networks on a device, with filters in front of them."""
-        if "agreement" in filters and self.classifier is None:
+        if "classifier" in filters and self.classifier is None:
             raise InvalidInputError(
-                "filter='agreement' needs the classifier that `fit` trains when it is set before. "
+                "filter='classifier' needs the classifier that `fit` trains when it is set before. "
                 "Fit again."
             )
         sampler = Sampler(self.gans, device)
         makers: dict[str, Callable[[], RowFilter]] = {
-            "agreement": self._agreement_filter,
+            "classifier": self._classifier_filter,
             "score": lambda: self._score_filter(sampler),
         }
         sampler.filters = {name: makers[name]() for name in filters}
@@ -99,9 +99,9 @@ class FittedModel:
             labels[code]: sampler.n_accepted[code] / n for code, n in sampler.n_candidates.items()
         }
 
-    def measure_agreement(self, device: torch.device) -> list[float]:
-        """Measure `agreement` on rows of a stream that `sample` does not use."""
-        sampler, agrees = Sampler(self.gans, device), self._agreement_filter()
+    def measure_trust(self, device: torch.device) -> list[float]:
+        """Measure `trust` on rows of a stream that `sample` does not use."""
+        sampler, agrees = Sampler(self.gans, device), self._classifier_filter()
         shares = []
         for code in range(len(self.classes)):
             blocks = [sampler.block(code, ~self.seed, b) for b in range(CALIBRATION_BLOCKS)]
@@ -109,7 +109,7 @@ class FittedModel:
             shares.append(float(kept.float().mean()))
         return shares
 
-    def _agreement_filter(self) -> RowFilter:
+    def _classifier_filter(self) -> RowFilter:
         """Keep rows that a classifier of the real rows takes for their own class."""
         classifier = self.classifier
         assert classifier is not None
@@ -203,7 +203,7 @@ def train_model(
         _matching_start(start_from, index, config, data)
         for index, (config, _) in enumerate(networks)
     ]
-    if "agreement" in options.filters:
+    if "classifier" in options.filters:
         model.classifier = fit_classifier(
             data.values,
             data.labels,
@@ -234,7 +234,7 @@ def train_model(
         if gan.interrupted and members is not None and index + 1 < len(data.classes):
             raise KeyboardInterrupt  # classes without a network: there is no model to return
     if model.classifier is not None:
-        model.agreement = model.measure_agreement(torch.device(options.device))
+        model.trust = model.measure_trust(torch.device(options.device))
     return model
 
 
@@ -312,18 +312,12 @@ def _matching_start(
     return start_from.gans[index]
 
 
-def derived_seed(seed: int, *key: int | str) -> int:
-    """Return a seed of its own for one purpose."""
-    return int(torch.randint(2**62, (), generator=stream(seed, *key)))
-
-
 __all__ = [
     "BLOCK_SIZE",
     "CONDITIONINGS",
     "FILTERS",
     "FittedModel",
     "TrainingOptions",
-    "derived_seed",
     "plan_networks",
     "train_model",
 ]

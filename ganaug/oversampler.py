@@ -15,15 +15,12 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 from torch.utils.data import Dataset
 
-from ganaug.augmenter import GANAugmenter, draw_seed
-from ganaug.exceptions import (
-    InvalidInputError,
-    InvalidTypeError,
-    check_parameter_names,
-    did_you_mean,
-)
+from ganaug.augmenter import GANAugmenter
+from ganaug.checks import check_parameter_names, did_you_mean
+from ganaug.exceptions import InvalidInputError, InvalidTypeError
 from ganaug.inputs.labels import read_labels
 from ganaug.resampling import STRATEGIES, plan_resampling
+from ganaug.seeds import draw_seed
 
 __all__ = ["GANOverSampler"]
 
@@ -51,7 +48,7 @@ class GANOverSampler(BaseOverSampler):
     max_share : float, default=0.1
         With a string or a float at most this share of a class's rows, after resampling, is
         synthetic. The augmenter's own `max_ratio` and `max_share` are not used, but its
-        `min_agreement` is.
+        `min_trust` is.
     random_state : int, RandomState or None, default=None
         Seed of everything. None leaves the augmenter its own.
     memory : str, path or joblib.Memory, optional

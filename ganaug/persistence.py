@@ -27,7 +27,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-import ganaug
+from ganaug._version import __version__
+from ganaug.classifier import RealClassifier
 from ganaug.exceptions import ModelFileError
 from ganaug.gan.config import GANConfig
 from ganaug.gan.monitor import Alarm
@@ -35,7 +36,6 @@ from ganaug.gan.scaling import ColumnScaler
 from ganaug.gan.training import TrainedGAN
 from ganaug.inputs import DataSpec, LabelKind
 from ganaug.model import FittedModel
-from ganaug.quality.features import RealClassifier
 
 FORMAT_VERSION = 1
 TENSORS_NAME = "model.safetensors"
@@ -127,7 +127,7 @@ def read_config(directory: Path) -> dict[str, Any]:
         raise ModelFileError(f"{path} is truncated or not a ganaug config ({error}).") from error
     if version > FORMAT_VERSION:
         raise ModelFileError(
-            f"{path} has format version {version}; this ganaug ({ganaug.__version__}) reads up "
+            f"{path} has format version {version}; this ganaug ({__version__}) reads up "
             f"to {FORMAT_VERSION}. Upgrade: pip install --upgrade ganaug"
         )
     if config.get("config_sha256") != _config_digest(config):
@@ -168,7 +168,7 @@ def _describe(
         },
         "seed": model.seed,
         "filters": list(model.filters),
-        "agreement": model.agreement,
+        "trust": model.trust,
         "classifier": None if model.classifier is None else model.classifier.config.to_json(),
         "gans": [_describe_gan(gan) for gan in model.gans],
     }
@@ -200,7 +200,7 @@ def _rebuild(
         fingerprint=data["fingerprint"],
         seed=config["seed"],
         filters=tuple(config["filters"]),
-        agreement=config["agreement"],
+        trust=config["trust"],
         gans=[_rebuild_gan(index, gan, tensors) for index, gan in enumerate(config["gans"])],
         classifier=None
         if classifier_config is None
@@ -255,7 +255,7 @@ def _processor_name() -> str:
 def library_versions() -> dict[str, str]:
     """Versions of what made a model."""
     return {
-        "ganaug": ganaug.__version__,
+        "ganaug": __version__,
         "python": platform.python_version(),
         "torch": torch.__version__,
         "numpy": np.__version__,

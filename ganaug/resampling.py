@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from imblearn.utils import check_sampling_strategy
 
-from ganaug.exceptions import InvalidInputError, InvalidTypeError, check_option, did_you_mean
+from ganaug.checks import check_option, did_you_mean
+from ganaug.exceptions import InvalidInputError, InvalidTypeError
 from ganaug.inputs import as_labels
 
 __all__ = ["ClassPlan", "plan_resampling"]

@@ -380,10 +380,8 @@ def test_rows_that_are_held_otherwise_than_in_fit_are_refused(fit_on, augment_on
     "strategy", ["auto", "not majority", lambda y: {1: 40, 2: 40}, {1: 40, 2: 40}]
 )
 def test_a_class_whose_samples_are_disputed_gets_duplicates_only(strategy, fitted, digits):
-    augmenter = copy.copy(fitted).set_params(
-        sampling_strategy=strategy, min_agreement=0.6, max_share=1
-    )
-    augmenter.agreement_ = {0: 1.0, 1: 0.6, 2: 0.59}
+    augmenter = copy.copy(fitted).set_params(sampling_strategy=strategy, min_trust=0.6, max_share=1)
+    augmenter.trust_ = {0: 1.0, 1: 0.6, 2: 0.59}
 
     _, y_aug = augmenter.augment(*digits)
 
@@ -401,7 +399,7 @@ def test_a_disputed_minority_of_two_classes_gets_duplicates_for_a_ratio_too(all_
     X, y = all_digits
     rows = np.r_[np.flatnonzero(y == 0)[:40], np.flatnonzero(y == 1)[:20]]
     augmenter = GANAugmenter(**TINY, image_shape=(8, 8)).fit(X[rows], y[rows])
-    augmenter.agreement_ = {1: 0.1}
+    augmenter.trust_ = {1: 0.1}
 
     for ratio in (1, 1.0, np.float32(1.0)):
         with pytest.warns(
@@ -411,14 +409,14 @@ def test_a_disputed_minority_of_two_classes_gets_duplicates_for_a_ratio_too(all_
         assert [p.n_duplicates for p in augmenter.resampling_report_] == [0, 20]
 
 
-def test_agreement_is_measured_with_the_agreement_filter_only(fitted, digits, tmp_path):
-    assert fitted.agreement_ == {}
-    augmenter = GANAugmenter(**{**TINY, "image_shape": (8, 8), "filter": "agreement"}).fit(*digits)
+def test_agreement_is_measured_with_the_classifier_filter_only(fitted, digits, tmp_path):
+    assert fitted.trust_ == {}
+    augmenter = GANAugmenter(**{**TINY, "image_shape": (8, 8), "filter": "classifier"}).fit(*digits)
 
-    assert set(augmenter.agreement_) == {0, 1, 2}
-    assert all(0 <= share <= 1 for share in augmenter.agreement_.values())
+    assert set(augmenter.trust_) == {0, 1, 2}
+    assert all(0 <= share <= 1 for share in augmenter.trust_.values())
     augmenter.save(tmp_path / "model")
-    assert GANAugmenter.load(tmp_path / "model").agreement_ == augmenter.agreement_
+    assert GANAugmenter.load(tmp_path / "model").trust_ == augmenter.trust_
 
 
 @pytest.mark.parametrize(
@@ -465,10 +463,10 @@ def test_a_mix_fraction_of_one_replaces_whole_classes(digits):
 
 def test_fit_transform_leaves_disputed_classes_alone(digits, monkeypatch):
     X, y = digits
-    options = TINY | {"filter": "agreement", "mix_fraction": 0.5, "min_real": 20}
-    augmenter = GANAugmenter(**options, image_shape=(8, 8), min_agreement=0.6)
-    monkeypatch.setattr(ganaug.model.FittedModel, "measure_agreement", lambda *_: [0.9, 0.5, 0.7])
-    monkeypatch.setattr(ganaug.model.FittedModel, "_agreement_filter", lambda _: _accept_all)
+    options = TINY | {"filter": "classifier", "mix_fraction": 0.5, "min_real": 20}
+    augmenter = GANAugmenter(**options, image_shape=(8, 8), min_trust=0.6)
+    monkeypatch.setattr(ganaug.model.FittedModel, "measure_trust", lambda *_: [0.9, 0.5, 0.7])
+    monkeypatch.setattr(ganaug.model.FittedModel, "_classifier_filter", lambda _: _accept_all)
 
     augmenter.fit_transform(X, y)
 
@@ -479,10 +477,10 @@ def test_fit_transform_leaves_disputed_classes_alone(digits, monkeypatch):
 
 def test_fit_transform_says_so_where_all_classes_are_disputed(digits, monkeypatch):
     X, y = digits
-    options = TINY | {"filter": "agreement", "mix_fraction": 0.5, "min_real": 30}
+    options = TINY | {"filter": "classifier", "mix_fraction": 0.5, "min_real": 30}
     augmenter = GANAugmenter(**options, image_shape=(8, 8))
     monkeypatch.setattr(
-        ganaug.model.FittedModel, "measure_agreement", lambda *_: [0.7, 0.5, 0.9]
+        ganaug.model.FittedModel, "measure_trust", lambda *_: [0.7, 0.5, 0.9]
     )  # the third has too few rows in any case
 
     with pytest.warns(TrainingWarning, match="adds no synthetic rows.*are left as they are.*70%"):
@@ -638,7 +636,7 @@ def test_the_filter_may_be_changed_after_fit(digits):
     assert not np.array_equal(kept, candidates[:100])
     assert set(as_bytes(kept)) <= set(as_bytes(candidates))
     with pytest.raises(InvalidInputError, match="Fit again"):
-        augmenter.set_params(filter="agreement").sample(3)
+        augmenter.set_params(filter="classifier").sample(3)
     with pytest.raises(InvalidInputError, match="Did you mean 'score'"):
         augmenter.set_params(filter="scor").sample(3)
 
@@ -890,7 +888,7 @@ def test_a_model_that_does_not_fit_is_refused_before_training(
         **TINY,
         "image_shape": (8, 8),
         "warm_start_from": fitted,
-        "filter": "agreement",
+        "filter": "classifier",
         **change,
     }
 
@@ -1170,7 +1168,7 @@ BAD_PARAMETERS = [
     ({"diffaugment": ("flipp",)}, "`diffaugment`.*Did you mean 'flip'"),
     ({"diffaugment": "flip"}, "`diffaugment` must be a tuple.*'flip'"),
     ({"diffaugment": 3}, "`diffaugment`"),
-    ({"filter": "agrement"}, "`filter`.*Did you mean 'agreement'"),
+    ({"filter": "clasifier"}, "`filter`.*Did you mean 'classifier'"),
     ({"filter": ("score", "auto")}, "`filter`.*Got 'auto'"),
     ({"filter": (None,)}, "`filter`.*Got None"),
     ({"filter": 3}, "`filter`.*Got 3"),
@@ -1206,7 +1204,7 @@ BAD_PARAMETERS = [
     ({"image_shape": 8}, "`image_shape`"),
     ({"value_range": (1, 0)}, "`value_range`"),
     ({"resize": 16}, "`resize`.*16"),
-    ({"min_agreement": 1.5}, "`min_agreement`"),
+    ({"min_trust": 1.5}, "`min_trust`"),
     ({"random_state": -1}, "`random_state`"),
     ({"device": "gpu"}, "`device`.*'gpu'"),
     ({"checkpoint_dir": 5}, "`checkpoint_dir`"),
@@ -1247,7 +1245,7 @@ def test_cuda_without_cuda_lists_what_is_there(device, fitted, digits, no_traini
 
 @pytest.mark.gpu
 def test_the_gpu_is_used_where_there_is_one(digits):
-    augmenter = GANAugmenter(**{**TINY, "filter": "agreement"}, image_shape=(8, 8)).fit(*digits)
+    augmenter = GANAugmenter(**{**TINY, "filter": "classifier"}, image_shape=(8, 8)).fit(*digits)
 
     assert augmenter.device_ == "cuda"
     parameter = next(augmenter._get_sampler().parts[0].generator.parameters())

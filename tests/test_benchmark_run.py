@@ -328,8 +328,8 @@ def test_balanced_classes_grow_by_a_quarter_of_what_they_become():
 def test_balanced_classes_that_the_classifier_disputes_get_nothing():
     class Stub:
         def __init__(self):
-            self.max_share, self.min_agreement = 0.25, 0.8
-            self.agreement_ = {0: 0.9, 1: 0.2, 2: 0.8}
+            self.max_share, self.min_trust = 0.25, 0.8
+            self.trust_ = {0: 0.9, 1: 0.2, 2: 0.8}
 
         def sample(self, counts):
             labels = np.repeat(list(counts), list(counts.values()))

@@ -420,7 +420,7 @@ def archive_of_pictures(pictures, tmp_path):
 @pytest.fixture
 def quick_evaluation(monkeypatch):
     """Neither the filter nor the built-in network need be good here."""
-    monkeypatch.setattr("ganaug.remedies.network_steps", lambda n_rows: 5)
+    monkeypatch.setattr("ganaug.gain.remedies.network_steps", lambda n_rows: 5)
     monkeypatch.setattr(GANAugmenter, "_filter_names", lambda self: ())
 
 

@@ -8,8 +8,8 @@ from scipy.stats import mannwhitneyu
 from sklearn.datasets import load_digits
 from sklearn.neighbors import NearestNeighbors
 
-from ganaug.quality import copying
-from ganaug.quality.copying import (
+from ganaug.audit import copying
+from ganaug.audit.copying import (
     comparison_space,
     membership_test,
     nearest_rows,

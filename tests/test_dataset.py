@@ -25,12 +25,7 @@ from torch.utils.data import (
 )
 
 from ganaug.dataset import AugmentedDataset, SyntheticBank, read_dataset_labels
-from ganaug.exceptions import (
-    GanaugError,
-    InvalidInputError,
-    InvalidTypeError,
-    ModelFileError,
-)
+from ganaug.exceptions import GanaugError, InvalidInputError, InvalidTypeError, ModelFileError
 from ganaug.inputs import read_training_set
 
 N_REAL, N_SYNTHETIC = 60, 14

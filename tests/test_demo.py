@@ -15,10 +15,10 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
 import ganaug.model
-from ganaug import GANAugmenter, demo
-from ganaug.cli import main
+from ganaug import GANAugmenter
+from ganaug.cli import demo, main
 from ganaug.exceptions import TrainingWarning
-from ganaug.intervals import paired_interval
+from ganaug.gain.intervals import paired_interval
 from ganaug.resampling import plan_resampling
 
 # Trainings here are far too short to be any good; what they give is not what is tested.

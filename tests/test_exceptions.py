@@ -8,16 +8,8 @@ import pytest
 import sklearn.exceptions
 
 from ganaug import exceptions
-from ganaug.exceptions import (
-    GanaugError,
-    GanaugWarning,
-    InvalidInputError,
-    MissingDependencyError,
-    check_option,
-    did_you_mean,
-    require_extra,
-    warn_user,
-)
+from ganaug.checks import check_option, did_you_mean, require_extra, warn_user
+from ganaug.exceptions import GanaugError, GanaugWarning, InvalidInputError, MissingDependencyError
 
 ERRORS_AND_EXPECTED_BASES = {
     "InvalidInputError": ValueError,

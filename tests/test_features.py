@@ -10,8 +10,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from sklearn.datasets import load_digits
 
+from ganaug.classifier import ClassifierConfig, RealClassifier, fit_classifier
 from ganaug.exceptions import InvalidInputError
-from ganaug.quality.features import ClassifierConfig, RealClassifier, fit_classifier
 
 
 @pytest.fixture(scope="module")

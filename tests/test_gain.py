@@ -22,14 +22,14 @@ from sklearn.svm import SVC
 from torch.utils.data import TensorDataset
 
 import ganaug.cli
-import ganaug.remedies
+import ganaug.gain.remedies
 from benchmarks.controls import Duplicator, Oracle, ShuffledOracle
 from ganaug import GANAugmenter, GANOverSampler, evaluate_gain
 from ganaug.cli import cli
 from ganaug.exceptions import GanaugError, SamplingError, SmallClassWarning
-from ganaug.gain import _Clock, _make_splits, _needed
-from ganaug.intervals import PairedInterval
-from ganaug.trials import PerRealRow
+from ganaug.gain.evaluate import _Clock, _make_splits, _needed
+from ganaug.gain.intervals import PairedInterval
+from ganaug.gain.trials import PerRealRow
 
 pytestmark = pytest.mark.filterwarnings("ignore::ganaug.exceptions.FlattenedImagesWarning")
 
@@ -327,7 +327,7 @@ def test_the_same_seed_gives_the_same_verdict_and_global_state_is_left_alone(dig
 def test_an_unset_random_state_of_the_estimator_is_seeded_and_a_set_one_kept():
     pipeline = make_pipeline(RandomOverSampler(), SVC(random_state=3))
 
-    seeded = ganaug.remedies.with_seed(pipeline, 11).get_params()
+    seeded = ganaug.gain.remedies.with_seed(pipeline, 11).get_params()
 
     assert seeded["randomoversampler__random_state"] == 11
     assert seeded["svc__random_state"] == 3
@@ -344,7 +344,7 @@ def tiny_augmenter(**parameters):
 @pytest.fixture
 def quick_network(monkeypatch):
     """The built-in network need not be good here."""
-    monkeypatch.setattr(ganaug.remedies, "network_steps", lambda n_rows: 10)
+    monkeypatch.setattr(ganaug.gain.remedies, "network_steps", lambda n_rows: 10)
 
 
 @pytest.mark.parametrize("kind", ["array", "tensor", "images", "frame", "dataset", "table"])
@@ -392,7 +392,7 @@ def test_classes_that_the_real_rows_classifier_disputes_get_none(digits, monkeyp
     assert verdict.classes_served == []
     assert verdict.outcome == "do not use"
     assert "none that could be trusted" in verdict.text
-    assert any("min_agreement" in note for note in verdict.notes)
+    assert any("min_trust" in note for note in verdict.notes)
 
 
 def test_progress_tells_the_cost_and_silence_is_silent(digits, capsys):

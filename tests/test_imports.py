@@ -15,16 +15,16 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # From the foundations up. A part (a module, or a folder of them) may import itself and the parts on
 # earlier lines, never one on its own line or below.
 LAYERS = (
-    {"exceptions"},
-    {"intervals"},
-    {"gan", "inputs", "quality", "verdict"},
-    {"dataset", "progress", "remedies", "resampling"},
+    {"_version", "exceptions"},
+    {"checks", "seeds"},
+    {"gan", "inputs"},
+    {"classifier"},
+    {"audit", "dataset", "progress", "resampling"},
     {"model"},
-    {"persistence", "trials"},
+    {"persistence"},
     {"augmenter"},
-    {"gain", "oversampler"},
-    {"integrations"},
-    {"demo"},
+    {"oversampler"},
+    {"gain", "integrations"},
     {"cli"},
     {"__init__", "__main__"},
 )

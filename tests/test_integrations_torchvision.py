@@ -179,7 +179,7 @@ def test_names_of_classes_need_the_index_of_each(digits):
 
 def test_classes_whose_samples_a_classifier_disputes_are_left_alone(augmenter, digits, monkeypatch):
     images, labels = digits
-    monkeypatch.setattr(augmenter, "agreement_", {3: 0.9, 5: 0.2, 8: 0.7})
+    monkeypatch.setattr(augmenter, "trust_", {3: 0.9, 5: 0.2, 8: 0.7})
     with pytest.warns(GanaugWarning, match=r"class 5 \(20%\), 8 \(70%\) as they are"):
         mix = SyntheticMix(augmenter, p=1, n_per_class=20)
     mixed, _ = mix(images, labels)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from ganaug.exceptions import InvalidInputError
-from ganaug.intervals import paired_interval
+from ganaug.gain.intervals import paired_interval
 
 scores = st.lists(
     st.tuples(st.floats(0, 1), st.floats(0, 1)).map(lambda pair: tuple(np.round(pair, 3))),

@@ -11,9 +11,8 @@ from scipy.spatial.distance import cdist, pdist
 from scipy.stats import binomtest
 from sklearn.datasets import load_digits
 
-from ganaug.exceptions import InvalidInputError
-from ganaug.quality import metrics
-from ganaug.quality.metrics import (
+from ganaug.audit import metrics
+from ganaug.audit.metrics import (
     classification_accuracy_score,
     compare_with_floor,
     density_coverage,
@@ -25,6 +24,7 @@ from ganaug.quality.metrics import (
     wilson_interval,
     within_class_variety,
 )
+from ganaug.exceptions import InvalidInputError
 
 
 def gaussian(n, d, *, seed, scale=1.0, shift=0.0):

@@ -123,7 +123,7 @@ def test_models_of_every_kind_come_back(options, rows, tmp_path):
 
 def test_the_classifier_of_the_filter_comes_back(rows, tmp_path):
     augmenter = fit_quietly(
-        GANAugmenter(**{**TINY, "image_shape": (8, 8), "filter": "agreement"}), *rows
+        GANAugmenter(**{**TINY, "image_shape": (8, 8), "filter": "classifier"}), *rows
     )
     augmenter.save(tmp_path / "model")
 
@@ -134,7 +134,7 @@ def test_the_classifier_of_the_filter_comes_back(rows, tmp_path):
         loaded.model_.classifier.predict_proba(values),
         augmenter.model_.classifier.predict_proba(values),
     )
-    assert loaded.model_.filters == ("agreement",)
+    assert loaded.model_.filters == ("classifier",)
 
 
 def test_fitted_attributes_come_back(fitted, saved):

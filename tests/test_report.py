@@ -17,19 +17,20 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from ganaug import GANAugmenter, demo
+from ganaug import GANAugmenter
+from ganaug.audit import page
+from ganaug.audit.findings import judge_copying
+from ganaug.audit.report import build_audit
+from ganaug.classifier import fit_classifier
+from ganaug.cli import demo
 from ganaug.exceptions import (
     InvalidInputError,
     MissingDependencyError,
     NotFittedError,
     SamplingError,
 )
-from ganaug.intervals import PairedInterval
-from ganaug.quality import page
-from ganaug.quality.features import fit_classifier
-from ganaug.quality.findings import judge_copying
-from ganaug.quality.report import build_audit
-from ganaug.verdict import Verdict
+from ganaug.gain.intervals import PairedInterval
+from ganaug.gain.verdict import Verdict
 
 N_CLASSES = 4
 NAMES = ("zero", "one", "two", "three")
@@ -501,7 +502,7 @@ def quick(monkeypatch):
     """Classifiers of ten steps: they take most of an audit's time."""
     few_steps = functools.partial(fit_classifier, max_steps=10)
     for module in ("report", "audit"):
-        monkeypatch.setattr(f"ganaug.quality.{module}.fit_classifier", few_steps)
+        monkeypatch.setattr(f"ganaug.audit.{module}.fit_classifier", few_steps)
 
 
 @pytest.fixture(scope="module")
@@ -651,7 +652,7 @@ def test_what_cannot_be_audited_is_refused_before_anything_is_measured(
     def refuse(*_, **__):
         raise AssertionError("too late")
 
-    monkeypatch.setattr("ganaug.quality.report.fit_classifier", refuse)
+    monkeypatch.setattr("ganaug.audit.report.fit_classifier", refuse)
     options = {**rows, **{name: make(rows.get(name)) for name, make in change.items()}}
     with pytest.raises(InvalidInputError, match=message):
         fitted.audit(**options)

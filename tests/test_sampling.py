@@ -16,9 +16,9 @@ from ganaug.exceptions import SamplingError, TrainingWarning
 from ganaug.gan import sampling
 from ganaug.gan.config import GANConfig
 from ganaug.gan.networks import build_discriminator, build_generator
-from ganaug.gan.sampling import BLOCK_SIZE, Sampler, stream
+from ganaug.gan.sampling import BLOCK_SIZE, Sampler
 from ganaug.gan.training import TrainedGAN
-from ganaug.model import derived_seed
+from ganaug.seeds import derived_seed, stream
 
 COUNTS = (30, 20, 10)
 
@@ -241,14 +241,14 @@ NAMES = np.array(["nought", "one", "two"])
 
 @pytest.fixture(scope="module")
 def fitted(all_digits):
-    """An augmenter of three named classes of 40 rows, with the classifier of the agreement filter.
+    """An augmenter of three named classes of 40 rows, with the classifier of the filter.
 
     Its training is far too short to be any good: a TrainingWarning may say so.
     """
     X, y = all_digits
     rows = np.concatenate([np.flatnonzero(y == code)[:40] for code in range(3)])
     augmenter = GANAugmenter(
-        image_shape=(8, 8), width=4, max_images=256, filter="agreement", random_state=0, verbose=0
+        image_shape=(8, 8), width=4, max_images=256, filter="classifier", random_state=0, verbose=0
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", TrainingWarning)
@@ -259,8 +259,8 @@ def with_filter(fitted, name):
     return copy.copy(fitted).set_params(filter=name)
 
 
-def test_the_agreement_filter_passes_rows_that_the_classifier_takes_for_their_class(fitted):
-    augmenter = with_filter(fitted, "agreement")
+def test_the_classifier_filter_passes_rows_that_the_classifier_takes_for_their_class(fitted):
+    augmenter = with_filter(fitted, "classifier")
     classifier = augmenter.model_.classifier
 
     for code in range(3):
@@ -300,7 +300,7 @@ def test_acceptance_is_only_of_classes_that_were_sampled(fitted):
 
 
 def test_a_hopeless_filter_names_the_users_class_and_the_rate(fitted, monkeypatch):
-    augmenter = with_filter(fitted, "agreement")
+    augmenter = with_filter(fitted, "classifier")
     classifier = augmenter.model_.classifier
     monkeypatch.setattr(classifier, "predict_proba", lambda values: np.eye(3)[[0] * len(values)])
 

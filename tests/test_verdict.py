@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ganaug.intervals import PairedInterval
-from ganaug.verdict import OUTCOMES, Verdict, decide, needed_to_tell
+from ganaug.gain.intervals import PairedInterval
+from ganaug.gain.verdict import OUTCOMES, Verdict, decide, needed_to_tell
 
 NAN = math.nan
 

@@ -6,7 +6,8 @@ import math
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from ganaug.exceptions import InvalidInputError, check_option
+from ganaug.checks import check_option
+from ganaug.exceptions import InvalidInputError
 
 RECIPES = ("default", "classic")
 LOSSES = ("hinge", "bce")

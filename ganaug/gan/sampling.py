@@ -7,7 +7,6 @@ batch. (A convolution's last bits depend on the batch size, so the blocks must n
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -19,6 +18,7 @@ from ganaug.gan.config import GANConfig
 from ganaug.gan.networks import Discriminator, Generator, build_discriminator, build_generator
 from ganaug.gan.scaling import images_from_network
 from ganaug.gan.training import TrainedGAN
+from ganaug.seeds import stream
 
 BLOCK_SIZE = 128
 MIN_ACCEPTANCE = 0.01
@@ -27,13 +27,6 @@ MAX_CANDIDATES_BEFORE_VERDICT = 20 * BLOCK_SIZE
 
 RowFilter = Callable[[Tensor, int], Tensor]
 """(rows of one class in the data's own units, class code) -> bool mask of the rows to keep."""
-
-
-def stream(seed: int, *key: int | str) -> torch.Generator:
-    """Return a CPU generator keyed by a seed and further values, independent of all others."""
-    text = ":".join(map(str, (seed, *key))).encode()
-    digest = hashlib.blake2b(text, digest_size=8).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest) >> 1)
 
 
 @dataclass(frozen=True)

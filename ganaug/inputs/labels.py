@@ -12,13 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from ganaug.exceptions import (
-    InvalidInputError,
-    InvalidTypeError,
-    SmallClassWarning,
-    did_you_mean,
-    warn_user,
-)
+from ganaug.checks import did_you_mean, warn_user
+from ganaug.exceptions import InvalidInputError, InvalidTypeError, SmallClassWarning
 
 __all__ = ["LabelKind", "as_labels", "check_class_sizes", "encode_labels", "read_labels"]
 

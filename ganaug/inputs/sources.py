@@ -16,7 +16,8 @@ from scipy.sparse import issparse
 from sklearn.utils import check_array
 from torch.utils.data import DataLoader, Dataset, IterableDataset, Subset
 
-from ganaug.exceptions import InvalidInputError, InvalidTypeError, did_you_mean
+from ganaug.checks import did_you_mean
+from ganaug.exceptions import InvalidInputError, InvalidTypeError
 from ganaug.inputs.labels import is_pandas
 from ganaug.inputs.pixels import (
     RESIZE_HINT,

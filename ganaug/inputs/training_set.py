@@ -13,7 +13,8 @@ from typing import Any, NoReturn
 import numpy as np
 import torch
 
-from ganaug.exceptions import FlattenedImagesWarning, InvalidInputError, warn_user
+from ganaug.checks import warn_user
+from ganaug.exceptions import FlattenedImagesWarning, InvalidInputError
 from ganaug.inputs.labels import (
     Codes,
     LabelKind,

@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ganaug.augmenter import GANAugmenter
-from ganaug.exceptions import InvalidInputError, require_extra
+from ganaug.checks import require_extra
+from ganaug.exceptions import InvalidInputError
 from ganaug.inputs import encode_labels
 from ganaug.integrations.common import codes_to_leave_alone, to_dtype
 
@@ -40,8 +41,8 @@ class SyntheticReplace(A.ImageOnlyTransform):
     n_per_class : int, default=256
         Synthetic images of each class to draw from.
     p : float, default=0.25
-        Probability to replace the image. Classes whose `agreement_` is less than the model's
-        `min_agreement` are left alone.
+        Probability to replace the image. Classes whose `trust_` is less than the model's
+        `min_trust` are left alone.
 
     Raises
     ------

@@ -30,7 +30,7 @@ def codes_to_leave_alone(augmenter: GANAugmenter, name: str) -> list[int]:
     Returns
     -------
     list of int
-        Codes of the classes whose `agreement_` is less than `min_agreement`, those to which
+        Codes of the classes whose `trust_` is less than `min_trust`, those to which
         `augment` and `wrap` give duplicates only.
 
     Warns
@@ -39,16 +39,14 @@ def codes_to_leave_alone(augmenter: GANAugmenter, name: str) -> list[int]:
         Names the classes, if there are any.
     """
     shares = {
-        label: share
-        for label, share in augmenter.agreement_.items()
-        if share < augmenter.min_agreement
+        label: share for label, share in augmenter.trust_.items() if share < augmenter.min_trust
     }
     if shares:
         listed = ", ".join(f"{label!r} ({share:.0%})" for label, share in shares.items())
         warnings.warn(
             f"{name} leaves images of class {listed} as they are: a classifier of the real rows "
-            "takes less than min_agreement of the synthetic ones for their class. Train longer "
-            "(`max_images`), or lower the augmenter's `min_agreement`.",
+            "takes less than min_trust of the synthetic ones for their class. Train longer "
+            "(`max_images`), or lower the augmenter's `min_trust`.",
             GanaugWarning,
             stacklevel=3,
         )

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ganaug.checks import require_extra
 from ganaug.dataset import AugmentedDataset
-from ganaug.exceptions import InvalidInputError, require_extra
+from ganaug.exceptions import InvalidInputError
 
 pl: Any = require_extra("lightning.pytorch", "lightning")
 

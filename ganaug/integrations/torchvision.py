@@ -15,11 +15,12 @@ import torch
 from torch import Tensor
 
 from ganaug.augmenter import GANAugmenter
+from ganaug.checks import require_extra
 from ganaug.dataset import SyntheticBank
-from ganaug.exceptions import InvalidInputError, InvalidTypeError, require_extra
-from ganaug.gan.sampling import stream
+from ganaug.exceptions import InvalidInputError, InvalidTypeError
 from ganaug.inputs import encode_labels
 from ganaug.integrations.common import codes_to_leave_alone, to_dtype, value_range_for
+from ganaug.seeds import stream
 
 v2: Any = require_extra("torchvision.transforms.v2", "torchvision")
 
@@ -41,8 +42,8 @@ class SyntheticMix(v2.Transform):
     augmenter : GANAugmenter
         Fitted on images.
     p : float, default=0.25
-        Probability for each image to be replaced. Classes whose `agreement_` is less than the
-        augmenter's `min_agreement` are left alone.
+        Probability for each image to be replaced. Classes whose `trust_` is less than the
+        augmenter's `min_trust` are left alone.
     n_per_class : int, default=500
         Synthetic images of each class to draw from.
     transform : callable, optional

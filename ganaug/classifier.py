@@ -322,7 +322,7 @@ def fit_classifier(
     --------
     >>> import numpy as np
     >>> from sklearn.datasets import load_digits
-    >>> from ganaug.quality.features import fit_classifier
+    >>> from ganaug.classifier import fit_classifier
     >>> images, labels = load_digits(return_X_y=True)
     >>> values = (images * (255 / 16)).astype(np.uint8).reshape(-1, 1, 8, 8)
     >>> classifier = fit_classifier(values, labels, 10, seed=0, max_steps=20)

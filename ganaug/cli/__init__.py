@@ -18,11 +18,12 @@ import click
 import numpy as np
 from PIL import Image
 
-import ganaug
-from ganaug import demo as demo_module
+from ganaug._version import __version__
 from ganaug.augmenter import GANAugmenter
-from ganaug.exceptions import GanaugError, InvalidInputError, did_you_mean, require_extra
-from ganaug.gain import evaluate_gain
+from ganaug.checks import did_you_mean, require_extra
+from ganaug.cli import demo as demo_module
+from ganaug.exceptions import GanaugError, InvalidInputError
+from ganaug.gain.evaluate import evaluate_gain
 from ganaug.gan.config import RECIPES
 from ganaug.model import CONDITIONINGS
 from ganaug.persistence import check_replaceable, read_config
@@ -45,7 +46,7 @@ class _Commands(click.Group):
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(ganaug.__version__, prog_name="ganaug")
+@click.version_option(__version__, prog_name="ganaug")
 def cli() -> None:
     """Conditional-GAN augmentation for small and imbalanced image sets."""
 

@@ -14,9 +14,9 @@ from imblearn.over_sampling import SMOTE, RandomOverSampler
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.metrics import recall_score
 
+from ganaug.classifier import fit_classifier, random_affine
 from ganaug.exceptions import InvalidInputError
 from ganaug.inputs import DataSpec
-from ganaug.quality.features import fit_classifier, random_affine
 
 __all__ = ["Problem", "Remedy", "Score", "SmallNetworkClassifier", "Split", "remedies_for"]
 

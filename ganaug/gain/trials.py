@@ -13,9 +13,9 @@ import numpy.typing as npt
 from sklearn.base import clone
 
 from ganaug.exceptions import SamplingError
-from ganaug.model import derived_seed
-from ganaug.remedies import Problem, Remedy, Score, Split, are_balanced
+from ganaug.gain.remedies import Problem, Remedy, Score, Split, are_balanced
 from ganaug.resampling import plan_resampling
+from ganaug.seeds import derived_seed
 
 __all__ = ["PerRealRow", "Trials"]
 
@@ -179,12 +179,12 @@ class Trials:
         return made[label]
 
     def _is_trusted(self, fitted: Any, label: Any) -> bool:
-        agreement = getattr(fitted, "agreement_", {}).get(label, 1.0)
-        if agreement >= getattr(fitted, "min_agreement", 0.0):
+        agreement = getattr(fitted, "trust_", {}).get(label, 1.0)
+        if agreement >= getattr(fitted, "min_trust", 0.0):
             return True
         event = (
             "no synthetic rows in a split: a classifier of the real rows takes too few of them for "
-            "their class (`min_agreement`)"
+            "their class (`min_trust`)"
         )
         self._remember(event, label)
         return False

@@ -11,10 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ganaug.exceptions import InvalidInputError
-from ganaug.quality.copying import CopyTest, comparison_space, screen_copies
-from ganaug.quality.features import fit_classifier
-from ganaug.quality.metrics import (
+from ganaug.audit.copying import CopyTest, comparison_space, screen_copies
+from ganaug.audit.metrics import (
     Comparison,
     compare_with_floor,
     density_coverage,
@@ -25,6 +23,8 @@ from ganaug.quality.metrics import (
     recall_scores,
     within_class_variety,
 )
+from ganaug.classifier import fit_classifier
+from ganaug.exceptions import InvalidInputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-    from ganaug.quality.copying import CopyScreen
-    from ganaug.quality.features import RealClassifier
-    from ganaug.quality.metrics import ClassScores
+    from ganaug.audit.copying import CopyScreen
+    from ganaug.audit.metrics import ClassScores
+    from ganaug.classifier import RealClassifier
 
     Extractor = Callable[[NDArray[Any]], NDArray[Any]]
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from ganaug.intervals import PairedInterval
+from ganaug.gain.intervals import PairedInterval
 
 __all__ = ["OUTCOMES", "Verdict", "decide", "needed_to_tell"]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ganaug.quality.audit import MIN_ROWS
+from ganaug.audit.audit import MIN_ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ganaug.quality.findings import format_p
+from ganaug.audit.findings import format_p
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ganaug.exceptions import InvalidInputError
-from ganaug.quality.audit import (
+from ganaug.audit.audit import (
     Labelled,
     check_parts,
     describe_balance,
@@ -25,9 +24,10 @@ from ganaug.quality.audit import (
     realism_scores,
     screen_parts,
 )
-from ganaug.quality.features import fit_classifier
-from ganaug.quality.findings import judge_class, judge_copying, summarise
-from ganaug.quality.groups import measure_groups
+from ganaug.audit.findings import judge_class, judge_copying, summarise
+from ganaug.audit.groups import measure_groups
+from ganaug.classifier import fit_classifier
+from ganaug.exceptions import InvalidInputError
 
 if TYPE_CHECKING:
     import os
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-    from ganaug.quality.audit import Extractor, Parts
-    from ganaug.quality.copying import CopyScreen
+    from ganaug.audit.audit import Extractor, Parts
+    from ganaug.audit.copying import CopyScreen
 
 __all__ = ["AuditReport", "build_audit"]
 
@@ -100,7 +100,7 @@ class AuditReport:
 
     def to_markdown(self) -> str:
         """Return the report without its pictures as Markdown."""
-        from ganaug.quality.markdown import render_markdown
+        from ganaug.audit.markdown import render_markdown
 
         return render_markdown(self._figures)
 
@@ -122,7 +122,7 @@ class AuditReport:
         MissingDependencyError
             Without jinja2 and matplotlib, which come with ``pip install "ganaug[report]"``.
         """
-        from ganaug.quality.page import render_html
+        from ganaug.audit.page import render_html
 
         text = render_html(self._figures, self._arrays)
         path = Path(path)
@@ -203,7 +203,7 @@ def build_audit(
     --------
     >>> import numpy as np
     >>> from sklearn.datasets import load_digits
-    >>> from ganaug.quality.report import build_audit
+    >>> from ganaug.audit.report import build_audit
     >>> X, y = load_digits(n_class=2, return_X_y=True)
     >>> X = (X * (255 / 16)).astype(np.uint8).reshape(-1, 1, 8, 8)
     >>> rows = np.random.default_rng(0).permutation(len(X))

@@ -27,10 +27,10 @@ from sklearn.model_selection import train_test_split
 from tqdm.auto import tqdm
 
 from ganaug.augmenter import GANAugmenter
+from ganaug.classifier import fit_classifier, random_affine
 from ganaug.exceptions import MissingDependencyError, SamplingError
-from ganaug.intervals import PairedInterval, paired_interval
+from ganaug.gain.intervals import PairedInterval, paired_interval
 from ganaug.persistence import library_versions
-from ganaug.quality.features import fit_classifier, random_affine
 
 Array = npt.NDArray[Any]
 Labels = npt.NDArray[np.int64]

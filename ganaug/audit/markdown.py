@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ganaug.quality.findings import ASPECTS
-from ganaug.quality.wording import (
+from ganaug.audit.findings import ASPECTS
+from ganaug.audit.wording import (
     MEASURES,
     TESTS,
     describe_test,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from ganaug.exceptions import require_extra
+from ganaug.checks import require_extra
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-import ganaug
-from ganaug.exceptions import require_extra
-from ganaug.quality import charts, wording
-from ganaug.quality.audit import nearest_first
-from ganaug.quality.findings import ASPECTS
+from ganaug._version import __version__
+from ganaug.audit import charts, wording
+from ganaug.audit.audit import nearest_first
+from ganaug.audit.findings import ASPECTS
+from ganaug.checks import require_extra
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from ganaug.quality.audit import Labelled
-    from ganaug.quality.report import AuditArrays
+    from ganaug.audit.audit import Labelled
+    from ganaug.audit.report import AuditArrays
 
 COLUMNS = 8
 """Pictures per line: on a phone each is still about 40 pixels wide."""
@@ -54,7 +54,7 @@ def render_html(audit: Mapping[str, Any], arrays: AuditArrays) -> str:
         "prose": _prose,
     }
     environment.filters.update(filters)
-    template = resources.files("ganaug.quality").joinpath("report.html.j2")
+    template = resources.files("ganaug.audit").joinpath("report.html.j2")
     text: str = environment.from_string(template.read_text(encoding="utf-8")).render(
         audit=audit,
         aspects=ASPECTS,
@@ -64,7 +64,7 @@ def render_html(audit: Mapping[str, Any], arrays: AuditArrays) -> str:
         galleries=_galleries(arrays),
         interpolations=_interpolations(arrays),
         pairs=_nearest_pairs(audit, arrays),
-        version=ganaug.__version__,
+        version=__version__,
     )
     return text
 

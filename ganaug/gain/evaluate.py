@@ -30,13 +30,9 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, check
 from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 
-from ganaug.augmenter import draw_seed
 from ganaug.exceptions import GanaugWarning, InvalidInputError, InvalidTypeError
-from ganaug.inputs import DataSpec, TrainingSet, read_training_set
-from ganaug.intervals import PairedInterval, corrected_interval
-from ganaug.model import derived_seed
-from ganaug.progress import readable_seconds
-from ganaug.remedies import (
+from ganaug.gain.intervals import PairedInterval, corrected_interval
+from ganaug.gain.remedies import (
     Problem,
     Remedy,
     Score,
@@ -44,8 +40,11 @@ from ganaug.remedies import (
     Split,
     remedies_for,
 )
-from ganaug.trials import PerRealRow, Trials
-from ganaug.verdict import Verdict, decide, needed_to_tell
+from ganaug.gain.trials import PerRealRow, Trials
+from ganaug.gain.verdict import Verdict, decide, needed_to_tell
+from ganaug.inputs import DataSpec, TrainingSet, read_training_set
+from ganaug.progress import readable_seconds
+from ganaug.seeds import derived_seed, draw_seed
 
 __all__ = ["evaluate_gain"]
 

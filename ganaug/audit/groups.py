@@ -17,16 +17,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ganaug.exceptions import InvalidInputError
-from ganaug.quality.audit import MIN_ROWS, Labelled, Parts, halves
-from ganaug.quality.features import fit_classifier
-from ganaug.quality.metrics import (
+from ganaug.audit.audit import MIN_ROWS, Labelled, Parts, halves
+from ganaug.audit.metrics import (
     compare_repeats,
     compare_with_floor,
     fakes_inside,
     kernel_distance,
     recall_scores,
 )
+from ganaug.classifier import fit_classifier
+from ganaug.exceptions import InvalidInputError
 
 if TYPE_CHECKING:
     import torch

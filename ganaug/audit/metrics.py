@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ganaug.classifier import fit_classifier
 from ganaug.exceptions import InvalidInputError
-from ganaug.quality.features import fit_classifier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -515,7 +515,7 @@ def classification_accuracy_score(
     Parameters
     ----------
     values, labels : numpy.ndarray
-        Training rows and class codes, as for `ganaug.quality.features.fit_classifier`.
+        Training rows and class codes, as for `ganaug.classifier.fit_classifier`.
     test_values, test_labels : numpy.ndarray
         Real rows to test on, which took no part in training.
     n_classes : int

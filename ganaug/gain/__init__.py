@@ -1,0 +1,6 @@
+"""Which remedy is best for a classifier and its data: measured, and handed over."""
+
+from ganaug.gain.evaluate import evaluate_gain
+from ganaug.gain.verdict import Verdict
+
+__all__ = ["Verdict", "evaluate_gain"]
