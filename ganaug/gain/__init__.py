@@ -1,6 +1,7 @@
 """Which remedy is best for a classifier and its data: measured, and handed over."""
 
+from ganaug.gain.cost import CostEstimate
 from ganaug.gain.evaluate import evaluate_gain
 from ganaug.gain.verdict import Verdict
 
-__all__ = ["Verdict", "evaluate_gain"]
+__all__ = ["CostEstimate", "Verdict", "evaluate_gain"]

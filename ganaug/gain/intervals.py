@@ -104,3 +104,36 @@ def _t_interval(differences: npt.NDArray[np.float64], factor: float) -> PairedIn
         return PairedInterval(mean, math.nan, math.nan, n)
     half = float(stats.t.ppf(0.975, n - 1) * differences.std(ddof=1) * math.sqrt(factor))
     return PairedInterval(mean, mean - half, mean + half, n)
+
+
+MAX_SPLITS_ADVISED = 100
+
+
+def needed_to_tell(
+    gain: PairedInterval | None, test_over_train: float, margin: float, n_samples: int
+) -> dict[str, int]:
+    """Estimate how many splits, or samples, would make an interval narrow enough.
+
+    Narrow enough is half a width of the gain itself, or of the margin where the gain is smaller.
+    More splits cannot narrow a corrected interval beyond a floor, more samples can: the standard
+    deviation is taken to fall with the square root of their number.
+
+    Returns
+    -------
+    dict
+        "splits" (only where they suffice) and "samples"; empty where nothing is needed, or fewer
+        than two splits tell nothing.
+    """
+    if gain is None or math.isnan(gain.low):
+        return {}
+    target, half = max(abs(gain.mean), margin), gain.high - gain.mean
+    if half <= target or target == 0:
+        return {}
+    per_unit = half / (stats.t.ppf(0.975, gain.n - 1) * math.sqrt(1 / gain.n + test_over_train))
+    needed = {}
+    for n in range(gain.n + 1, MAX_SPLITS_ADVISED + 1):
+        if per_unit * stats.t.ppf(0.975, n - 1) * math.sqrt(1 / n + test_over_train) < target:
+            needed["splits"] = n
+            break
+    needed["samples"] = math.ceil(n_samples * (half / target) ** 2)
+    return needed

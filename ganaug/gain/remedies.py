@@ -1,224 +1,351 @@
-"""What one does about rare classes without a GAN, and how a classifier is scored with it."""
+"""What can be done about rare classes: one class each, behind one protocol.
+
+To add a remedy, subclass `Remedy` here, put an instance into `BUILT_IN` where it belongs by
+simplicity, and test it.
+"""
 
 from __future__ import annotations
 
-import math
-import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from imblearn.over_sampling import SMOTE, RandomOverSampler
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.metrics import recall_score
+from imblearn.pipeline import Pipeline
+from sklearn.base import BaseEstimator, clone
 
-from ganaug.classifier import fit_classifier, random_affine
-from ganaug.exceptions import InvalidInputError
-from ganaug.inputs import DataSpec
+from ganaug.augmenter import GANAugmenter
+from ganaug.checks import check_option
+from ganaug.exceptions import InvalidInputError, InvalidTypeError
+from ganaug.gain.problem import with_seed
+from ganaug.oversampler import GANOverSampler
 
-__all__ = ["Problem", "Remedy", "Score", "SmallNetworkClassifier", "Split", "remedies_for"]
+__all__ = [
+    "BUILT_IN",
+    "DEFAULTS",
+    "Remedy",
+    "Task",
+    "UsersSampler",
+    "checked_augmenter",
+    "class_weight_parameter",
+    "find_remedy",
+    "make_pipeline",
+    "select_remedies",
+]
 
 Array = npt.NDArray[Any]
 
-SMOTE_NEIGHBOURS = 5
-BALANCED_UP_TO = 1.5
-"""Classes whose sizes differ by less than this factor count as equally frequent."""
+DEFAULTS = ("augmented", "smote", "duplicates")
+"""What is recommended where nothing can be decided: the first that was tried."""
 
 
 @dataclass(frozen=True)
-class Split:
-    """One split of the rows: its number, which half of the splits it is in, and row positions."""
-
-    number: int
-    half: int
-    train: npt.NDArray[np.int64]
-    test: npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Remedy:
-    """One of the usual remedies: `resampling` is None, "duplicates" or "smote"."""
-
-    name: str
-    resampling: str | None = None
-    classic: bool = False
-
-
-NOTHING = Remedy("nothing")
-OVER_SAMPLING = Remedy("over-sampling", "duplicates")
-CLASSIC = Remedy("over-sampling + classic augmentation", "duplicates", classic=True)
-INTERPOLATION = Remedy("SMOTE", "smote")
-
-
-@dataclass(frozen=True)
-class Score:
-    """Of one classifier on one test part."""
-
-    value: float
-    recalls: npt.NDArray[np.float64]
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Problem:
-    """The data as the estimator takes them, and how it is scored.
-
-    `X` holds the rows, `y` their labels, `classes` the sorted labels, and `spec` describes the
-    rows. Without an `estimator` a `SmallNetworkClassifier` is used.
-    """
-
-    X: Any
-    y: Array
-    classes: Array
-    spec: DataSpec
-    estimator: Any
-    scorer: Any
-
-    def rows(self, positions: Array) -> Any:
-        """Select rows of X."""
-        return self.take(self.X, positions)
-
-    def training_part(self, split: Split) -> tuple[Any, Array]:
-        """Select the training rows of a split, and their labels."""
-        return self.rows(split.train), self.y[split.train]
-
-    @staticmethod
-    def take(X: Any, positions: Array) -> Any:
-        """Select rows of an array or a data frame."""
-        return X.iloc[positions] if hasattr(X, "iloc") else X[positions]
-
-    def score(self, remedy: Remedy, X: Any, y: Array, split: Split, seed: int) -> Score:
-        """Apply a remedy to training rows (synthetic ones included), train, and score."""
-        started = time.perf_counter()
-        n_before = len(y)
-        X, y = resample(remedy, X, y, seed)
-        if self.estimator is None:
-            estimator: Any = SmallNetworkClassifier(
-                classic=remedy.classic, n_steps=network_steps(len(split.train)), random_state=seed
-            )
-        else:
-            estimator = with_seed(clone(self.estimator), seed)
-            if remedy.classic:
-                X = self._augment_after(X, n_before, seed)
-        X_test, y_test = self.rows(split.test), self.y[split.test]
-        try:
-            estimator.fit(X, y)
-            value = float(self.scorer(estimator, X_test, y_test))
-            recalls = recall_score(
-                y_test,
-                estimator.predict(X_test),
-                labels=self.classes,
-                average=None,
-                zero_division=0,
-            )
-        except Exception as error:  # whatever a foreign estimator raises
-            raise InvalidInputError(
-                f"`estimator` must learn and score the rows. Got {type(error).__name__} from "
-                f"{type(estimator).__name__} on X of shape {np.shape(X)} instead: {error}"
-            ) from error
-        if not math.isfinite(value):
-            raise InvalidInputError(
-                f"`scoring` must give a finite number. Got {value} on {len(y_test)} test rows "
-                "instead: pass another scorer, or fewer folds."
-            )
-        return Score(value, np.asarray(recalls), time.perf_counter() - started)
-
-    def _augment_after(self, X: Any, n_before: int, seed: int) -> Any:
-        """Turn, scale and shift the duplicates, which stand behind the first `n_before` rows."""
-        if len(X) == n_before:
-            return X
-        values = self.spec.encode(self.take(X, np.arange(n_before, len(X))))
-        generator = torch.Generator().manual_seed(seed)
-        moved = random_affine(torch.from_numpy(values), generator).round().clamp(0, 255)
-        rows = self.spec.decode(moved.to(torch.uint8).numpy())
-        return self.spec.concatenate(self.take(X, np.arange(n_before)), rows)
-
-
-def remedies_for(problem: Problem) -> tuple[Remedy, ...]:
-    """List the remedies that apply to images, or to tables."""
-    last = CLASSIC if problem.spec.kind == "image" else INTERPOLATION
-    return (NOTHING, OVER_SAMPLING, last)
-
-
-def are_balanced(counts: Array) -> bool:
-    """Tell whether classes are about equally frequent."""
-    return bool(counts.max() < BALANCED_UP_TO * counts.min())
-
-
-def resample(remedy: Remedy, X: Any, y: Array, seed: int) -> tuple[Any, Array]:
-    """Bring all classes to the size of the largest; rows are added behind those that are there.
-
-    Balanced classes leave nothing to equalise. There classic augmentation doubles the rows, or an
-    estimator that does not augment by itself would see none of it.
-    """
-    if remedy.resampling == "smote":
-        counts = np.unique(y, return_counts=True)[1]
-        neighbours = min(SMOTE_NEIGHBOURS, int(counts.min()) - 1)
-        sampler = SMOTE(random_state=seed, k_neighbors=neighbours)
-        resampled: tuple[Any, Array] = sampler.fit_resample(X, y)
-        return resampled
-    if remedy.resampling == "duplicates":
-        classes, counts = np.unique(y, return_counts=True)
-        factor = 2 if remedy.classic and are_balanced(counts) else 1
-        targets = dict.fromkeys(classes.tolist(), factor * int(counts.max()))
-        sampler = RandomOverSampler(sampling_strategy=targets, random_state=seed)
-        positions, y = sampler.fit_resample(np.arange(len(y))[:, None], y)
-        return Problem.take(X, positions[:, 0]), y
-    return X, y
-
-
-def network_steps(n_rows: int) -> int:
-    """Steps of the built-in network: about 40 passes, the same with and without added rows."""
-    return int(np.clip(40 * n_rows / 128, 200, 1000))
-
-
-class SmallNetworkClassifier(ClassifierMixin, BaseEstimator):
-    """The built-in classifier: a small network on what the GAN sees (uint8 images, float32 rows).
+class Task:
+    """What remedies make their samplers from.
 
     Parameters
     ----------
-    classic : bool
-        Turn, scale and shift the images while training.
-    n_steps : int
-    random_state : int
+    seed : int
+        Below 2**32; of every sampler, in every fold.
+    is_image : bool
+    n_axes : int
+        Of X: 2, or more for images that are not flattened.
+    image_shape : tuple or None
+        Of the images that the columns of 2-D X hold.
+    max_images : int or None
+        Training budget of the GANs, where time made it smaller than the default.
+    n_jobs : int or None
+    augmenter : GANAugmenter or None
+        The user's.
     """
 
-    def __init__(self, *, classic: bool = False, n_steps: int = 400, random_state: int = 0) -> None:
-        self.classic = classic
-        self.n_steps = n_steps
-        self.random_state = random_state
+    seed: int
+    is_image: bool
+    n_axes: int
+    image_shape: tuple[int, ...] | None = None
+    max_images: int | None = None
+    n_jobs: int | None = None
+    augmenter: Any = None
 
-    def fit(self, X: Array, y: Array) -> SmallNetworkClassifier:
-        """Train on rows drawn equally often."""
-        self.classes_, codes = np.unique(y, return_inverse=True)
-        self.network_ = fit_classifier(
-            X,
-            codes.astype(np.int64),
-            len(self.classes_),
-            seed=self.random_state,
-            max_steps=self.n_steps,
-            balanced=False,
-            augmentation=random_affine if self.classic else None,
+
+class Remedy:
+    """The protocol; as it stands, it does nothing."""
+
+    name = "nothing"
+    text = "the samples as they are"
+    uses_gan = False
+    on_request = False  # tried only where `remedies` names it
+
+    def obstacle(self, task: Task, estimator: Any) -> str:  # noqa: ARG002
+        """Say why it cannot be tried here; empty where it can."""
+        return ""
+
+    def make_sampler(self, task: Task) -> Any:  # noqa: ARG002
+        """Give an unfitted imbalanced-learn sampler, or "passthrough"."""
+        return "passthrough"
+
+    def prepare(self, estimator: Any) -> Any:
+        """Change an unfitted estimator in place."""
+        return estimator
+
+
+class ClassWeights(Remedy):
+    """Errors count by how rare their class is."""
+
+    name = "class weights"
+    text = "class_weight='balanced'"
+
+    def obstacle(self, task: Task, estimator: Any) -> str:  # noqa: ARG002
+        """Classifiers without the parameter, or with one of the user's, are left alone."""
+        parameter = class_weight_parameter(estimator)
+        if parameter is None:
+            return "the estimator has no `class_weight`"
+        is_set = estimator.get_params()[parameter] is not None
+        return "the estimator's `class_weight` is set already" if is_set else ""
+
+    def prepare(self, estimator: Any) -> Any:
+        """Set the weights, in a pipeline those of its last step."""
+        return estimator.set_params(**{str(class_weight_parameter(estimator)): "balanced"})
+
+
+class Duplicates(Remedy):
+    """Random over-sampling."""
+
+    name = "duplicates"
+    text = "duplicates (RandomOverSampler)"
+
+    def make_sampler(self, task: Task) -> Any:
+        """Random over-sampling, of images of any shape too."""
+        return _for_axes(task, RandomOverSampler(random_state=task.seed))
+
+
+class Interpolation(Remedy):
+    """SMOTE."""
+
+    name = "smote"
+    text = "interpolation (SMOTE)"
+
+    def make_sampler(self, task: Task) -> Any:
+        """SMOTE that also takes images of any shape and classes of few samples."""
+        return _for_axes(task, SmallClassSMOTE(random_state=task.seed))
+
+
+class Synthetic(Remedy):
+    """`GANOverSampler` with a given share of synthetic samples; None for its default."""
+
+    def __init__(self, name: str, text: str, share: float | None, on_request: bool = False) -> None:
+        self.name = name
+        self.text = text
+        self.share = share
+        self.uses_gan = share != 0
+        self.on_request = on_request
+
+    def obstacle(self, task: Task, estimator: Any) -> str:  # noqa: ARG002
+        """Feature rows have no classic augmentation."""
+        is_classic_only = not self.uses_gan and not task.is_image
+        return "feature rows cannot be turned or shifted" if is_classic_only else ""
+
+    def make_sampler(self, task: Task) -> Any:
+        """`GANOverSampler`, with the user's augmenter where there is one."""
+        parameters: dict[str, Any] = {"random_state": task.seed, "n_jobs": task.n_jobs}
+        if self.share is not None:
+            parameters["synthetic_share"] = self.share
+        if task.augmenter is not None:
+            parameters["augmenter"] = clone(task.augmenter)
+        else:
+            parameters |= {"image_shape": task.image_shape, "max_images": task.max_images}
+        return GANOverSampler(**parameters)
+
+
+class UsersSampler(Remedy):
+    """An imbalanced-learn sampler of the user's.
+
+    Parameters
+    ----------
+    name : str
+    sampler : imbalanced-learn sampler
+    uses_gan : bool, optional
+        Whether it is tried with the GANs, on as many folds as they; by default if it trains one.
+    """
+
+    def __init__(self, name: str, sampler: Any, uses_gan: bool | None = None) -> None:
+        self.name = name
+        self.text = type(sampler).__name__
+        self.sampler = sampler
+        self.uses_gan = hasattr(sampler, "make_augmenter") if uses_gan is None else uses_gan
+
+    def make_sampler(self, task: Task) -> Any:
+        """Clone and seed it."""
+        sampler = with_seed(clone(self.sampler), task.seed)
+        return sampler if hasattr(sampler, "make_augmenter") else _for_axes(task, sampler)
+
+
+BUILT_IN: tuple[Remedy, ...] = (  # from the simplest on: of equals the first is chosen
+    Remedy(),
+    ClassWeights(),
+    Duplicates(),
+    Interpolation(),
+    Synthetic("augmented", "augmented duplicates", 0.0),
+    Synthetic("ganaug", "augmented duplicates and synthetic samples (GANOverSampler)", None),
+    Synthetic("half and half", "half augmented duplicates, half synthetic samples", 0.5),
+    Synthetic("gan only", "synthetic samples only", 1.0, on_request=True),
+)
+
+
+def find_remedy(name: str, others: Sequence[Remedy] = ()) -> Remedy | None:
+    """Find a remedy by name."""
+    return next((remedy for remedy in (*BUILT_IN, *others) if remedy.name == name), None)
+
+
+def select_remedies(
+    remedies: Any, task: Task, estimator: Any
+) -> tuple[tuple[Remedy, ...], list[str]]:
+    """Choose what is tried, from the simplest on; "nothing" always is.
+
+    Parameters
+    ----------
+    remedies : None, list of str, or dict of str to sampler
+        All but those on request; those named; or all and the user's samplers.
+    task : Task
+    estimator : classifier
+
+    Returns
+    -------
+    remedies : tuple of Remedy
+    notes : list of str
+        Which of those asked for by name cannot be tried, and why.
+    """
+    listed = [remedy for remedy in BUILT_IN if not remedy.on_request]
+    if isinstance(remedies, Mapping):
+        own = [_users_remedy(name, sampler) for name, sampler in remedies.items()]
+        cheap = [remedy for remedy in (*listed, *own) if not remedy.uses_gan]
+        listed = cheap + [remedy for remedy in (*listed, *own) if remedy.uses_gan]
+    elif isinstance(remedies, list | tuple):
+        for name in remedies:
+            check_option("remedies", name, [remedy.name for remedy in BUILT_IN])
+        listed = [r for r in BUILT_IN if r.name == "nothing" or r.name in remedies]
+    elif remedies is not None:
+        raise InvalidTypeError(
+            "`remedies` must be None, a list of names, or a dict of name to imbalanced-learn "
+            f"sampler. Got {remedies!r} instead."
         )
+    obstacles = {remedy.name: remedy.obstacle(task, estimator) for remedy in listed}
+    named = obstacles if isinstance(remedies, list | tuple) else {}
+    notes = [f"'{name}' was not tried: {why}" for name, why in named.items() if why]
+    return tuple(remedy for remedy in listed if not obstacles[remedy.name]), notes
+
+
+def _users_remedy(name: Any, sampler: Any) -> Remedy:
+    if not isinstance(name, str) or not name.isprintable() or find_remedy(name) is not None:
+        taken = ", ".join(repr(remedy.name) for remedy in BUILT_IN)
+        raise InvalidInputError(
+            f"`remedies` must have names of your own, not {taken}. Got {name!r} instead."
+        )
+    if isinstance(sampler, Remedy):
+        return sampler
+    if isinstance(sampler, type) or not all(
+        hasattr(sampler, method) for method in ("fit_resample", "get_params")
+    ):
+        raise InvalidTypeError(
+            f"`remedies`[{name!r}] must be an instance of an imbalanced-learn sampler. Got "
+            f"{sampler!r} instead."
+        )
+    return UsersSampler(name, sampler)
+
+
+def make_pipeline(remedy: Remedy, task: Task, estimator: Any) -> Any:
+    """Give an unfitted imbalanced-learn pipeline: the remedy's step, and a clone of the estimator.
+
+    Steps are called "remedy" and "estimator".
+    """
+    sampler, estimator = remedy.make_sampler(task), remedy.prepare(clone(estimator))
+    return Pipeline([("remedy", sampler), ("estimator", estimator)])
+
+
+def class_weight_parameter(estimator: Any) -> str | None:
+    """Name the parameter of an estimator, or of a pipeline's last step, that weights classes."""
+    steps = getattr(estimator, "steps", None)
+    if steps:
+        name, last = steps[-1]
+        inner = class_weight_parameter(last)
+        return None if inner is None else f"{name}__{inner}"
+    known = estimator.get_params(deep=False) if hasattr(estimator, "get_params") else ()
+    return "class_weight" if "class_weight" in known else None
+
+
+# --- samplers for what imbalanced-learn's own do not take --------------------------------------
+
+
+class SmallClassSMOTE(SMOTE):  # type: ignore[misc, unused-ignore]
+    """SMOTE with fewer neighbours where a class has fewer samples, down to duplicates of one."""
+
+    def _fit_resample(self, X: Array, y: Array) -> tuple[Array, Array]:
+        labels, counts = np.unique(y, return_counts=True)
+        n_real = dict(zip(labels.tolist(), counts.tolist(), strict=True))
+        totals = {label: n_real[label] + n for label, n in self.sampling_strategy_.items()}
+        singles = {label: 2 for label, n in totals.items() if n_real[label] == 1 and n > 1}
+        if singles:
+            twice = RandomOverSampler(sampling_strategy=singles, random_state=self.random_state)
+            X, y = twice.fit_resample(X, y)
+        smallest = min([max(n_real[label], 2) for label in totals], default=2)
+        plain = SMOTE(
+            sampling_strategy=totals,
+            random_state=self.random_state,
+            k_neighbors=min(self.k_neighbors, smallest - 1),
+        )
+        resampled: tuple[Array, Array] = plain.fit_resample(X, y)
+        return resampled
+
+
+class FlatSampler(BaseEstimator):
+    """Lets a sampler for 2-D X resample images of any shape.
+
+    Parameters
+    ----------
+    sampler : imbalanced-learn sampler
+    """
+
+    def __init__(self, sampler: Any) -> None:
+        self.sampler = sampler
+
+    def fit_resample(self, X: Any, y: Any) -> tuple[Array, Any]:
+        """Flatten, resample, and give the shape back.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, ...)
+        y : array-like of shape (n,)
+
+        Returns
+        -------
+        X_resampled, y_resampled
+        """
+        X = np.asarray(X)
+        flat, y = clone(self.sampler).fit_resample(X.reshape(len(X), -1), y)
+        return flat.reshape(-1, *X.shape[1:]), y
+
+    def fit(self, X: Any, y: Any) -> FlatSampler:  # noqa: ARG002 - pipelines ask for it
+        """Do nothing."""
         return self
 
-    def predict_proba(self, X: Array) -> Array:
-        """Return class probabilities, in the order of `classes_`."""
-        return self.network_.predict_proba(X)
 
-    def predict(self, X: Array) -> Array:
-        """Return labels."""
-        labels: Array = self.classes_[self.predict_proba(X).argmax(axis=1)]
-        return labels
+def _for_axes(task: Task, sampler: Any) -> Any:
+    return FlatSampler(sampler) if task.n_axes > 2 else sampler
 
 
-def with_seed(estimator: Any, seed: int) -> Any:
-    """Seed every `random_state` that is None, those of nested estimators included."""
-    unset = {
-        name: seed
-        for name, value in estimator.get_params(deep=True).items()
-        if name.rpartition("__")[2] == "random_state" and value is None
-    }
-    return estimator.set_params(**unset)
+def checked_augmenter(augmenter: Any, image_shape: Any) -> Any:
+    """Refuse an `augmenter` of another kind, or beside an `image_shape`."""
+    if augmenter is None:
+        return None
+    if image_shape is not None:
+        raise InvalidInputError(
+            "`image_shape` must be None beside an `augmenter`, which has its own. Got "
+            f"{image_shape!r} instead: set it there."
+        )
+    if not isinstance(augmenter, GANAugmenter):
+        hint = " Pass it as `remedies={'mine': ...}`." if hasattr(augmenter, "fit_resample") else ""
+        kind = augmenter.__name__ if isinstance(augmenter, type) else type(augmenter).__name__
+        raise InvalidTypeError(f"`augmenter` must be a GANAugmenter. Got {kind} instead.{hint}")
+    return augmenter

@@ -1,202 +1,196 @@
-"""Classifiers with and without synthetic rows, on the splits of a cross-validation."""
+"""Remedies tried on splits: in parallel, and each split's GANs trained once for all of them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+import time
+import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Real
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils.parallel import Parallel, delayed
 
-from ganaug.exceptions import SamplingError
-from ganaug.gain.remedies import Problem, Remedy, Score, Split, are_balanced
-from ganaug.resampling import plan_resampling
-from ganaug.seeds import derived_seed
+from ganaug.exceptions import (
+    GanaugError,
+    GanaugWarning,
+    InvalidInputError,
+    SamplingError,
+    TrainingError,
+)
+from ganaug.gain.choice import Scores
+from ganaug.gain.problem import Problem, Split
+from ganaug.gain.remedies import Remedy, Task, make_pipeline
 
-__all__ = ["PerRealRow", "Trials"]
-
-Array = npt.NDArray[Any]
+__all__ = ["Score", "Trials", "freeze", "without_our_warnings"]
 
 
 @dataclass(frozen=True)
-class PerRealRow:
-    """A sampling strategy: so many synthetic rows per real row, in some classes or in all.
+class Score:
+    """Of one pipeline on one split: score, test samples recognised by class, seconds."""
 
-    No class grows beyond the size of the largest, unless all classes are about equally frequent.
-
-    Parameters
-    ----------
-    ratio : float
-        Synthetic rows per real row.
-    classes : tuple, optional
-        The classes that get any; by default all.
-
-    Examples
-    --------
-    >>> PerRealRow(0.5)(["bag"] * 100 + ["boot"] * 20)
-    {'bag': 100, 'boot': 30}
-    """
-
-    ratio: float
-    classes: tuple[Any, ...] | None = None
-
-    def __call__(self, y: Any) -> dict[Any, int]:
-        """Give the total of each class, real rows included."""
-        labels, counts = np.unique(np.asarray(y), return_counts=True)
-        largest = int(counts.max())
-        totals = {}
-        for label, n in zip(labels.tolist(), counts.tolist(), strict=True):
-            n_new = round(self.ratio * n) if self.classes is None or label in self.classes else 0
-            totals[label] = n + (n_new if are_balanced(counts) else min(n_new, largest - n))
-        return totals
-
-    def __str__(self) -> str:
-        """Describe the strategy in words."""
-        text = f"{self.ratio:g} synthetic rows per real row"
-        if self.classes is None:
-            return text
-        noun = "class" if len(self.classes) == 1 else "classes"
-        return f"{text} in {noun} {', '.join(map(str, self.classes))}"
+    value: float
+    hits: npt.NDArray[np.int64]
+    seconds: float
+    failure: str = ""
 
 
 class Trials:
-    """Trains one GAN per split, and scores classifiers with and without its rows.
+    """Tries remedies on splits, and remembers the scores.
 
     Parameters
     ----------
-    augmenter : GANAugmenter
-        Not fitted here, but a clone of it per split.
     problem : Problem
-    seed : int
+    splits : list of Split
+    task : Task
+        May be replaced by one with smaller GANs before any is trained.
     """
 
-    def __init__(self, augmenter: Any, problem: Problem, seed: int) -> None:
-        self.augmenter = augmenter
+    def __init__(self, problem: Problem, splits: Sequence[Split], task: Task) -> None:
         self.problem = problem
-        self.seed = seed
-        self.events: dict[str, dict[Any, None]] = {}  # what happened, and to which classes
-        self._fitted: dict[int, Any] = {}
-        self._rows: dict[int, dict[Any, Any]] = {}  # by split and class; None: none could be made
+        self.splits = list(splits)
+        self.task = task
+        self.gan_seconds: list[float] = []  # of each split's GANs
+        self.failures: dict[str, None] = {}
+        self._scores: dict[tuple[str, int], Score] = {}
 
-    # --- classifiers ---
+    def run(self, remedies: Sequence[Remedy], numbers: Sequence[int]) -> None:
+        """Try remedies on splits; what has a score already is not tried again."""
+        todo = [(r, n) for n in numbers for r in remedies if (r.name, n) not in self._scores]
+        pipelines = [make_pipeline(r, self.task, self.problem.estimator) for r, _ in todo]
+        self._run(todo, pipelines)
 
-    def without_synthetic(self, split: Split, remedy: Remedy) -> Score:
-        """Score a classifier with a remedy alone."""
-        return self._score(split, remedy, {})
-
-    def with_synthetic(self, split: Split, remedy: Remedy, strategy: Any) -> Score:
-        """Score a classifier with a strategy's synthetic rows, to which the remedy then applies."""
-        counts = self.counts_in(split, strategy)
-        rows = {label: self._sample(split, label, n) for label, n in counts.items()}
-        served = {label: made[: counts[label]] for label, made in rows.items() if made is not None}
-        return self._score(split, remedy, served)
-
-    def with_placebo(self, split: Split, remedy: Remedy, strategy: Any) -> Score:
-        """Score a classifier with duplicates of real rows in the synthetic rows' place."""
-        X, y = self.problem.training_part(split)
-        rng = np.random.default_rng(derived_seed(self.seed, "placebo", split.number))
-        duplicates = {}
-        for label, n in self.counts_in(split, strategy).items():
-            members = rng.permutation(np.flatnonzero(y == label))
-            duplicates[label] = self.problem.take(X, np.resize(members, n))
-        return self._score(split, remedy, duplicates)
-
-    def _score(self, split: Split, remedy: Remedy, added: Mapping[Any, Any]) -> Score:
-        X, y = self.problem.training_part(split)
-        for label, rows in added.items():
-            X = self.problem.spec.concatenate(X, rows)
-            y = np.concatenate([y, np.full(len(rows), label, dtype=y.dtype)])
-        # the same seed for all classifiers of a split, so that only the rows differ
-        seed = derived_seed(self.seed, "classifier", split.number) % 2**31
-        return self.problem.score(remedy, X, y, split, seed)
-
-    # --- synthetic rows ---
-
-    def train(self, split: Split) -> None:
-        """Train the split's GAN on its training part."""
-        fitted = clone(self.augmenter)
-        parameters = fitted.get_params(deep=False)
-        if "random_state" in parameters:
-            fitted.set_params(random_state=derived_seed(self.seed, "gan", split.number))
-        if "verbose" in parameters:
-            fitted.set_params(verbose=0)
-        if parameters.get("checkpoint_dir") is not None:  # a GAN may not resume another split's
-            own = Path(parameters["checkpoint_dir"]) / f"split-{split.number}"
-            fitted.set_params(checkpoint_dir=own)
-        fitted.fit(*self.problem.training_part(split))
-        if any(gan.interrupted for gan in getattr(getattr(fitted, "model_", None), "gans", ())):
-            raise KeyboardInterrupt  # Ctrl-C ends the evaluation, not just one of its GANs
-        for alarm in getattr(fitted, "alarms_", []):
-            self._remember(f"a GAN raised the alarm '{alarm['kind']}'", alarm["class"])
-        self._fitted[split.number] = fitted
-
-    def make_rows(self, split: Split, strategies: Sequence[Any]) -> None:
-        """Make as many rows of each class as any of the strategies needs, in one go."""
-        wanted: dict[Any, int] = {}
-        for strategy in strategies:
-            for label, n in self.counts_in(split, strategy).items():
-                wanted[label] = max(n, wanted.get(label, 0))
-        for label, n in wanted.items():
-            self._sample(split, label, n)
-
-    def forget_rows(self, split: Split) -> None:
-        """Free the memory of a split's rows; the GAN can make the same again."""
-        made = self._rows.pop(split.number, {})
-        self._rows[split.number] = {label: None for label, rows in made.items() if rows is None}
-
-    def counts_in(self, split: Split, strategy: Any) -> dict[Any, int]:
-        """Synthetic rows by class that a strategy gives to a split's training part."""
-        fitted = self._fitted[split.number]
-        counts = self.counts(strategy, self.problem.y[split.train])
-        if isinstance(strategy, PerRealRow | str | Real):  # a dict or callable is taken at its word
-            counts = {label: n for label, n in counts.items() if self._is_trusted(fitted, label)}
-        failed = [k for k, rows in self._rows.get(split.number, {}).items() if rows is None]
-        return {label: n for label, n in counts.items() if label not in failed}
-
-    def counts(self, strategy: Any, y: Array) -> dict[Any, int]:
-        """Synthetic rows by class that a strategy gives to labels."""
-        plans = plan_resampling(
-            y,
-            strategy,
-            max_ratio=getattr(self.augmenter, "max_ratio", 5.0),
-            max_share=getattr(self.augmenter, "max_share", 1.0),
-        )
-        return {label: plan.n_synthetic for label, plan in plans.items() if plan.n_synthetic}
-
-    def _sample(self, split: Split, label: Any, n: int) -> Any:
-        """Return n or more rows of a class; None where the GAN's filter lets none through."""
-        made = self._rows.setdefault(split.number, {})
-        if label not in made or (made[label] is not None and len(made[label]) < n):
+    def run_gans(self, remedies: Sequence[Remedy], number: int) -> None:
+        """Train a split's GANs, each once, and try the remedies that use them."""
+        trained: dict[str, Any] = {}
+        todo, pipelines = [], []
+        started = time.perf_counter()
+        for remedy in remedies:
+            pipeline = make_pipeline(remedy, self.task, self.problem.estimator)
+            sampler = pipeline.named_steps["remedy"]
             try:
-                made[label] = self._fitted[split.number].sample({label: n})[0]
-            except SamplingError:
-                made[label] = None
-                self._remember("no synthetic rows in a split: the filter rejected them", label)
-        return made[label]
+                if hasattr(sampler, "make_augmenter"):
+                    pipeline.set_params(remedy=self._with_trained(sampler, number, trained))
+            except TrainingError as error:
+                self._keep(remedy, number, Score(math.nan, self._no_hits(), 0.0, str(error)))
+                continue
+            todo.append((remedy, number))
+            pipelines.append(pipeline)
+        self.gan_seconds.append(time.perf_counter() - started)
+        self._run(todo, pipelines)
 
-    def _is_trusted(self, fitted: Any, label: Any) -> bool:
-        agreement = getattr(fitted, "trust_", {}).get(label, 1.0)
-        if agreement >= getattr(fitted, "min_trust", 0.0):
-            return True
-        event = (
-            "no synthetic rows in a split: a classifier of the real rows takes too few of them for "
-            "their class (`min_trust`)"
+    def _with_trained(self, sampler: Any, number: int, trained: dict[str, Any]) -> Any:
+        """Put the split's trained GANs into a sampler; equal augmenters are trained once."""
+        X, y = self.problem.part(self.splits[number].train)
+        augmenter = sampler.make_augmenter(X, y)
+        key = repr(sorted(augmenter.get_params().items()))
+        if key not in trained:
+            with without_our_warnings():
+                trained[key] = augmenter.fit(X, y)
+            if _was_interrupted(augmenter):
+                raise KeyboardInterrupt  # Ctrl-C ends the evaluation, not just one of its GANs
+        return freeze(sampler, trained[key])
+
+    def _run(self, todo: Sequence[tuple[Remedy, int]], pipelines: Sequence[Any]) -> None:
+        jobs = (
+            delayed(_try)(self.problem, remedy, pipeline, self.splits[number])
+            for (remedy, number), pipeline in zip(todo, pipelines, strict=True)
         )
-        self._remember(event, label)
-        return False
+        for (remedy, number), score in zip(todo, Parallel(self.task.n_jobs)(jobs), strict=True):
+            self._keep(remedy, number, score)
 
-    def _remember(self, event: str, label: Any) -> None:
-        """Note what happened to a class (None: to all)."""
-        self.events.setdefault(event, {})[label] = None
+    def _keep(self, remedy: Remedy, number: int, score: Score) -> None:
+        self._scores[remedy.name, number] = score
+        if score.failure:
+            self.failures[f"'{remedy.name}' has no score on every fold: {score.failure}"] = None
 
-    def notes(self) -> list[str]:
-        """Say what happened, a sentence each."""
-        sentences = []
-        for event, labels in self.events.items():
-            names = ", ".join(str(label) for label in labels if label is not None)
-            sentences.append(f"class {names}: {event}" if names else event)
-        return sentences
+    def score(self, remedy: Remedy, number: int) -> Score:
+        """Give a remedy's score on a split."""
+        return self._scores[remedy.name, number]
+
+    def done(self, remedy: Remedy) -> list[int]:
+        """Splits on which a remedy has a score."""
+        numbers = range(len(self.splits))
+        kept = [n for n in numbers if (remedy.name, n) in self._scores]
+        return [n for n in kept if not math.isnan(self.score(remedy, n).value)]
+
+    def table(self, remedies: Sequence[Remedy], numbers: Sequence[int]) -> Scores:
+        """Scores, shape (n_remedies, n_numbers); NaN where there is none."""
+        none = Score(math.nan, self._no_hits(), 0.0)
+        return np.array(
+            [[self._scores.get((r.name, n), none).value for n in numbers] for r in remedies]
+        )
+
+    def _no_hits(self) -> npt.NDArray[np.int64]:
+        return np.zeros(len(self.problem.classes), dtype=np.int64)
+
+
+def freeze(sampler: Any, fitted: Any) -> Any:
+    """Give a copy of a sampler that uses a fitted augmenter, and trains nothing.
+
+    Parameters
+    ----------
+    sampler : GANOverSampler
+    fitted : GANAugmenter
+
+    Returns
+    -------
+    GANOverSampler
+        Adds the same samples as `sampler` would, trained on what `fitted` was fitted on.
+    """
+    alone = {"image_shape", "n_generators", "max_images"} & set(sampler.get_params(deep=False))
+    parameters = {"augmenter": FrozenEstimator(fitted), **dict.fromkeys(alone)}
+    return clone(sampler).set_params(**parameters)
+
+
+def _was_interrupted(augmenter: Any) -> bool:
+    gans = getattr(getattr(augmenter, "model_", None), "gans", ())
+    return any(getattr(gan, "interrupted", False) for gan in gans)
+
+
+def _try(problem: Problem, remedy: Remedy, pipeline: Any, split: Split) -> Score:
+    """Fit a pipeline on a split's training part and score it on the test part."""
+    started = time.perf_counter()
+    (X, y), (X_test, y_test) = problem.part(split.train), problem.part(split.test)
+    try:
+        with without_our_warnings():
+            pipeline.fit(X, y)
+            value = float(problem.scorer(pipeline, X_test, y_test))
+            right = np.asarray(pipeline.predict(X_test)) == y_test
+    except (SamplingError, TrainingError) as error:
+        none = np.zeros(len(problem.classes), dtype=np.int64)
+        return Score(math.nan, none, time.perf_counter() - started, str(error))
+    except Exception as error:  # whatever a foreign estimator or sampler raises
+        raise _explained(error, problem, remedy, X) from error
+    if not math.isfinite(value):
+        raise InvalidInputError(
+            f"`scoring` must give a finite number. Got {value} on {len(y_test)} test samples "
+            "instead: pass another scorer, or fewer folds."
+        )
+    hits = [np.count_nonzero(right & (y_test == label)) for label in problem.classes]
+    return Score(value, np.array(hits, dtype=np.int64), time.perf_counter() - started)
+
+
+def _explained(error: Exception, problem: Problem, remedy: Remedy, X: Any) -> GanaugError:
+    if isinstance(error, GanaugError):
+        return error
+    kind = type(problem.estimator).__name__
+    where = f"the remedy '{remedy.name}' ({remedy.text})"
+    return InvalidInputError(
+        f"`estimator` must learn and score the samples with every remedy. Got "
+        f"{type(error).__name__} from {kind} with {where} on X of shape {np.shape(X)} instead: "
+        f"{error}"
+    )
+
+
+class without_our_warnings(warnings.catch_warnings):  # noqa: N801 - used as a function
+    """Of small classes and alarms, once per split: the verdict's notes tell what matters."""
+
+    def __enter__(self) -> Any:
+        log = super().__enter__()
+        warnings.simplefilter("ignore", GanaugWarning)
+        return log

@@ -1,263 +1,381 @@
-"""The verdict on synthetic rows: its rule, and what is handed to the user."""
+"""The verdict: which remedy to use, what that is worth, and the remedy itself, ready to use."""
 
 from __future__ import annotations
 
+import html
 import json
 import math
+import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
-from scipy import stats
+from sklearn.base import clone
+from torch.utils.data import Dataset, Subset
 
+from ganaug.checks import warn_user
+from ganaug.exceptions import GanaugWarning, InvalidInputError, InvalidTypeError
 from ganaug.gain.intervals import PairedInterval
+from ganaug.gain.record import read_record
+from ganaug.gain.remedies import Remedy, Task, UsersSampler, find_remedy
+from ganaug.gain.remedies import make_pipeline as pipeline_of
+from ganaug.inputs import as_labels
 
-__all__ = ["OUTCOMES", "Verdict", "decide", "needed_to_tell"]
+__all__ = ["ClassGain", "Verdict"]
 
-OUTCOMES = ("use", "equivalent", "do not use", "cannot tell")
-MAX_SPLITS_ADVISED = 100
+GanFinding = Literal["chosen", "not worth it", "not shown", "not tried"]
+
+
+@dataclass(frozen=True)
+class ClassGain:
+    """Of one class: real samples, and gain in recall of the choice over nothing, with interval."""
+
+    n_samples: int
+    gain: PairedInterval
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What `evaluate_gain` found.
+    """What `evaluate_gain` found: the remedy to use, and what it is worth.
 
     Attributes
     ----------
-    outcome : {"use", "equivalent", "do not use", "cannot tell"}
-        "use": better than the best remedy without synthetic rows, and better than duplicates in
-        their place. "equivalent": within `margin` of one of the two. "do not use": not better than
-        one of them by as much as `margin`, and possibly or certainly worse; or no gain that could
-        be shown, and clear harm by the setting with the most synthetic rows; or no class got rows
-        that could be trusted. "cannot tell": none of these could be shown; see `needed`.
+    choice : str
+        Name of the remedy: "nothing", "class weights", "duplicates", "smote", "augmented",
+        "ganaug", "half and half", "gan only", or one of the user's own.
+    is_decided : bool
+        False where the scores cannot tell it from others, so that it is a default.
     gain : PairedInterval
-        Score with synthetic rows minus score of the `baseline`, over the splits.
-    gain_over_placebo : PairedInterval
-        The same against duplicates of real rows in the synthetic rows' place.
-    gain_of_most : PairedInterval
-        Gain of the setting with the most synthetic rows, which was not chosen by its gain. What
-        does harm in quantity is not to be trusted in small doses, unless these gain.
-    baseline : str
-        The remedy that was best without synthetic rows; they were added to it.
-    setting : str
-        How many synthetic rows were best. `gain` and the like are those of choosing so: each half
-        of the splits has the setting that the other half chose.
-    classes_served : list
-        Classes that got any, in at least half of the splits: none where a classifier of
-        the real rows disputes them.
-    setting_totals : dict of label to int
-        What the setting comes to on all rows: totals of the classes served. For those who want to
-        look at it, or to act on it against the verdict.
-    sampling_strategy : dict of label to int
-        For `GANOverSampler`: `setting_totals` where the outcome is "use", else empty.
-    per_class : dict of label to dict
-        Real `rows`, and `gain` in recall with `low`, `high` and a `finding`.
+        Score of choosing so, minus score of nothing: chosen on some folds, scored on others.
+    gain_over_best_without_gan : PairedInterval
+        The same, minus score of the best remedy without a GAN, which is chosen on the same folds.
+    gain_of_gan : PairedInterval or None
+        The best remedy with a GAN minus the best without, each chosen so; None if none was tried.
+    gan : {"chosen", "not worth it", "not shown", "not tried"}
+        Whether a GAN is worth its training here: it is the choice; it is no better; it may be
+        better, but that could not be shown; or none was trained (`gan_reason` says why).
+    gan_reason : str
+    agreement : float
+        Share of folds for which the other folds chose what all of them do.
     scores : dict of str to list of float
-        By arm, the score on each split.
-    gains_by_setting : dict of str to float
-        Mean gain of each setting over all splits, which flatters the best of them: `gain` does not.
-    needed : dict or None
-        When the outcome is "cannot tell": about how many `splits` or total `rows` would
-        settle it, where more of either can.
+        By remedy, from the simplest on: score on each split, NaN where it was not tried.
+    per_class : dict of str to ClassGain
+        By class name.
+    needed : dict of str to int
+        About how many "splits" or "samples" would settle an open comparison; empty if none is.
     scoring : str
-        Name of the score.
-    margin : float
-        What counts as equivalent.
-    n_rows : int
-    n_splits : int
-        Splits that were done, each with a GAN of its own.
+    n_samples, n_splits : int
     notes : list of str
-        What else the user should know: alarms, classes left out, a time box that ended.
+        What was left out or cut short, and why.
     seconds : float
+    splits : list of (train, test) or None
+        Positions, of the splits on which the choice was scored; None after `load`.
+
+    See Also
+    --------
+    evaluate_gain : Makes it.
     """
 
-    outcome: str
+    choice: str
+    is_decided: bool
     gain: PairedInterval
-    gain_over_placebo: PairedInterval
-    gain_of_most: PairedInterval
-    baseline: str
-    setting: str
-    classes_served: list[Any]
-    setting_totals: dict[Any, int]
-    sampling_strategy: dict[Any, int]
-    per_class: dict[Any, dict[str, Any]]
+    gain_over_best_without_gan: PairedInterval
+    gain_of_gan: PairedInterval | None
+    gan: GanFinding
+    gan_reason: str
+    agreement: float
     scores: dict[str, list[float]]
-    gains_by_setting: dict[str, float]
-    needed: dict[str, int] | None
+    per_class: dict[str, ClassGain]
+    needed: dict[str, int]
     scoring: str
-    margin: float
-    n_rows: int
+    n_samples: int
     n_splits: int
-    notes: list[str] = field(default_factory=list)
-    seconds: float = math.nan
+    notes: list[str]
+    seconds: float
+    task: Task = field(repr=False)
+    needs_augmenter: bool = field(default=False, repr=False)
+    remedy: Remedy | None = field(default=None, repr=False)
+    estimator: Any = field(default=None, repr=False)
+    splits: list[tuple[Any, Any]] | None = field(default=None, repr=False)
+
+    # --- ready to use ---
+
+    def make_pipeline(self, estimator: Any = None) -> Any:
+        """Give the choice and a classifier as an unfitted imbalanced-learn pipeline.
+
+        Parameters
+        ----------
+        estimator : scikit-learn classifier, optional
+            By default a clone of the one that was measured, with the seed it was measured with:
+            ``cross_val_score(verdict.make_pipeline(), X, y, cv=verdict.splits)`` then gives the
+            scores of the choice again, bit for bit. Needed after `load`.
+
+        Returns
+        -------
+        imblearn.pipeline.Pipeline
+            Its steps are "remedy" and "estimator".
+
+        Warns
+        -----
+        GanaugWarning
+            When another estimator is passed: the choice was not measured with it.
+        """
+        remedy = self._known_remedy()
+        if estimator is None:
+            if self.estimator is None:
+                raise InvalidInputError(
+                    "`estimator` must be passed to a verdict from a file, which holds none: pass "
+                    "the classifier that was measured."
+                )
+            return pipeline_of(remedy, self.task, self.estimator)
+        if self.estimator is not None and not _are_alike(estimator, self.estimator):
+            message = (
+                f"'{self.choice}' was not measured with this {type(estimator).__name__}: run "
+                "evaluate_gain with it to know whether it is the best remedy there, too."
+            )
+            warn_user(message, GanaugWarning)
+        obstacle = remedy.obstacle(self.task, estimator)
+        if obstacle:
+            raise InvalidInputError(
+                f"`estimator` must be one that '{self.choice}' can be used with. Got "
+                f"{type(estimator).__name__} instead: {obstacle}."
+            )
+        return pipeline_of(remedy, self.task, estimator)
+
+    def make_sampler(self) -> Any:
+        """Give the choice as an unfitted imbalanced-learn sampler.
+
+        Returns
+        -------
+        sampler
+            "passthrough", which pipelines take as a step, where the choice is to do nothing.
+
+        Raises
+        ------
+        InvalidInputError
+            When the choice is class weights, which no sampler can set.
+        """
+        if self.choice == "class weights":
+            raise InvalidInputError(
+                "The choice, 'class weights', must be set at the classifier, not by a sampler: use "
+                "make_pipeline(), or set class_weight='balanced' there."
+            )
+        return self._known_remedy().make_sampler(self.task)
+
+    def wrap(self, dataset: Any) -> Any:
+        """Apply the choice to a torch Dataset of (image, label).
+
+        Parameters
+        ----------
+        dataset : map-style torch Dataset
+            The training samples, as they were evaluated.
+
+        Returns
+        -------
+        Dataset
+            Real items first. Itself for "nothing" and "class weights" (weight the loss instead);
+            a Subset for duplicates; else an `AugmentedDataset`.
+        """
+        if not isinstance(dataset, Dataset):
+            raise InvalidTypeError(
+                f"`dataset` must be a torch Dataset. Got {type(dataset).__name__} instead: for "
+                "arrays use make_pipeline() or make_sampler()."
+            )
+        if self.choice in ("nothing", "class weights"):
+            return dataset
+        sampler = self.make_sampler()
+        if hasattr(sampler, "make_augmenter"):
+            return sampler.make_augmenter(dataset, None).fit(dataset).wrap(dataset)
+        if self.choice != "duplicates":
+            raise InvalidInputError(
+                f"The choice, '{self.choice}', must be made of arrays: use make_sampler() on them."
+            )
+        labels = as_labels([dataset[i][1] for i in range(len(dataset))])  # type: ignore[arg-type]
+        positions, _ = sampler.sampler.fit_resample(np.arange(len(labels))[:, None], labels)
+        return Subset(dataset, positions[:, 0].tolist())
+
+    def _known_remedy(self) -> Remedy:
+        if self.remedy is None:
+            raise InvalidInputError(
+                f"`remedies` must be passed to Verdict.load with the sampler '{self.choice}', "
+                "which is not kept in the file."
+            )
+        uses_augmenter = self.needs_augmenter and hasattr(self.remedy, "share")
+        if uses_augmenter and self.task.augmenter is None:
+            raise InvalidInputError(
+                f"`augmenter` must be passed to Verdict.load: '{self.choice}' was measured with "
+                "one of your own, which is not kept in the file."
+            )
+        return self.remedy
+
+    # --- as text ---
 
     @property
     def text(self) -> str:
         """The verdict in a few sentences."""
-        return " ".join([self._headline(), *self._reasons(), *self._advice()])
-
-    def _headline(self) -> str:
-        if self.outcome == "do not use" and not self.classes_served:
-            return "Do not use synthetic rows: there are none that could be trusted."
-        if self.outcome == "do not use" and self.gain.high < 0:
-            return "Do not use synthetic rows: they do harm here."
-        return _HEADLINES[self.outcome]
-
-    def _reasons(self) -> list[str]:
-        if not self.classes_served:
-            reason = (
-                "In most splits the GAN made no rows that its filter and a classifier of the real "
-                "rows take for their class."
-            )
-            return [reason]
-        if math.isnan(self.gain.low):
-            return ["Fewer than two splits were done."]
-        gain, over_placebo = _interval(self.gain), _interval(self.gain_over_placebo)
-        sentence = (
-            f"With {self.setting}, {self.scoring} changes by {gain} against '{self.baseline}', the "
-            f"best without them, and by {over_placebo} against duplicates in their place "
-            f"({self.n_splits} splits, each with a GAN of its own; 95% intervals)."
-        )
-        if self.outcome == "do not use" and self.gain_of_most.high < 0:
-            most = _interval(self.gain_of_most)
-            return [sentence, f"The most synthetic rows that were tried change it by {most}."]
-        return [sentence]
-
-    def _advice(self) -> list[str]:
-        lines = []
-        for finding, verb in (("better", "gain"), ("worse", "lose")):
-            labels = [str(k) for k, v in self.per_class.items() if v["finding"] == finding]
-            if labels:
-                noun = "Class" if len(labels) == 1 else "Classes"
-                lines.append(f"{noun} {', '.join(labels)} seem{'s' * (len(labels) < 2)} to {verb}.")
+        how = "" if self.is_decided else " (a default: the scores cannot tell it from others)"
+        lines = [f"Use '{self.choice}'{how}."]
+        lines.append(f"{self.scoring}: {_interval(self.gain)} over nothing, 95% interval;")
+        lines.append(f"{_interval(self.gain_over_best_without_gan)} over the best without a GAN;")
+        lines.append(f"the same choice on {self.agreement:.0%} of the folds.")
+        lines.append(self._about_gan())
         if self.needed:
-            ways = [f"{n:,} {what}" for what, n in self.needed.items()]
-            lines.append(f"About {' or '.join(ways)} would be needed to tell.")
-        return lines
+            ways = " or ".join(f"{n:,} {unit}" for unit, n in self.needed.items())
+            lines.append(f"About {ways} would settle what is open.")
+        return " ".join(filter(None, lines))
+
+    def _about_gan(self) -> str:
+        if self.gan == "chosen":
+            return "The GAN is worth its training here."
+        if self.gan == "not tried":
+            return f"No GAN was trained: {self.gan_reason}." if self.gan_reason else ""
+        against = "" if self.gain_of_gan is None else f" ({_interval(self.gain_of_gan)})"
+        if self.gan == "not worth it":
+            return f"The GAN is not worth its training here{against}; use '{self.choice}'."
+        return f"That the GAN is worth its training could not be shown{against}."
+
+    def _rows(self) -> list[tuple[str, float, float, int]]:
+        """Remedy, mean score, mean gain over nothing on the same splits, and their number."""
+        nothing = np.array(self.scores["nothing"])
+        rows = []
+        for name, of_remedy in self.scores.items():
+            scores = np.array(of_remedy)
+            tried = ~np.isnan(scores)
+            if tried.any():
+                mean, gain = scores[tried].mean(), (scores - nothing)[tried].mean()
+                rows.append((name, float(mean), float(gain), int(tried.sum())))
+        return rows
+
+    def __str__(self) -> str:
+        """Format the verdict with its tables."""
+        width = max(map(len, self.scores))
+        lines = [self.text, "", f"{'remedy':{width}}  {self.scoring}, gain over nothing, splits"]
+        for name, mean, gain, n in self._rows():
+            mark = "  <- the choice" if name == self.choice else ""
+            lines.append(f"{name:{width}}  {mean:.4f}  {gain:+.4f}  {n:2d}{mark}")
+        width = max(map(len, ["class", *self.per_class]))
+        lines += ["", f"{'class':>{width}}  samples, gain in recall over nothing"]
+        for name, found in self.per_class.items():
+            lines.append(f"{name:>{width}}  {found.n_samples:6d}  {_interval(found.gain)}")
+        return "\n".join(lines + [f"note: {note}" for note in self.notes])
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{'<b>' * is_it}{html.escape(name)}{'</b>' * is_it}</td><td>{mean:.4f}</td>"
+            f"<td>{gain:+.4f}</td><td>{n}</td></tr>"
+            for name, mean, gain, n in self._rows()
+            for is_it in [name == self.choice]
+        )
+        head = "".join(
+            f"<th>{html.escape(title)}</th>"
+            for title in ("remedy", self.scoring, "gain over nothing", "splits")
+        )
+        return f"<p>{html.escape(self.text)}</p><table><tr>{head}</tr>{rows}</table>"
+
+    # --- as a file ---
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything as plain values that JSON can hold (labels as text, NaN as None)."""
-        plain = {**asdict(self), "text": self.text}
-        plain["classes_served"] = list(map(str, self.classes_served))
-        plain["per_class"] = {str(k): v for k, v in self.per_class.items()}
-        for name in ("setting_totals", "sampling_strategy"):
-            plain[name] = {str(k): v for k, v in getattr(self, name).items()}
+        """Give everything but the user's own objects as plain values; NaN as None."""
+        own = ("task", "remedy", "estimator", "splits", "needs_augmenter")
+        plain = {
+            name: asdict(value) if hasattr(value, "__dataclass_fields__") else value
+            for name, value in vars(self).items()
+            if name not in own
+        }
+        plain["per_class"] = {  # flat, as reports show it
+            name: {"n_samples": found.n_samples, **asdict(found.gain)}
+            for name, found in self.per_class.items()
+        }
+        task = asdict(Task(**{**vars(self.task), "augmenter": None}))
+        plain["task"] = {k: v for k, v in task.items() if k not in ("augmenter", "n_jobs")}
+        plain["needs_augmenter"] = self.needs_augmenter
+        plain["text"] = self.text
         cleaned: dict[str, Any] = _without_nan(plain)
         return cleaned
 
     def to_json(self, *, indent: int | None = 1) -> str:
-        """Return `to_dict` as JSON text."""
+        """Give `to_dict` as JSON text."""
         return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False, allow_nan=False)
 
-    def __str__(self) -> str:
-        """Format the verdict with its tables."""
-        lines = [self.text, "", f"{self.scoring}, mean over the splits"]
-        width = max(map(len, self.scores))
-        lines += [f"  {arm:{width}}  {np.mean(v):.4f}" for arm, v in self.scores.items() if v]
-        lines += [
-            "",
-            "class, rows, change in recall (95% interval, not corrected for the number of classes)",
-        ]
-        labels = {label: str(label) for label in self.per_class}
-        width = max(map(len, labels.values()))
-        for label, found in self.per_class.items():
-            interval = PairedInterval(found["gain"], found["low"], found["high"], self.gain.n)
-            finding = "" if found["finding"] == "no clear difference" else f"  {found['finding']}"
-            lines.append(
-                f"  {labels[label]:>{width}} {found['rows']:6d}  {_interval(interval)}{finding}"
-            )
-        lines += [f"note: {note}" for note in self.notes]
-        return "\n".join(lines)
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the verdict as JSON: names of built-in remedies and numbers.
+
+        The estimator, an augmenter, samplers and splits of the user's are not kept.
+
+        Parameters
+        ----------
+        path : path-like
+        """
+        Path(path).write_text(self.to_json() + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        augmenter: Any = None,
+        remedies: Mapping[str, Any] | None = None,
+    ) -> Verdict:
+        """Read what `save` wrote. Nothing in the file is run.
+
+        Parameters
+        ----------
+        path : path-like
+        augmenter : GANAugmenter, optional
+            The one that was passed to `evaluate_gain`, if any: needed to use the choice.
+        remedies : dict of str to sampler, optional
+            Those passed to `evaluate_gain`, if one of them is the choice.
+
+        Returns
+        -------
+        Verdict
+
+        Raises
+        ------
+        ModelFileError
+            When the file is missing, or not a verdict; says what is wrong.
+        """
+        record = read_record(Path(path))
+        fields = {name: record[name] for name in record if name not in ("task", "text")}
+        fields["per_class"] = {
+            name: ClassGain(found["n_samples"], _as_interval(found))
+            for name, found in record["per_class"].items()
+        }
+        for name in ("gain", "gain_over_best_without_gan", "gain_of_gan"):
+            found = fields[name]
+            fields[name] = None if found is None else _as_interval(found)
+        own = [UsersSampler(name, sampler) for name, sampler in (remedies or {}).items()]
+        return cls(
+            **fields,
+            task=Task(**record["task"], augmenter=None if augmenter is None else clone(augmenter)),
+            remedy=find_remedy(record["choice"], own),
+        )
 
 
-_HEADLINES = {
-    "use": "Use synthetic rows.",
-    "equivalent": "Synthetic rows make no difference that matters: leave them out.",
-    "do not use": "Do not use synthetic rows: they do not help here.",
-    "cannot tell": "These data cannot tell whether synthetic rows help: leave them out.",
-}
+def _as_interval(found: Mapping[str, Any]) -> PairedInterval:
+    return PairedInterval(found["mean"], found["low"], found["high"], found["n"])
 
 
-def decide(
-    gain: PairedInterval,
-    over_placebo: PairedInterval,
-    of_most: PairedInterval,
-    margin: float,
-    prefers_none: bool,
-) -> str:
-    """Turn the intervals into an outcome.
-
-    Parameters
-    ----------
-    gain, over_placebo : PairedInterval
-        Against the best remedy without synthetic rows, and against duplicates in their place.
-    of_most : PairedInterval
-        Gain of the setting with the most synthetic rows.
-    margin : float
-        What counts as equivalent.
-    prefers_none : bool
-        Whether no synthetic rows at all did best over all splits: then the outcome is never
-        "use", whatever the intervals say.
-
-    Returns
-    -------
-    str
-        One of `OUTCOMES`.
-
-    Notes
-    -----
-    Both intervals must lie above 0 for "use": an intersection-union test, which needs no
-    correction for being two. Comparisons with NaN are False: "cannot tell".
-
-    Examples
-    --------
-    >>> gain = PairedInterval(0.02, 0.01, 0.03, 5)
-    >>> decide(gain, gain, gain, 0.005, prefers_none=False)
-    'use'
-    """
-    both = (gain, over_placebo)
-    is_shown = all(interval.low > 0 for interval in both)
-    does_harm = any(interval.high < 0 and interval.low < -margin for interval in both)
-    if does_harm or (of_most.high < 0 and not is_shown):
-        return "do not use"
-    if any(-margin <= interval.low and interval.high <= margin for interval in both):
-        return "equivalent"
-    if any(interval.high < margin for interval in both):
-        return "do not use"
-    return "use" if is_shown and not prefers_none else "cannot tell"
+def _are_alike(one: Any, other: Any) -> bool:
+    """Compare two estimators by kind and parameters, but for seeds."""
+    return type(one) is type(other) and _parameters(one) == _parameters(other)
 
 
-def needed_to_tell(
-    gain: PairedInterval, test_over_train: float, margin: float, n_rows: int
-) -> dict[str, int] | None:
-    """Estimate how many splits, or rows, would make the interval narrow enough.
-
-    Narrow enough is half a width of the gain itself, or of the margin where the gain is smaller.
-    More splits cannot narrow a corrected interval beyond a floor, more rows can: the standard
-    deviation is taken to fall with the square root of their number.
-
-    Returns
-    -------
-    dict or None
-        "splits" (only where they suffice) and "rows"; None for fewer than two splits.
-    """
-    if math.isnan(gain.low):
-        return None
-    target = max(abs(gain.mean), margin)
-    half = gain.high - gain.mean
-    if half <= target or target == 0:
-        return None
-    per_unit = half / (stats.t.ppf(0.975, gain.n - 1) * math.sqrt(1 / gain.n + test_over_train))
-    needed = {}
-    for n in range(gain.n + 1, MAX_SPLITS_ADVISED + 1):
-        if per_unit * stats.t.ppf(0.975, n - 1) * math.sqrt(1 / n + test_over_train) < target:
-            needed["splits"] = n
-            break
-    needed["rows"] = math.ceil(n_rows * (half / target) ** 2)
-    return needed
+def _parameters(estimator: Any) -> str:
+    parameters = {
+        name: value
+        for name, value in estimator.get_params(deep=True).items()
+        if name.rpartition("__")[2] != "random_state" and not hasattr(value, "get_params")
+    }
+    parameters.pop("steps", None)
+    return repr(sorted(parameters.items()))
 
 
 def _interval(interval: PairedInterval) -> str:
+    if math.isnan(interval.low):
+        return "unknown" if math.isnan(interval.mean) else f"{interval.mean:+.4f} (one split)"
     return f"{interval.mean:+.4f} ({interval.low:+.4f} to {interval.high:+.4f})"
 
 

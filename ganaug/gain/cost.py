@@ -1,0 +1,226 @@
+"""What an evaluation costs: told before it starts, from a short pilot, and kept to."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import joblib
+
+from ganaug.augmenter import auto_max_images
+from ganaug.exceptions import InvalidInputError, SamplingError, TrainingError
+from ganaug.gain.remedies import Remedy, make_pipeline
+from ganaug.gain.trials import Trials, freeze, without_our_warnings
+from ganaug.progress import readable_seconds
+
+__all__ = [
+    "FIRST_GAN_FOLDS",
+    "MOST_GAN_FOLDS",
+    "Clock",
+    "CostEstimate",
+    "GanCost",
+    "GanPlan",
+    "estimate",
+    "measure_gan",
+    "plan_gans",
+]
+
+FIRST_GAN_FOLDS = 3
+MOST_GAN_FOLDS = 5
+LEAST_GAN_FOLDS = 2  # of one, nothing can be learnt
+LEAST_BUDGET = 0.25  # of the default: GANs of less training do harm
+PILOT_IMAGES = 256
+UNMEASURED = 1.25  # the pilot may be wrong by as much
+WORKER_START_SECONDS = 4.0  # of processes that import torch
+
+
+class Clock:
+    """The time box.
+
+    Parameters
+    ----------
+    max_seconds : float or None
+    """
+
+    def __init__(self, max_seconds: float | None) -> None:
+        is_number = isinstance(max_seconds, int | float) and not isinstance(max_seconds, bool)
+        if max_seconds is not None and not (is_number and max_seconds > 0):
+            raise InvalidInputError(
+                f"`max_seconds` must be a number above 0, or None. Got {max_seconds!r} instead."
+            )
+        self.max_seconds = math.inf if max_seconds is None else float(max_seconds)
+        self._started = time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the start."""
+        return time.perf_counter() - self._started
+
+    @property
+    def left(self) -> float:
+        """Seconds left; infinite without a time box."""
+        return self.max_seconds - self.seconds
+
+
+@dataclass(frozen=True)
+class CostEstimate:
+    """What an evaluation will take on this machine as it is now.
+
+    Attributes
+    ----------
+    seconds : float
+        In all, where the GANs are trained on four folds; three to five are.
+    seconds_without_gans : float
+        Where it turns out that no GAN can win.
+    seconds_per_gan_fold : float
+        To train the GANs of one fold, and try what uses them.
+    n_fits : int
+        Classifiers trained without GANs.
+    seconds_per_fit : float
+        Of one of them, at most.
+    """
+
+    seconds: float
+    seconds_without_gans: float
+    seconds_per_gan_fold: float
+    n_fits: int
+    seconds_per_fit: float
+
+    def __str__(self) -> str:
+        """Tell it in a sentence."""
+        text = (
+            f"about {readable_seconds(self.seconds)}: {self.n_fits} classifiers of up to "
+            f"{readable_seconds(self.seconds_per_fit)}"
+        )
+        if self.seconds_per_gan_fold:
+            per_fold = readable_seconds(self.seconds_per_gan_fold)
+            text += f", and GANs on {FIRST_GAN_FOLDS} to {MOST_GAN_FOLDS} folds, {per_fold} each"
+        return text
+
+
+@dataclass(frozen=True)
+class GanCost:
+    """Seconds of one fold's GANs: what any training costs, and what the whole budget adds."""
+
+    fixed: float
+    training: float
+    budget: int | None  # images, where it is known
+
+    @property
+    def seconds(self) -> float:
+        """Of a fold."""
+        return self.fixed + self.training
+
+
+def measure_gan(trials: Trials, remedies: Sequence[Remedy]) -> GanCost:
+    """Train one tiny set of GANs on the first split, use it, and time the steps of the real one."""
+    X, y = trials.problem.part(trials.splits[0].train)
+    cost = GanCost(0.0, 0.0, None)
+    seen: set[str] = set()
+    for remedy in remedies:
+        sampler = make_pipeline(remedy, trials.task, trials.problem.estimator)[0]
+        if not hasattr(sampler, "make_augmenter"):
+            continue
+        augmenter = sampler.make_augmenter(X, y)
+        key = repr(sorted(augmenter.get_params().items()))
+        if key in seen:
+            continue
+        seen.add(key)
+        training = float(getattr(augmenter, "estimate_fit_seconds", lambda *_: 0.0)(X, y))
+        fixed = _seconds_of_tiny_fit(sampler, augmenter, X, y)
+        budget = cost.budget or _budget(augmenter, trials)
+        cost = GanCost(cost.fixed + fixed, cost.training + training, budget)
+    return cost
+
+
+def _seconds_of_tiny_fit(sampler: Any, augmenter: Any, X: Any, y: Any) -> float:
+    started = time.perf_counter()
+    if "max_images" in augmenter.get_params(deep=False):
+        augmenter.set_params(max_images=PILOT_IMAGES)
+    if "verbose" in augmenter.get_params(deep=False):
+        augmenter.set_params(verbose=0)
+    with without_our_warnings(), contextlib.suppress(SamplingError, TrainingError):
+        freeze(sampler, augmenter.fit(X, y)).fit_resample(X, y)
+    return time.perf_counter() - started
+
+
+def _budget(augmenter: Any, trials: Trials) -> int | None:
+    budget = getattr(augmenter, "max_images", None)
+    if budget == "auto":
+        return auto_max_images(len(trials.splits[0].train), not trials.problem.is_image)
+    return None if budget is None else int(budget)
+
+
+def estimate(
+    trials: Trials, cheap: Sequence[Remedy], gan: GanCost, n_gan_arms: int
+) -> CostEstimate:
+    """Estimate the whole from the first split: its cheapest and its costliest remedy."""
+    light = trials.score(cheap[0], 0).seconds
+    heavy = max(trials.score(cheap[-1], 0).seconds, light)
+    n_workers = joblib.effective_n_jobs(trials.task.n_jobs)
+    n_light = sum(remedy.name in ("nothing", "class weights") for remedy in cheap)
+    per_split = n_light * light + (len(cheap) - n_light) * heavy
+    starting = WORKER_START_SECONDS if n_workers > 1 else 0.0
+    without = len(trials.splits) * per_split / n_workers + starting
+    per_fold = gan.seconds + n_gan_arms * heavy / n_workers if n_gan_arms else 0.0
+    n_folds = min((FIRST_GAN_FOLDS + MOST_GAN_FOLDS) // 2, len(trials.splits))
+    pilot = gan.fixed + light + heavy
+    return CostEstimate(
+        seconds=pilot + without + n_folds * per_fold,
+        seconds_without_gans=pilot + without,
+        seconds_per_gan_fold=per_fold,
+        n_fits=len(cheap) * len(trials.splits),
+        seconds_per_fit=heavy,
+    )
+
+
+@dataclass(frozen=True)
+class GanPlan:
+    """How many folds get GANs, and of which training budget; `note` says what time cut short."""
+
+    n_first: int
+    n_most: int
+    max_images: int | None = None
+    note: str = ""
+
+
+def plan_gans(left: float, per_fold: float, cost: GanCost, n_splits: int) -> GanPlan:
+    """Fit GANs into the time that is left: fewer folds, then smaller GANs, then none.
+
+    Parameters
+    ----------
+    left : float
+        Seconds.
+    per_fold : float
+        Seconds of a fold's GANs and classifiers.
+    cost : GanCost
+        Of a fold's GANs.
+    n_splits : int
+
+    Returns
+    -------
+    GanPlan
+    """
+    most = min(MOST_GAN_FOLDS, n_splits)
+    per_fold, left = max(per_fold, 1e-9) * UNMEASURED, max(left, 0.0)
+    fitting = most if left == math.inf else min(most, int(left / per_fold))
+    if fitting >= min(FIRST_GAN_FOLDS, n_splits):
+        return GanPlan(min(FIRST_GAN_FOLDS, n_splits), fitting)
+    needed = readable_seconds(per_fold * FIRST_GAN_FOLDS)
+    if fitting >= LEAST_GAN_FOLDS:
+        note = f"`max_seconds` left time for GANs on {fitting} folds; {needed} are needed for three"
+        return GanPlan(fitting, fitting, note=note)
+    spared = per_fold - left / LEAST_GAN_FOLDS
+    share = 1 - spared / (cost.training * UNMEASURED) if cost.training else 0.0
+    if cost.budget and share >= LEAST_BUDGET:
+        note = (
+            f"`max_seconds` left time for {share:.0%} of the GANs' usual training, on "
+            f"{LEAST_GAN_FOLDS} folds; {needed} are needed for all of it on three"
+        )
+        budget = int(cost.budget * share)
+        return GanPlan(LEAST_GAN_FOLDS, LEAST_GAN_FOLDS, budget, note)
+    return GanPlan(0, 0, note=f"`max_seconds` left no time for a GAN; {needed} are needed")
