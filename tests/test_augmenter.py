@@ -1081,7 +1081,7 @@ BAD_DATA = {
     "a class of one row": (
         lambda X, y: (np.r_[X, X[:1]], np.r_[y, 7]),
         {},
-        "single row of class 7",
+        "single sample of class 7",
     ),
     "empty": (lambda X, y: (X[:0], y[:0]), {}, "0 sample"),
     "too small": (

@@ -217,7 +217,7 @@ def test_a_warning_is_one_line(run, npz, tmp_path):
     code, _, err = run("fit", npz, "--out", tmp_path / "m", *SMALL, "--max-per-class", "boot=10")
 
     assert code == 0
-    assert err.startswith("Warning: Too few rows (under 20)")
+    assert err.startswith("Warning: Too few samples (under 20)")
     assert err.count("\n") == 1
     assert ".py" not in err
 
