@@ -19,11 +19,12 @@ from torch import Tensor
 
 from ganaug.classifier import RealClassifier, fit_classifier
 from ganaug.exceptions import InvalidInputError, SamplingError
+from ganaug.gan.callbacks import Progress
 from ganaug.gan.config import GANConfig
 from ganaug.gan.monitor import Features
-from ganaug.gan.sampling import BLOCK_SIZE, AcceptanceError, RowFilter, Sampler
+from ganaug.gan.sampling import BLOCK_SIZE, AcceptanceError, SampleFilter, Sampler
 from ganaug.gan.scaling import ColumnScaler, images_to_network
-from ganaug.gan.training import Progress, TrainedGAN, train
+from ganaug.gan.training import TrainedGAN, train
 from ganaug.inputs import DataSpec, LabelKind, TrainingSet
 
 Array = npt.NDArray[Any]
@@ -61,7 +62,7 @@ class FittedModel:
                 "Fit again."
             )
         sampler = Sampler(self.gans, device)
-        makers: dict[str, Callable[[], RowFilter]] = {
+        makers: dict[str, Callable[[], SampleFilter]] = {
             "classifier": self._classifier_filter,
             "score": lambda: self._score_filter(sampler),
         }
@@ -109,7 +110,7 @@ class FittedModel:
             shares.append(float(kept.float().mean()))
         return shares
 
-    def _classifier_filter(self) -> RowFilter:
+    def _classifier_filter(self) -> SampleFilter:
         """Keep rows that a classifier of the real rows takes for their own class."""
         classifier = self.classifier
         assert classifier is not None
@@ -121,7 +122,7 @@ class FittedModel:
 
         return agrees
 
-    def _score_filter(self, sampler: Sampler) -> RowFilter:
+    def _score_filter(self, sampler: Sampler) -> SampleFilter:
         """Keep rows above a low quantile of the discriminator's scores of their class."""
         thresholds: dict[int, Tensor] = {}
 

@@ -34,7 +34,7 @@ from ganaug.exceptions import (
     SmallClassWarning,
     TrainingWarning,
 )
-from ganaug.gan import training
+from ganaug.gan import callbacks, training
 from ganaug.gan.training import Trainer
 
 # Trainings here are far too short to be any good; what they give is not what is tested.
@@ -1037,7 +1037,7 @@ def test_silence_is_silent(digits, capfd):
 
 @pytest.mark.parametrize("conditioning", ["joint", "per_class"])
 def test_progress_shows_estimate_images_losses_and_eta(conditioning, digits, capfd, monkeypatch):
-    monkeypatch.setattr(training, "REPORT_SECONDS", 0.0)
+    monkeypatch.setattr(callbacks, "REPORT_SECONDS", 0.0)
     parameters = {**TINY, "verbose": 1, "image_shape": (8, 8), "conditioning": conditioning}
 
     GANAugmenter(**parameters).fit(*digits)

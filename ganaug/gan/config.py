@@ -14,7 +14,7 @@ LOSSES = ("hinge", "bce")
 AUGMENTATIONS = ("brightness", "contrast", "saturation", "translation", "cutout", "flip")
 
 MIN_SIDE, MAX_SIDE, MAX_CHANNELS = 8, 128, 4
-GROUP_SIZE = 4  # rows of one label that stand together in a batch (minibatch deviation)
+GROUP_SIZE = 4  # samples of one label that stand together in a batch (minibatch deviation)
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class GANConfig:
 
     # --- data ---
     class_counts: tuple[int, ...]
-    """Real rows per class; its length is the number of classes."""
+    """Real samples per class; its length is the number of classes."""
     image_shape: tuple[int, int, int] | None = None
     """(channels, height, width) of the images; None for feature rows."""
     n_features: int | None = None
@@ -107,7 +107,7 @@ class GANConfig:
 
     @property
     def is_image(self) -> bool:
-        """Whether the rows are images."""
+        """Whether the samples are images."""
         return self.image_shape is not None
 
     @property

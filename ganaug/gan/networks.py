@@ -1,7 +1,7 @@
 """Conditional generators and discriminators.
 
-All generators map (z, labels, generator) to rows in [-1, 1] (images) or standardised units
-(feature rows); all discriminators map (rows, labels) to one logit each. `build_generator` and
+All generators map (z, labels, generator) to samples in [-1, 1] (images) or standardised units
+(feature rows); all discriminators map (samples, labels) to one logit each. `build_generator` and
 `build_discriminator` choose by the config.
 
 Modules are built without values and then initialised from an explicit generator, because the
@@ -38,7 +38,7 @@ class Generator(nn.Module):
         return noise.to(device, non_blocking=True)
 
     def forward(self, z: Tensor, labels: Tensor) -> Tensor:
-        """Map noise (n, latent_dim) and labels (n,) to rows."""
+        """Map noise (n, latent_dim) and labels (n,) to samples."""
         raise NotImplementedError
 
 
@@ -46,11 +46,11 @@ class Discriminator(nn.Module):
     """Base of all discriminators."""
 
     scores_pairs_at_once = True
-    """Whether real and fake rows may share one pass (not with batch norm, which would mix
+    """Whether real and fake samples may share one pass (not with batch norm, which would mix
     their statistics)."""
 
-    def forward(self, rows: Tensor, labels: Tensor) -> Tensor:
-        """Map rows and labels (n,) to logits (n,)."""
+    def forward(self, samples: Tensor, labels: Tensor) -> Tensor:
+        """Map samples and labels (n,) to logits (n,)."""
         raise NotImplementedError
 
 
@@ -137,10 +137,10 @@ class SNConv2dWithDeviation(SNConv2d):
     def forward(self, x: Tensor) -> Tensor:
         """Convolve x (n, C, H, W) and its deviation with padding 1, and activate."""
         weight = self.normalised()
-        of_rows, of_deviation = weight[:, :-1], weight[:, -1:]
+        of_samples, of_deviation = weight[:, :-1], weight[:, -1:]
         constant = x.new_ones((1, 1, *x.shape[2:]))
         response = F.conv2d(constant, of_deviation, padding=1)
-        out = F.conv2d(x, of_rows, self.bias, padding=1)
+        out = F.conv2d(x, of_samples, self.bias, padding=1)
         out = out + minibatch_deviation(x)[:, None, None, None] * response
         return F.leaky_relu(out, LEAKY_SLOPE, inplace=True)
 
@@ -243,7 +243,7 @@ class _GroupDeviation(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        """Spread the gradient over the rows; that of the mean is zero."""
+        """Spread the gradient over the samples; that of the mean is zero."""
         centred, deviation = ctx.saved_tensors
         n = centred.shape[1] * centred.shape[2]
         result: Tensor = centred * (gradient.view(-1, 1, 1) / (n * deviation))
@@ -251,7 +251,7 @@ class _GroupDeviation(torch.autograd.Function):
 
 
 def minibatch_deviation(x: Tensor, group_size: int = GROUP_SIZE) -> Tensor:
-    """Mean deviation within groups of neighbouring rows, (n,).
+    """Mean deviation within groups of neighbouring samples, (n,).
 
     After Karras et al. (2018), but over groups of the *same* label (batches are laid out so), so
     that it tells how varied a class is, not how many classes are in the batch. A batch that is no
@@ -373,9 +373,9 @@ class ImageDiscriminator(Discriminator):
         self.score = SNLinear(widths[-1], 1)
         self.embedding = SNEmbedding((config.n_classes, widths[-1]))
 
-    def forward(self, rows: Tensor, labels: Tensor) -> Tensor:
+    def forward(self, samples: Tensor, labels: Tensor) -> Tensor:
         """Map images (n, C, H, W) in [-1, 1] to logits (n,)."""
-        x = rows
+        x = samples
         for stage in self.stages:
             x = stage(x)
         x = self.last(x)
@@ -457,28 +457,28 @@ class ClassicDiscriminator(Discriminator):
             width = (width + 2 - kernel[1]) // scale[1] + 1
         self.score = nn.Linear(n_in * height * width, 1)
 
-    def forward(self, rows: Tensor, labels: Tensor) -> Tensor:
+    def forward(self, samples: Tensor, labels: Tensor) -> Tensor:
         """Map images (n, C, H, W) in [-1, 1] to logits (n,)."""
-        x = F.leaky_relu(self._first_stage(rows, labels), LEAKY_SLOPE, inplace=True)
+        x = F.leaky_relu(self._first_stage(samples, labels), LEAKY_SLOPE, inplace=True)
         for stage, norm in zip(list(self.stages)[1:], self.norms, strict=True):
             x = F.leaky_relu(norm(stage(x)), LEAKY_SLOPE, inplace=True)
         logits: Tensor = self.score(x.flatten(1)).squeeze(1)
         return logits.float()
 
-    def _first_stage(self, rows: Tensor, labels: Tensor) -> Tensor:
+    def _first_stage(self, samples: Tensor, labels: Tensor) -> Tensor:
         """Convolve the image and its one-hot label channels, without writing these out.
 
         Of the label channels of an image one is 1 everywhere, the others are 0: what the
         convolution makes of them is one map per class.
         """
-        stage, n_channels = self.stages[0], rows.shape[1]
+        stage, n_channels = self.stages[0], samples.shape[1]
         assert isinstance(stage, nn.Conv2d)
-        of_rows, of_labels = stage.weight[:, :n_channels], stage.weight[:, n_channels:]
+        of_samples, of_labels = stage.weight[:, :n_channels], stage.weight[:, n_channels:]
         kernels = of_labels.transpose(0, 1).reshape(-1, 1, *of_labels.shape[2:])
-        constant = rows.new_ones((1, 1, *rows.shape[2:]))
+        constant = samples.new_ones((1, 1, *samples.shape[2:]))
         maps = F.conv2d(constant, kernels, stride=stage.stride, padding=1)
         maps = maps.view(self.n_classes, len(stage.weight), *maps.shape[2:])
-        of_images = convolve(rows, of_rows, stage.bias, (stage.stride[0], stage.stride[1]))
+        of_images = convolve(samples, of_samples, stage.bias, (stage.stride[0], stage.stride[1]))
         return of_images + maps[labels].contiguous(memory_format=_memory_format(of_images))
 
 
@@ -505,13 +505,13 @@ class TableGenerator(Generator):
         self.to_row = nn.Linear(hidden + config.embedding_dim, config.n_features)
 
     def forward(self, z: Tensor, labels: Tensor) -> Tensor:
-        """Map noise and labels to standardised rows (n, n_features)."""
+        """Map noise and labels to standardised samples (n, n_features)."""
         z, embedding_noise = z[:, : self.z_dim], z[:, self.z_dim :]
         condition = self.embedding(labels, embedding_noise)
         x = F.relu(self.first(torch.cat([z, condition], dim=1)), inplace=True)
         x = F.relu(self.second(torch.cat([x, condition], dim=1)), inplace=True)
-        row: Tensor = self.to_row(torch.cat([x, condition], dim=1))
-        return row
+        sample: Tensor = self.to_row(torch.cat([x, condition], dim=1))
+        return sample
 
 
 class TableDiscriminator(Discriminator):
@@ -526,9 +526,9 @@ class TableDiscriminator(Discriminator):
         self.score = SNLinear(hidden, 1)
         self.embedding = SNEmbedding((config.n_classes, hidden))
 
-    def forward(self, rows: Tensor, labels: Tensor) -> Tensor:
-        """Map standardised rows (n, n_features) to logits (n,)."""
-        x = F.leaky_relu(self.first(rows), LEAKY_SLOPE, inplace=True)
+    def forward(self, samples: Tensor, labels: Tensor) -> Tensor:
+        """Map standardised samples (n, n_features) to logits (n,)."""
+        x = F.leaky_relu(self.first(samples), LEAKY_SLOPE, inplace=True)
         x = torch.cat([x, minibatch_deviation(x)[:, None]], dim=1)
         x = F.leaky_relu(self.second(x), LEAKY_SLOPE, inplace=True)
         projection = (self.embedding(labels) * x).sum(dim=1)
