@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ganaug.exceptions import SamplingError
 from ganaug.gan.config import GANConfig
-from ganaug.gan.networks import Discriminator, Generator, build_discriminator, build_generator
+from ganaug.gan.networks import Generator, build_generator
 from ganaug.gan.scaling import images_from_network
 from ganaug.gan.training import TrainedGAN
 from ganaug.seeds import stream
@@ -31,11 +31,10 @@ SampleFilter = Callable[[Tensor, int], Tensor]
 
 @dataclass(frozen=True)
 class _Part:
-    """One trained model: its networks on the device, in evaluation mode."""
+    """One trained model: its generator on the device, in evaluation mode."""
 
     config: GANConfig
     generator: Generator
-    discriminator: Discriminator
 
 
 class Sampler:
@@ -142,19 +141,6 @@ class Sampler:
         values = part.generator(z, torch.full((n_steps,), label, device=self.device))
         return (images_from_network(values) if part.config.is_image else values.float()).cpu()
 
-    @torch.no_grad()
-    def discriminator_scores(self, samples: Tensor, code: int) -> Tensor:
-        """Discriminator logits (n,) of samples in network units; groups are of one class."""
-        part, label = self._part_of(code)
-        labels = torch.full((len(samples),), label, device=self.device)
-        scores = [
-            part.discriminator(r.to(self.device), b).cpu()
-            for r, b in zip(
-                torch.split(samples, BLOCK_SIZE), torch.split(labels, BLOCK_SIZE), strict=True
-            )
-        ]
-        return torch.cat(scores)
-
     def _accepted(self, samples: Tensor, code: int) -> Tensor:
         mask = torch.ones(len(samples), dtype=torch.bool)
         for accepts in self.filters.values():
@@ -193,8 +179,4 @@ def _load_part(model: TrainedGAN, device: torch.device) -> _Part:
     unused = torch.Generator()  # the initial weights are overwritten at once
     generator = build_generator(model.config, unused, device)
     generator.load_state_dict(model.generator_state)
-    discriminator = build_discriminator(model.config, unused, device)
-    discriminator.load_state_dict(model.discriminator_state)
-    for network in (generator, discriminator):
-        network.eval().requires_grad_(False)
-    return _Part(model.config, generator, discriminator)
+    return _Part(model.config, generator.eval().requires_grad_(False))

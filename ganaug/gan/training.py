@@ -203,9 +203,9 @@ class Trainer(TrainingState):
         return loss.detach()
 
     def _augment(self, samples: Tensor) -> Tensor:
-        if not self.config.is_image:
+        if not (self.config.is_image and self.config.diffaugment):
             return samples
-        return diffaugment(samples, self.config.diffaugment, self.random)
+        return diffaugment(samples, self.random)
 
     def _autocast(self) -> AbstractContextManager[Any]:
         """bf16 on CUDA. On a CPU without matrix units it was measured to be slower."""
