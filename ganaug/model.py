@@ -32,7 +32,6 @@ FILTERS = ("classifier", "score")
 SCORE_FILTER_QUANTILE = 0.1
 """The score filter rejects the candidates whose discriminator score is below this quantile."""
 CALIBRATION_BLOCKS = 4
-CONDITIONINGS = ("joint", "per_class")
 
 
 @dataclass
@@ -314,7 +313,6 @@ def _matching_start(
 
 __all__ = [
     "BLOCK_SIZE",
-    "CONDITIONINGS",
     "FILTERS",
     "FittedModel",
     "TrainingOptions",

@@ -8,8 +8,8 @@ from typing import Any
 
 from ganaug.checks import check_option
 from ganaug.exceptions import InvalidInputError
+from ganaug.options import RECIPES
 
-RECIPES = ("default", "classic")
 LOSSES = ("hinge", "bce")
 AUGMENTATIONS = ("brightness", "contrast", "saturation", "translation", "cutout", "flip")
 
