@@ -32,7 +32,7 @@ from ganaug.exceptions import (
     SamplingError,
     TrainingWarning,
 )
-from ganaug.gan.config import GROUP_SIZE, LOSSES, RECIPES, classic_options
+from ganaug.gan.config import GROUP_SIZE, LOSSES, classic_options
 from ganaug.gan.monitor import REMEDIES, Alarm
 from ganaug.gan.sampling import Sampler
 from ganaug.gan.training import estimate_seconds
@@ -46,13 +46,13 @@ from ganaug.inputs import (
 from ganaug.inputs.labels import read_labels
 from ganaug.inputs.pixels import count_non_finite, raise_if_non_finite
 from ganaug.model import (
-    CONDITIONINGS,
     FILTERS,
     FittedModel,
     TrainingOptions,
     plan_networks,
     train_model,
 )
+from ganaug.options import CONDITIONINGS, RECIPES
 from ganaug.persistence import (
     describe_origin,
     library_versions,

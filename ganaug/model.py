@@ -31,7 +31,6 @@ Array = npt.NDArray[Any]
 
 FILTERS = ("classifier",)
 CALIBRATION_BLOCKS = 4
-CONDITIONINGS = ("joint", "per_class")
 
 
 @dataclass
@@ -288,7 +287,6 @@ def _matching_start(
 
 __all__ = [
     "BLOCK_SIZE",
-    "CONDITIONINGS",
     "FILTERS",
     "FittedModel",
     "TrainingOptions",

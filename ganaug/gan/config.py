@@ -7,8 +7,8 @@ from typing import Any
 
 from ganaug.checks import check_option
 from ganaug.exceptions import InvalidInputError
+from ganaug.options import RECIPES
 
-RECIPES = ("default", "classic")
 LOSSES = ("hinge", "bce")
 
 MIN_SIDE, MAX_SIDE, MAX_CHANNELS = 8, 128, 4
