@@ -59,9 +59,8 @@ def main() -> None:
     left_out = {*surfaces[0]["parameters"]} ^ {*surfaces[1]["parameters"]}
     print(describe(old, new))
     if left_out:
-        print(
-            f"Parameters of one revision only, left at their defaults: {', '.join(sorted(left_out))}."
-        )
+        names = ", ".join(sorted(left_out))
+        print(f"Parameters of one revision only, left at their defaults: {names}.")
     if not with_gain:
         print("evaluate_gain has another signature: not compared.")
     sys.exit(old != new)
@@ -144,13 +143,13 @@ def make_all(name: str, parameters: dict[str, Any], with_gain: bool) -> dict[str
         return [*augmenter.augment(X, y), *exactly]
 
     def wrapped() -> Any:
-        fitted = GANAugmenter(**parameters).fit(tensors)
-        datasets = [fitted.wrap(tensors), fitted.wrap(tensors, sampling_strategy=TOTALS)]
+        fitted: Any = GANAugmenter(**parameters).fit(tensors)
+        datasets: list[Any] = [fitted.wrap(tensors), fitted.wrap(tensors, sampling_strategy=TOTALS)]
         return [np.asarray(part) for dataset in datasets for item in dataset for part in item]
 
     def gain() -> Any:
         shape = {} if name == "table" else {"image_shape": (8, 8)}
-        tiny = GANAugmenter(**parameters | shape | {"max_images": 512})
+        tiny = GANAugmenter(**parameters | shape | {"max_images": 512, "filter": None})
         rows = X.reshape(len(X), -1) + noise  # or every score would be 1
         verdict = evaluate_gain(tiny, rows, y, KNeighborsClassifier(3), cv=4, random_state=0)
         return [np.array([verdict.gain.mean, verdict.gain.low, verdict.gain.high])]
