@@ -1,138 +1,299 @@
-"""ganaug/gain.py, trials.py, remedies.py: whether the verdict can be trusted."""
+"""ganaug/gain: every remedy, honest trials, and whether the verdict can be trusted."""
 
 from __future__ import annotations
 
-import functools
+import dataclasses
+import inspect
+import time
 import warnings
 from types import SimpleNamespace
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from click.testing import CliRunner
-from imblearn.over_sampling import RandomOverSampler
+from imblearn.over_sampling import ADASYN, RandomOverSampler
 from imblearn.pipeline import make_pipeline
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
-from sklearn.model_selection import KFold, StratifiedKFold, StratifiedShuffleSplit
+from sklearn.model_selection import KFold, StratifiedKFold, StratifiedShuffleSplit, cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline as make_sklearn_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from torch.utils.data import TensorDataset
 
-import ganaug
+import ganaug.gain.problem
 import ganaug.gain.remedies
-from benchmarks.controls import Duplicator, Oracle, ShuffledOracle
 from ganaug import GANAugmenter, GANOverSampler, evaluate_gain
-from ganaug.cli import cli
-from ganaug.exceptions import GanaugError, SamplingError, SmallClassWarning
-from ganaug.gain.evaluate import _Clock, _make_splits, _needed
-from ganaug.gain.intervals import PairedInterval
-from ganaug.gain.trials import PerRealRow
+from ganaug.exceptions import GanaugError, SmallClassWarning, TrainingError
+from ganaug.gain.cost import Clock, CostEstimate, GanCost, plan_gans
+from ganaug.gain.problem import make_splits, with_seed
+from ganaug.gain.remedies import BUILT_IN, Remedy, SmallClassSMOTE, Task, UsersSampler
+from tests.stand_ins import StandInGAN, StandInSampler
 
-pytestmark = pytest.mark.filterwarnings("ignore::ganaug.exceptions.FlattenedImagesWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::ganaug.exceptions.FlattenedImagesWarning"),
+    pytest.mark.filterwarnings("ignore::ganaug.exceptions.SmallClassWarning"),
+]
+
+with_the_real_sampler = pytest.mark.skipif(
+    "synthetic_share" not in inspect.signature(GANOverSampler).parameters,
+    reason="GANOverSampler has no synthetic_share yet",
+)
+
+CHEAP = ["class weights", "duplicates", "smote", "augmented"]
 
 
 def draw(all_digits, counts, seed=0):
-    """Rows of the digits, so many of each class, and all other rows."""
+    """Digits, so many of each class, in mixed order; and all others."""
     X, y = all_digits
     rng = np.random.default_rng(seed)
-    rows = [rng.permutation(np.flatnonzero(y == label)) for label in counts]
-    drawn = np.concatenate([r[:n] for r, n in zip(rows, counts.values(), strict=True)])
-    others = np.concatenate([r[n:] for r, n in zip(rows, counts.values(), strict=True)])
+    places = [rng.permutation(np.flatnonzero(y == label)) for label in counts]
+    pairs = list(zip(places, counts.values(), strict=True))
+    drawn = rng.permutation(np.concatenate([p[:n] for p, n in pairs]))
+    others = np.concatenate([p[n:] for p, n in pairs])
     return X[drawn], y[drawn], X[others], y[others]
 
 
 @pytest.fixture
 def digits(all_digits):
-    """Three classes, 60, 30 and 24 rows, and further rows."""
-    return draw(all_digits, {1: 60, 8: 30, 9: 24})
+    """Three classes of 200, 80 and 40, which are mistaken for one another now and then."""
+    return draw(all_digits, {1: 130, 8: 110, 9: 80})[:2]
 
 
-class Untrained(Oracle):
-    """Must never be trained: what is wrong is to be found before."""
-
-    def __init__(self, random_state=0):
-        self.random_state = random_state
-
-    def fit(self, X, y):
-        raise AssertionError("a GAN was trained before the mistake was found")
+@pytest.fixture
+def few(all_digits):
+    """Three classes of 60, 30 and 24: few enough to be split several times."""
+    return draw(all_digits, {1: 60, 8: 30, 9: 24})[:2]
 
 
-# --- planted controls ----------------------------------------------------------------------------
+@pytest.fixture
+def stand_in(monkeypatch, all_digits):
+    """GANOverSampler without a GAN, of the kind that is returned when called with it."""
+    monkeypatch.setattr(StandInGAN, "seen", [])
+    monkeypatch.setattr(ganaug.gain.remedies, "GANOverSampler", StandInSampler)
+
+    def set_kind(kind, X_pool=None, y_pool=None):
+        monkeypatch.setattr(StandInSampler, "kind", kind)
+        monkeypatch.setattr(StandInGAN, "pool", (X_pool, y_pool))
+
+    set_kind("duplicates")
+    return set_kind
 
 
-@pytest.mark.filterwarnings("ignore::ganaug.exceptions.TrainingWarning")
-def test_unused_real_rows_are_to_be_used(all_digits):
-    X, y, X_pool, y_pool = draw(all_digits, dict.fromkeys(range(10), 40))
+def evaluate(data, estimator=None, **options):
+    X, y = data
+    arguments = {"X": X, "y": y, "image_shape": (8, 8), "random_state": 0, **options}
+    estimator = KNeighborsClassifier(3) if estimator is None else estimator
+    return evaluate_gain(estimator, **arguments)
 
-    verdict = evaluate_gain(
-        Oracle(X_pool, y_pool), X, y, KNeighborsClassifier(1), n_repeats=3, random_state=0
-    )
 
-    assert verdict.outcome == "use"
-    assert verdict.gain.low > 0
-    assert verdict.gain_over_placebo.low > 0
+# --- planted generators --------------------------------------------------------------------------
+
+
+def test_unused_real_images_are_chosen_where_they_are_worth_it(all_digits, stand_in):
+    counts = [120, 90, 70, 50, 40, 30, 22, 16, 12, 10]
+    X, y, *pool = draw(all_digits, dict(enumerate(counts)))
+    stand_in("oracle", *pool)
+
+    verdict = evaluate((X, y), KNeighborsClassifier(1))
+
+    assert verdict.gan == "chosen"
+    assert verdict.choice in ("ganaug", "half and half")
     assert verdict.gain.mean > 0.02
-    assert set(verdict.sampling_strategy) <= set(range(10))
-    assert all(total > 40 for total in verdict.sampling_strategy.values())
-
-    # and it can be acted on: the totals it names are what comes out
-    tiny = tiny_augmenter(image_shape=(8, 8), random_state=0)
-    sampler = GANOverSampler(tiny, sampling_strategy=verdict.sampling_strategy)
-    y_out = sampler.fit_resample(X, y)[1]
-    expected = [verdict.sampling_strategy.get(label, 40) for label in range(10)]
-    assert np.bincount(y_out).tolist() == expected
+    assert verdict.gain_over_best_without_gan.mean > 0.01
+    assert "The GAN is worth its training" in verdict.text
 
 
-@pytest.mark.filterwarnings("ignore::ganaug.exceptions.SmallClassWarning")
-def test_rows_of_other_classes_are_not_to_be_used(all_digits):
-    X, y, X_pool, y_pool = draw(all_digits, dict.fromkeys(range(10), 20))
+@pytest.mark.parametrize("kind", ["duplicates", "shuffled"])
+@pytest.mark.parametrize("seed", range(3))
+def test_generators_without_worth_are_not_chosen(all_digits, stand_in, kind, seed):
+    X, y, *pool = draw(all_digits, {0: 140, 3: 100, 5: 40, 8: 40}, seed)
+    stand_in(kind, *pool)
 
-    verdict = evaluate_gain(
-        ShuffledOracle(X_pool, y_pool),
-        X,
-        y,
-        KNeighborsClassifier(1),
-        random_state=0,
-        sampling_strategies=[PerRealRow(1.0)],
+    verdict = evaluate((X, y), SVC(), random_state=seed)
+
+    assert verdict.gan != "chosen"
+
+
+def test_a_verdict_against_the_gan_says_what_to_use_instead(all_digits, stand_in):
+    counts = [120, 90, 70, 50, 40, 30, 22, 16, 12, 10]
+    X, y, *pool = draw(all_digits, dict(enumerate(counts)))
+    stand_in("shuffled", *pool)
+
+    verdict = evaluate((X, y), KNeighborsClassifier(1))
+
+    assert verdict.gan == "not worth it"
+    assert "not worth its training here" in verdict.text
+    assert f"use '{verdict.choice}'" in verdict.text
+    assert verdict.gain_of_gan.mean < 0
+
+
+# --- the remedies --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("remedy", ["nothing", *CHEAP, "ganaug", "half and half", "gan only"])
+def test_each_remedys_scores_are_those_of_its_pipeline_bit_for_bit(digits, stand_in, remedy):
+    X, y = digits
+    forest = RandomForestClassifier(5)  # of which every seed counts
+
+    verdict = evaluate(digits, forest, remedies=[remedy], scoring="f1_macro")
+    chosen = had_it_chosen(verdict, remedy)
+
+    again = cross_val_score(chosen.make_pipeline(), X, y, cv=chosen.splits, scoring="f1_macro")
+    assert again.tolist() == [s for s in verdict.scores[remedy] if not np.isnan(s)]
+
+
+def had_it_chosen(verdict, remedy):
+    """The verdict as it would be with another choice."""
+    done = [n for n, score in enumerate(verdict.scores[remedy]) if not np.isnan(score)]
+    return dataclasses.replace(
+        verdict,
+        choice=remedy,
+        remedy=ganaug.gain.remedies.find_remedy(remedy),
+        splits=verdict.splits[: len(done)],
     )
 
-    assert verdict.outcome == "do not use"
-    assert verdict.sampling_strategy == {}
-    assert verdict.gain.high < 0
+
+@with_the_real_sampler
+@pytest.mark.filterwarnings("ignore::ganaug.exceptions.TrainingWarning")
+@pytest.mark.parametrize("remedy", ["augmented", "ganaug", "half and half", "gan only"])
+def test_a_real_gans_scores_are_those_of_its_pipeline_bit_for_bit(few, remedy):
+    X, y = few
+    tiny = GANAugmenter(image_shape=(8, 8), max_images=128, width=4, verbose=0)
+
+    verdict = evaluate(few, SVC(), image_shape=None, augmenter=tiny, remedies=[remedy])
+    chosen = had_it_chosen(verdict, remedy)
+
+    again = cross_val_score(
+        chosen.make_pipeline(), X, y, cv=chosen.splits, scoring="balanced_accuracy"
+    )
+    assert again.tolist() == [s for s in verdict.scores[remedy] if not np.isnan(s)]
 
 
-@pytest.mark.parametrize("seed", range(3))
-@pytest.mark.filterwarnings("ignore::ganaug.exceptions.SmallClassWarning")
-def test_duplicates_are_never_to_be_used(all_digits, seed):
-    X, y, _, _ = draw(all_digits, {0: 40, 3: 40, 5: 15, 8: 15}, seed)
+def test_built_in_remedies_stand_in_the_order_of_simplicity():
+    names = [remedy.name for remedy in BUILT_IN]
 
-    verdict = evaluate_gain(Duplicator(), X, y, SVC(), cv=4, random_state=seed)
-
-    assert verdict.outcome != "use"
-    assert verdict.sampling_strategy == {}
+    assert names == ["nothing", *CHEAP, "ganaug", "half and half", "gan only"]
+    assert [r.name for r in BUILT_IN if r.uses_gan] == names[5:]
 
 
-def test_synthetic_rows_go_only_where_they_helped(digits):
-    X, y, X_pool, y_pool = digits
-    spoilt = np.where(y_pool == 9, 8, y_pool)  # nines are offered as eights, and no row as a nine
+def test_by_default_all_but_the_gan_alone_are_tried(digits, stand_in):
+    verdict = evaluate(digits, SVC(C=0.01))
 
-    class HalfSpoilt(Oracle):
-        def sample(self, n_samples):
-            if 9 in n_samples:
-                raise SamplingError("none")
-            return super().sample(n_samples)
-
-    verdict = evaluate_gain(HalfSpoilt(X_pool, spoilt), X, y, SVC(), cv=4, random_state=0)
-
-    assert verdict.classes_served == [8]
-    assert verdict.outcome != "use"
-    assert any(note.startswith("class 9: no synthetic rows") for note in verdict.notes)
+    assert list(verdict.scores) == ["nothing", *CHEAP, "ganaug", "half and half"]
 
 
-# --- what a trial is made of ---------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "estimator", [SVC(), make_sklearn_pipeline(StandardScaler(), SVC())], ids=["bare", "pipeline"]
+)
+def test_class_weights_are_set_where_the_estimator_takes_them(digits, estimator):
+    verdict = evaluate(digits, estimator, remedies=["class weights"])
+    pipeline = had_it_chosen(verdict, "class weights").make_pipeline()
+
+    names = [name for name in pipeline.get_params() if name.endswith("__class_weight")]
+    assert pipeline.get_params()[names[-1]] == "balanced"
+    assert pipeline.named_steps["remedy"] == "passthrough"
+
+
+@pytest.mark.parametrize(
+    ("estimator", "why"),
+    [
+        (KNeighborsClassifier(), "has no `class_weight`"),
+        (SVC(class_weight="balanced"), "is set already"),
+    ],
+)
+def test_class_weights_that_cannot_be_set_are_told(digits, estimator, why):
+    verdict = evaluate(digits, estimator, remedies=["class weights"])
+
+    assert list(verdict.scores) == ["nothing"]
+    assert any(why in note for note in verdict.notes)
+
+
+def test_tables_have_no_augmented_images(digits, stand_in):
+    X, y = digits
+
+    verdict = evaluate((X[:, 10:40] - 8, y), image_shape=None)
+
+    assert list(verdict.scores) == ["nothing", "duplicates", "smote", "ganaug", "half and half"]
+
+
+def test_a_sampler_of_the_users_is_tried_beside_the_others_and_seeded(digits, stand_in):
+    verdict = evaluate(digits, remedies={"mine": ADASYN(n_neighbors=2)})
+
+    assert list(verdict.scores)[3:5] == ["augmented", "mine"]  # the simpler one first
+    assert not np.isnan(verdict.scores["mine"]).any()
+    assert verdict.scores["mine"] != verdict.scores["smote"]
+
+
+def test_a_users_gan_is_tried_with_the_gans_and_equal_ones_are_trained_once(digits, stand_in):
+    mine = StandInSampler(synthetic_share=0.75)
+
+    others = {"mine": mine, "other": StandInSampler(max_images=7)}
+    verdict = evaluate(digits, KNeighborsClassifier(30), remedies=others)
+
+    budgets = [budget for _, _, budget in StandInGAN.seen]
+    n_folds = sum(not np.isnan(score) for score in verdict.scores["mine"])
+    assert budgets.count(1000) == n_folds  # ganaug, half and half, mine
+    assert budgets.count(7) == n_folds
+
+
+class Mirror(Remedy):
+    """A remedy of a stranger's."""
+
+    name = "mirror"
+    text = "mirror images"
+
+    def make_sampler(self, task):
+        return RandomOverSampler(random_state=task.seed)
+
+
+def test_a_remedy_needs_no_more_than_the_protocol(digits, stand_in):
+    verdict = evaluate(digits, remedies={"mirror": Mirror()})
+
+    assert verdict.scores["mirror"] == verdict.scores["duplicates"]
+
+
+def test_smote_takes_classes_of_a_single_sample_and_few():
+    X = np.arange(24.0)[:, None] ** 2
+    y = np.array([0] * 20 + [1] * 3 + [2])
+
+    X_out, y_out = SmallClassSMOTE(random_state=0).fit_resample(X, y)
+
+    assert np.bincount(y_out).tolist() == [20, 20, 20]
+    assert np.array_equal(X_out[:24], X)
+    assert set(X_out[y_out == 2].ravel()) == {23.0**2}
+    between = X_out[y_out == 1].ravel()
+    assert between.min() == 20**2
+    assert between.max() == 22**2
+    assert len(set(between)) > 3
+
+
+def test_images_that_are_not_flattened_take_every_remedy(digits):
+    X, y = digits
+    images = X.reshape(-1, 8, 8)
+    flat = make_pipeline(Flatten(), KNeighborsClassifier(3))
+    remedies = ["duplicates", "smote"]
+
+    by_image = evaluate((images, y), flat, image_shape=None, remedies=remedies)
+    by_column = evaluate(digits, remedies=remedies)
+
+    assert by_image.scores == by_column.scores
+
+
+class Flatten(BaseEstimator):
+    def fit(self, X, y=None):
+        return self
+
+    def transform(self, X):
+        return X.reshape(len(X), -1)
+
+
+# --- honest trials -------------------------------------------------------------------------------
 
 
 class Spy(ClassifierMixin, BaseEstimator):
@@ -150,494 +311,488 @@ class Spy(ClassifierMixin, BaseEstimator):
         return self.svc_.predict(X)
 
 
-@pytest.fixture
-def spy(monkeypatch):
+def test_no_test_sample_reaches_generator_or_classifier(digits, stand_in, monkeypatch):
     monkeypatch.setattr(Spy, "seen", [])
-    return Spy()
-
-
-class Recorder(Oracle):
-    """Records what it is trained on, and offers marked rows."""
-
-    seen: list = []  # noqa: RUF012
-
-    def __init__(self, random_state=0):
-        self.random_state = random_state
-
-    def fit(self, X, y):
-        Recorder.seen.append(X.copy())
-        return self
-
-    def sample(self, n_samples):
-        n = sum(n_samples.values())
-        return np.full((n, 64), 7.0), np.repeat(list(n_samples), list(n_samples.values()))
-
-
-def test_no_test_row_reaches_generator_or_classifier(digits, spy, monkeypatch):
-    X, y, _, _ = digits
-    monkeypatch.setattr(Recorder, "seen", [])
-    X = X + np.arange(len(X))[:, None] * 1e-9  # every row is its own
+    X, y = digits
+    X = X + np.arange(len(X))[:, None] * 1e-9  # every sample is its own
     cv = list(StratifiedKFold(4, shuffle=True, random_state=0).split(X, y))
 
-    evaluate_gain(Recorder(), X, y, spy, cv=cv, random_state=0)
+    evaluate((X, y), Spy(), cv=cv, remedies=["duplicates", "ganaug"])
 
-    assert len(Recorder.seen) == 4
-    trained = [frozenset(map(bytes, part)) for part in Recorder.seen]
     tests = [frozenset(map(bytes, X[test])) for _, test in cv]
-    # in the order in which they are done: the two halves in turn
-    for position, number in enumerate((0, 2, 1, 3)):
-        assert not trained[position] & tests[number]
-        assert trained[position] == frozenset(map(bytes, X[cv[number][0]]))
-    real = set(map(bytes, X))
+    trainings = [frozenset(map(bytes, X[train])) for train, _ in cv]
+    trained = [frozenset(map(bytes, part)) for part, *_ in StandInGAN.seen]
+    assert trained == trainings[: len(trained)]
+    assert len(trained) >= 3
     for seen, _ in Spy.seen:
-        held_out = [test for test in tests if not test & set(map(bytes, seen))]
-        assert held_out, "a classifier saw rows of every test part"
-        assert set(map(bytes, seen)) & real
+        assert any(not test & set(map(bytes, seen)) for test in tests)
+    assert len(Spy.seen) == 2 * 4 + len(trained)  # nothing is tried twice
 
 
-@pytest.mark.parametrize("is_grouped", [False, True])
-@pytest.mark.parametrize("cv", [4, 5])
-def test_repeats_keep_the_test_rows_of_the_halves_apart(digits, cv, is_grouped):
-    X, y, _, _ = digits
-    groups = np.arange(len(y)) // 2 if is_grouped else None
-    rows = np.arange(len(y))
-    problem = SimpleNamespace(X=X, y=y, classes=np.unique(y))
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_any_number_of_jobs_gives_the_same_verdict(few, n_jobs):
+    options = {"remedies": ["duplicates", "smote"]}
+    alone = evaluate(few, RandomForestClassifier(5), **options).to_dict()
 
-    once = _make_splits(problem, cv, 1, groups, 0)
-    splits = _make_splits(problem, cv, 3, groups, 0)
+    together = evaluate(few, RandomForestClassifier(5), n_jobs=n_jobs, **options).to_dict()
 
-    assert len(splits) == 3 * cv
-    tested = [np.concatenate([s.test for s in splits if s.half == half]) for half in (0, 1)]
-    assert not set(tested[0]) & set(tested[1])
-    assert np.bincount(np.concatenate(tested)).tolist() == [3] * len(y)
-    assert len({tuple(s.test) for s in splits}) == 3 * cv  # each repeat splits anew
-    for split in splits:
-        assert sorted([*split.train, *split.test]) == rows.tolist()
-        if is_grouped:
-            assert not set(groups[split.train]) & set(groups[split.test])
-    # the first repeat is what is done without others, so a time box still gets whole folds
-    for alone, repeated in zip(once, splits, strict=False):
-        assert alone.half == repeated.half
-        assert np.array_equal(alone.test, repeated.test)
+    assert {**together, "seconds": 0} == {**alone, "seconds": 0}
 
 
-@pytest.mark.parametrize("n_groups", [5, 8, 12])
-def test_no_test_part_is_used_twice_where_groups_are_few(n_groups):
-    y = np.tile([0, 1], 30)
-    groups = np.arange(60) // 2 % n_groups  # each has rows of both classes
-    problem = SimpleNamespace(X=y[:, None], y=y, classes=np.array([0, 1]))
+def test_joblibs_configuration_is_heeded(few):
+    with joblib.parallel_config(backend="threading", n_jobs=2):
+        verdict = evaluate(few, remedies=["duplicates"])
 
-    splits = _make_splits(problem, 4, 20, groups, 0)
-
-    parts = [split.test.tobytes() for split in splits]
-    assert len(set(parts)) == len(parts) < 4 * 20
-    assert len(parts) > 4
-    assert {split.half for split in splits} == {0, 1}
+    assert verdict.scores == evaluate(few, remedies=["duplicates"]).scores
 
 
-def test_repeats_that_could_only_repeat_are_refused():
-    y = np.tile([0, 1], 30)
-    problem = SimpleNamespace(X=y[:, None], y=y, classes=np.array([0, 1]))
-
-    with pytest.raises(GanaugError, match="`n_repeats` must be 1 .* Got 3 with 6 folds of so few"):
-        _make_splits(problem, 6, 3, np.arange(60) // 10, 0)
-
-
-def test_synthetic_and_placebo_rows_are_equally_many_and_come_after_the_real_ones(digits, spy):
-    X, y, _, _ = digits
-
-    evaluate_gain(
-        Recorder(), X, y, spy, cv=4, random_state=0, sampling_strategies=[PerRealRow(0.5)]
-    )
-
-    def is_marked(rows):
-        return (rows == 7.0).all(axis=1)
-
-    synthetic = [(s, labels) for s, labels in Spy.seen if is_marked(s).any()]
-    placebo = Spy.seen[-4:]  # scored last
-    assert len(synthetic) == 4
-    for (with_rows, labels), (with_duplicates, placebo_labels) in zip(
-        synthetic, placebo, strict=True
-    ):
-        assert not is_marked(with_duplicates).any()
-        n_real = next(n for n, row in enumerate(is_marked(with_rows)) if row)
-        half = [round(0.5 * (labels[:n_real] == label).sum()) for label in (8, 9)]
-        assert not is_marked(with_rows[:n_real]).any()
-        assert np.bincount(labels).tolist() == np.bincount(placebo_labels).tolist()
-        assert 84 <= n_real <= 87  # three quarters of the rows
-        assert is_marked(with_rows[n_real : n_real + sum(half)]).all()
-        marked = labels[n_real : n_real + sum(half)].tolist()
-        assert marked == [8] * half[0] + [9] * half[1]
-
-
-@pytest.mark.parametrize(
-    ("y", "ratio", "classes", "expected"),
-    [
-        ([0] * 100 + [1] * 20, 0.5, None, {0: 100, 1: 30}),
-        ([0] * 100 + [1] * 90, 0.5, None, {0: 150, 1: 135}),  # about balanced: all may grow
-        ([0] * 100 + [1] * 60, 3.0, None, {0: 100, 1: 100}),  # never beyond the largest
-        ([0] * 100 + [1] * 20 + [2] * 10, 1.0, (2,), {0: 100, 1: 20, 2: 20}),
-    ],
-)
-def test_a_ratio_becomes_totals(y, ratio, classes, expected):
-    assert PerRealRow(ratio, classes)(y) == expected
-
-
-def test_a_strategy_names_its_classes():
-    assert str(PerRealRow(0.5)) == "0.5 synthetic rows per real row"
-    assert str(PerRealRow(1.0, (3,))) == "1 synthetic rows per real row in class 3"
-    assert str(PerRealRow(1.0, (3, 5))) == "1 synthetic rows per real row in classes 3, 5"
-
-
-def test_the_users_strategies_are_what_is_tried(digits):
-    X, y, X_pool, y_pool = digits
-
-    verdict = evaluate_gain(
-        Oracle(X_pool, y_pool),
-        X,
-        y,
-        SVC(),
-        cv=4,
-        random_state=0,
-        sampling_strategies=["minority", {8: 40, 9: 40}],
-    )
-
-    assert list(verdict.gains_by_setting) == [
-        "sampling_strategy='minority'",
-        "sampling_strategy={8: 40, 9: 40}",
-    ]
-
-
-def test_the_same_seed_gives_the_same_verdict_and_global_state_is_left_alone(digits):
-    X, y, X_pool, y_pool = digits
+def test_the_same_seed_gives_the_same_verdict_and_global_state_is_left_alone(few, stand_in):
     np.random.seed(1)  # noqa: NPY002
     torch.manual_seed(1)
     before = np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()  # noqa: NPY002
 
-    first, second = (
-        evaluate_gain(Oracle(X_pool, y_pool), X, y, SVC(), cv=4, random_state=5).to_dict()
-        for _ in range(2)
+    first, second, other = (
+        evaluate(few, RandomForestClassifier(5), random_state=seed).to_dict() for seed in (5, 5, 6)
     )
 
     after = np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()  # noqa: NPY002
     assert before == after
     assert {**first, "seconds": 0} == {**second, "seconds": 0}
+    assert first["scores"] != other["scores"]
 
 
 def test_an_unset_random_state_of_the_estimator_is_seeded_and_a_set_one_kept():
     pipeline = make_pipeline(RandomOverSampler(), SVC(random_state=3))
 
-    seeded = ganaug.gain.remedies.with_seed(pipeline, 11).get_params()
+    seeded = with_seed(pipeline, 11).get_params()
 
     assert seeded["randomoversampler__random_state"] == 11
     assert seeded["svc__random_state"] == 3
 
 
-# --- the real thing, small -----------------------------------------------------------------------
+def test_the_estimator_and_the_augmenter_that_came_are_left_as_they_were(few, stand_in):
+    forest, augmenter = RandomForestClassifier(5), GANAugmenter(image_shape=(8, 8))
+
+    evaluate(few, forest, image_shape=None, augmenter=augmenter)
+
+    assert forest.random_state is None
+    assert not hasattr(forest, "classes_")
+    assert not hasattr(augmenter, "classes_")
 
 
-def tiny_augmenter(**parameters):
-    tiny = {"max_images": 128, "width": 4, "filter": None, "verbose": 0}
-    return GANAugmenter(**{**tiny, **parameters})
+# --- splits --------------------------------------------------------------------------------------
+
+
+def problem_of(y):
+    y = np.asarray(y)
+    counts = np.unique(y, return_counts=True)[1]
+    return SimpleNamespace(X=y[:, None], y=y, classes=np.unique(y), counts=counts)
+
+
+@pytest.mark.parametrize("is_grouped", [False, True])
+@pytest.mark.parametrize("cv", [2, 4, 5])
+def test_few_samples_are_split_again_and_again(few, cv, is_grouped):
+    y = few[1]
+    groups = np.arange(len(y)) // 2 if is_grouped else None
+
+    splits, notes = make_splits(problem_of(y), cv, groups, 0)
+
+    assert len(splits) >= 15
+    assert len({tuple(split.test) for split in splits}) == len(splits)
+    assert any("few samples" in note for note in notes)
+    for first in range(0, len(splits) - cv + 1, cv):
+        tested = np.concatenate([split.test for split in splits[first : first + cv]])
+        assert sorted(tested) == list(range(len(y)))
+    for split in splits:
+        assert sorted([*split.train, *split.test]) == list(range(len(y)))
+        if is_grouped:
+            assert not set(groups[split.train]) & set(groups[split.test])
+
+
+def test_many_samples_are_split_once():
+    splits, notes = make_splits(problem_of([0, 1] * 200), 5, None, 0)
+
+    assert len(splits) == 5
+    assert notes == []
+
+
+def test_a_class_of_three_gives_three_folds():
+    splits, notes = make_splits(problem_of([0] * 400 + [1] * 3), 5, None, 0)
+
+    assert len(splits) == 15
+    assert any("3 folds, not 5" in note for note in notes)
+    assert all((np.array([0] * 400 + [1] * 3)[split.test] == 1).sum() == 1 for split in splits)
+
+
+def test_few_groups_allow_few_splits_and_none_twice():
+    y = np.tile([0, 1], 30)
+    groups = np.arange(60) // 2 % 5  # each has samples of both classes
+
+    splits, _ = make_splits(problem_of(y), 4, groups, 0)
+
+    parts = [split.test.tobytes() for split in splits]
+    assert len(set(parts)) == len(parts)
+
+
+def test_small_classes_get_a_verdict_and_are_judged_together(all_digits, stand_in):
+    data = draw(all_digits, {0: 60, 1: 30, 2: 4, 3: 3})[:2]
+
+    verdict = evaluate(data, SVC())
+
+    assert verdict.n_splits == 15
+    assert set(verdict.per_class) == {"0", "1", "2", "3"}
+    assert any("2 classes of under 20 samples together: recall" in n for n in verdict.notes)
+
+
+def test_splits_may_be_masks(few):
+    X, y = few
+    folds = list(StratifiedKFold(4, shuffle=True, random_state=0).split(X, y))
+    places = np.arange(len(y))
+    masks = [(~np.isin(places, test), np.isin(places, test)) for _, test in folds]
+
+    by_masks, by_positions = (evaluate(few, cv=iter(cv), remedies=[]) for cv in (masks, folds))
+
+    assert by_masks.scores == by_positions.scores
+
+
+def test_test_parts_that_overlap_are_pointed_out(few):
+    cv = StratifiedShuffleSplit(4, test_size=0.5, random_state=0)
+
+    verdict = evaluate(few, cv=cv, remedies=["duplicates"])
+
+    assert any("overlap" in note for note in verdict.notes)
+
+
+# --- when GANs are trained -----------------------------------------------------------------------
+
+
+def test_three_folds_of_gans_are_enough_where_they_are_behind(all_digits, stand_in):
+    counts = [120, 90, 70, 50, 40, 30, 22, 16, 12, 10]
+    X, y, *pool = draw(all_digits, dict(enumerate(counts)))
+    stand_in("shuffled", *pool)
+
+    verdict = evaluate((X, y), KNeighborsClassifier(1), remedies=["duplicates", "gan only"])
+
+    assert [np.isnan(s) for s in verdict.scores["gan only"]] == [False] * 3 + [True] * 2
+    assert "behind" in verdict.gan_reason
+    assert len(StandInGAN.seen) == 3
+
+
+def test_further_folds_are_tried_while_the_gan_may_win(few, stand_in):
+    verdict = evaluate(few, KNeighborsClassifier(1), remedies=["duplicates", "gan only"])
+
+    assert len(StandInGAN.seen) == 5  # of 15 splits
+    assert verdict.gan != "not tried"
+
+
+def test_no_gan_is_trained_where_nothing_is_to_be_filled(all_digits, stand_in):
+    data = draw(all_digits, {0: 60, 3: 60, 5: 60})[:2]
+
+    verdict = evaluate(data)
+
+    assert verdict.gan == "not tried"
+    assert "nothing to fill up" in verdict.text
+    assert StandInGAN.seen == []
+
+
+def test_no_gan_is_trained_where_there_is_no_room_above(all_digits, stand_in):
+    data = draw(all_digits, {0: 170, 6: 140})[:2]  # told apart without a mistake
+
+    verdict = evaluate(data, SVC())
+
+    assert verdict.choice == "nothing"
+    assert verdict.gan == "not tried"
+    assert "half as many errors" in verdict.gan_reason
+    assert StandInGAN.seen == []
+
+
+def test_a_gan_whose_training_comes_to_nothing_is_out(few, stand_in, monkeypatch):
+    def fail(self, X, y):
+        raise TrainingError("NaN from the start")
+
+    monkeypatch.setattr(StandInGAN, "fit", fail)
+
+    verdict = evaluate(few, KNeighborsClassifier(1))
+
+    assert verdict.gan == "not tried"
+    assert "no scores" in verdict.gan_reason or "two folds" in verdict.gan_reason
+    assert any("NaN from the start" in note for note in verdict.notes)
+
+
+def test_ctrl_c_ends_the_evaluation_and_not_only_one_of_its_gans(few, stand_in, monkeypatch):
+    def interrupted(self, X, y):  # as GANAugmenter does: it keeps the best weights so far
+        self.model_ = SimpleNamespace(gans=[SimpleNamespace(interrupted=True)])
+        return self
+
+    monkeypatch.setattr(StandInGAN, "fit", interrupted)
+
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(few, KNeighborsClassifier(1))
+
+
+# --- kinds of data -------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def quick_network(monkeypatch):
     """The built-in network need not be good here."""
-    monkeypatch.setattr(ganaug.gain.remedies, "network_steps", lambda n_rows: 10)
+    monkeypatch.setattr(ganaug.gain.problem, "network_steps", lambda n_samples: 10)
 
 
-@pytest.mark.parametrize("kind", ["array", "tensor", "images", "frame", "dataset", "table"])
-def test_every_kind_of_data_gets_a_verdict(digits, kind, quick_network):
-    X, y, _, _ = digits
-    images = (X * 15).astype(np.uint8).reshape(-1, 8, 8)
-    augmenter, data, estimator = {
-        "array": (tiny_augmenter(image_shape=(8, 8)), (X, y), SVC()),
-        "tensor": (
-            tiny_augmenter(image_shape=(8, 8)),
-            (torch.from_numpy(X), torch.from_numpy(y)),
-            SVC(),
-        ),
-        "images": (tiny_augmenter(), (images, y.astype(str)), None),
-        "frame": (tiny_augmenter(image_shape=(8, 8)), (pd.DataFrame(X), pd.Series(y)), SVC()),
-        "dataset": (
-            tiny_augmenter(),
-            (TensorDataset(torch.from_numpy(images)[:, None] / 255, torch.from_numpy(y)),),
-            None,
-        ),
-        "table": (tiny_augmenter(), (X[:, 10:40] - 8, y), None),
+@pytest.mark.parametrize("kind", ["tensor", "frame", "strings", "images", "cnn on columns"])
+def test_arrays_of_every_kind_get_a_verdict_whose_pipeline_takes_them(few, kind, quick_network):
+    X, y = few
+    estimator, X, y, image_shape = {
+        "tensor": (SVC(), torch.from_numpy(X), torch.from_numpy(y), (8, 8)),
+        "frame": (SVC(), pd.DataFrame(X, columns=map(str, range(64))), pd.Series(y), (8, 8)),
+        "strings": (SVC(), X, y.astype(str), (8, 8)),
+        "images": ("cnn", (X * 15).astype(np.uint8).reshape(-1, 8, 8), y, None),
+        "cnn on columns": ("cnn", X, y, (8, 8)),
     }[kind]
-    X_data, y_data = data if len(data) == 2 else (data[0], None)
 
+    cv = list(StratifiedKFold(2).split(*few))
     verdict = evaluate_gain(
-        augmenter, X_data, y_data, estimator, cv=4, random_state=0, sampling_strategies=["auto"]
+        estimator, X, y, image_shape=image_shape, cv=cv, remedies=["duplicates"], random_state=0
     )
 
-    assert verdict.n_splits == 4
-    assert verdict.n_rows == 114
-    assert [str(label) for label in verdict.per_class] == ["1", "8", "9"]
-    assert len(verdict.scores) == 5
-    assert not hasattr(augmenter, "model_"), "the augmenter passed in is not fitted"
-
-
-def test_classes_that_the_real_rows_classifier_disputes_get_none(digits, monkeypatch):
-    X, y, _, _ = digits
-    monkeypatch.setattr(
-        ganaug.model, "fit_classifier", functools.partial(ganaug.model.fit_classifier, max_steps=20)
+    assert verdict.n_samples == 114
+    assert list(verdict.per_class) == ["1", "8", "9"]
+    X, y = (np.asarray(part) if isinstance(part, torch.Tensor) else part for part in (X, y))
+    scores = cross_val_score(
+        verdict.make_pipeline(), X, y, cv=verdict.splits, scoring="balanced_accuracy"
     )
-    augmenter = tiny_augmenter(image_shape=(8, 8), filter="auto")
-
-    verdict = evaluate_gain(augmenter, X, y, SVC(), cv=4, random_state=0)
-
-    assert verdict.classes_served == []
-    assert verdict.outcome == "do not use"
-    assert "none that could be trusted" in verdict.text
-    assert any("min_trust" in note for note in verdict.notes)
+    assert scores.tolist() == verdict.scores[verdict.choice]
 
 
-def test_progress_tells_the_cost_and_silence_is_silent(digits, capsys):
-    X, y, _, _ = digits
-    options = {"cv": 4, "random_state": 0, "sampling_strategies": ["auto"]}
+@pytest.mark.parametrize("kind", ["dataset", "list", "resized"])
+def test_what_only_the_network_takes_gets_a_verdict(few, kind, quick_network):
+    X, y = few
+    images = torch.from_numpy((X * 15).astype(np.uint8).reshape(-1, 1, 8, 8))
+    augmenter = GANAugmenter(resize=(12, 12)) if kind == "resized" else None
+    X, y = {
+        "dataset": (TensorDataset(images / 255, torch.from_numpy(y)), None),
+        "list": (list(images.numpy()), y),
+        "resized": (images.numpy(), y),
+    }[kind]
 
-    evaluate_gain(tiny_augmenter(image_shape=(8, 8)), X, y, SVC(), **options)
-    assert capsys.readouterr() == ("", "")
-
-    evaluate_gain(tiny_augmenter(image_shape=(8, 8), verbose=1), X, y, SVC(), **options)
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert "Gain over 4 splits, a GAN each, estimated" in err
-
-
-def test_splits_do_not_share_a_checkpoint(digits, tmp_path):
-    X, y, _, _ = digits
-    augmenter = tiny_augmenter(image_shape=(8, 8), checkpoint_dir=tmp_path)
-
-    evaluate_gain(augmenter, X, y, SVC(), cv=4, random_state=0, sampling_strategies=["auto"])
-
-    assert sorted(entry.name for entry in tmp_path.iterdir()) == [f"split-{i}" for i in range(4)]
-
-
-def test_a_model_to_start_from_is_pointed_out(digits):
-    X, y, X_pool, y_pool = digits
-
-    class WarmStarted(Oracle):
-        warm_start_from = "model"
-
-    verdict = evaluate_gain(WarmStarted(X_pool, y_pool), X, y, SVC(), cv=4, random_state=0)
-
-    assert any("`warm_start_from`" in note for note in verdict.notes)
-
-
-def test_ctrl_c_ends_the_evaluation_and_not_only_one_of_its_gans(digits):
-    X, y, X_pool, y_pool = digits
-
-    class Interrupted(Oracle):
-        def fit(self, X, y):  # as GANAugmenter does: it keeps the best weights so far
-            self.model_ = SimpleNamespace(gans=[SimpleNamespace(interrupted=True)])
-            return self
-
-    with pytest.raises(KeyboardInterrupt):
-        evaluate_gain(Interrupted(X_pool, y_pool), X, y, SVC(), cv=4, random_state=0)
-
-
-def test_splits_may_be_masks_and_without_an_estimator_scoring_may_be_left_to_it(
-    digits, quick_network
-):
-    X, y, X_pool, y_pool = digits
-    folds = StratifiedKFold(4, shuffle=True, random_state=0).split(X, y)
-    tests = [np.isin(np.arange(len(y)), test) for _, test in folds]
-
-    by_masks, by_positions = (
-        evaluate_gain(Oracle(X_pool, y_pool), X, y, SVC(), cv=iter(cv), random_state=0)
-        for cv in (
-            [(~test, test) for test in tests],
-            [(np.flatnonzero(~test), np.flatnonzero(test)) for test in tests],
-        )
+    cv = list(StratifiedKFold(2).split(*few))
+    verdict = evaluate_gain(
+        "cnn", X, y, augmenter=augmenter, cv=cv, remedies=["duplicates"], random_state=0
     )
-    assert by_masks.gain == by_positions.gain
 
-    images = (X * 15).astype(np.uint8).reshape(-1, 8, 8)
-    options = {"cv": 4, "random_state": 0, "sampling_strategies": ["auto"]}
-    accuracy = evaluate_gain(tiny_augmenter(), images, y, scoring=None, **options)
-    assert accuracy.scoring == "score"
+    assert len(verdict.scores["duplicates"]) == 2
 
 
-def test_cannot_tell_says_what_is_needed_where_only_the_placebo_leaves_it_open():
-    clear = PairedInterval(0.03, 0.01, 0.05, 4)
-    unclear = PairedInterval(0.01, -0.02, 0.04, 4)
+def test_small_classes_are_warned_of_once_not_in_every_split(all_digits):
+    X, y = draw(all_digits, {1: 60, 8: 18, 9: 24})[:2]
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        evaluate((X, y), remedies=["duplicates"])
 
-    needed = _needed(clear, unclear, 0.25, 0.005, 100)
-
-    assert needed is not None
-    assert needed["rows"] == 900
-
-
-# --- the command line ----------------------------------------------------------------------------
+    assert [w.category for w in caught if w.category is SmallClassWarning] == [SmallClassWarning]
 
 
-def test_the_command_keeps_the_groups_of_the_rows_that_it_keeps(digits, tmp_path, monkeypatch):
-    X, y, X_pool, y_pool = digits
-    groups = np.arange(len(y)) // 2
-    np.savez(tmp_path / "data.npz", X=X * 15, y=y, groups=groups)
-    seen = {}
-
-    def evaluate_gain_of_oracle(augmenter, X, y, **options):
-        seen.update(options, X=X)
-        return evaluate_gain(Oracle(X_pool, y_pool), X, y, SVC(), **options)
-
-    monkeypatch.setattr("ganaug.gain.evaluate.evaluate_gain", evaluate_gain_of_oracle)
-    out = tmp_path / "new" / "verdict.json"
-    arguments = ["evaluate", str(tmp_path / "data.npz"), "--max-per-class", "1=30", "--folds", "4"]
-    arguments += ["--repeats", "2"]
-
-    result = CliRunner().invoke(cli, [*arguments, "--out", str(out), "-q"])
-
-    assert result.exception is None
-    assert len(seen["groups"]) == 84
-    assert seen["n_repeats"] == 2
-    rows = [np.flatnonzero((row == X * 15).all(axis=1))[0] for row in seen["X"]]
-    assert seen["groups"].tolist() == groups[rows].tolist()
-    assert out.exists()
+# --- time ----------------------------------------------------------------------------------------
 
 
-def test_groups_that_are_objects_are_named(digits, tmp_path):
-    X, y, _, _ = digits
-    np.savez(tmp_path / "data.npz", X=X, y=y, groups=y.astype(object))
+def test_a_dry_run_trains_no_gan_in_full_and_estimates(few, stand_in, monkeypatch):
+    monkeypatch.setattr(StandInGAN, "estimate_fit_seconds", lambda *_: 100.0, raising=False)
 
-    result = CliRunner().invoke(cli, ["evaluate", str(tmp_path / "data.npz"), "-q"])
+    costs = evaluate(few, dry_run=True)
 
-    assert isinstance(result.exception, GanaugError)
-    assert "`groups` in" in str(result.exception)
-
-
-# --- time box ------------------------------------------------------------------------------------
-
-
-def test_the_time_box_ends_the_work_and_the_verdict_says_so(digits, monkeypatch):
-    X, y, X_pool, y_pool = digits
-    times = iter(np.arange(0, 1e6, 1.0))  # a second passes whenever somebody looks
-    monkeypatch.setattr(_Clock, "seconds", property(lambda self: next(times)))
-
-    verdict = evaluate_gain(Oracle(X_pool, y_pool), X, y, SVC(), random_state=0, max_seconds=30.0)
-
-    assert 0 < verdict.n_splits < 10
-    assert verdict.notes[0].startswith(f"the time box ended after {verdict.n_splits} of 10 splits")
+    assert isinstance(costs, CostEstimate)
+    assert {budget for *_, budget in StandInGAN.seen} == {256}
+    assert costs.seconds == pytest.approx(4 * 100, rel=0.1)
+    assert costs.seconds_per_gan_fold == pytest.approx(100, rel=0.1)
+    assert costs.seconds_without_gans < 10
+    assert "3 to 5 folds" in str(costs)
 
 
-def test_the_time_box_keeps_time_for_what_comes_after_the_gans():
-    clock = _Clock(10.0)
+class Slow(KNeighborsClassifier):
+    def fit(self, X, y):
+        time.sleep(0.05)
+        return super().fit(X, y)
 
-    assert len(list(clock.in_time(range(9), share=0.9))) == 9
-    assert len(list(clock.in_time(range(9), share=0.9, at_the_end=2.0))) == 4
+
+@pytest.mark.parametrize("estimator", [Slow(1), KNeighborsClassifier(1)], ids=["slow", "quick"])
+def test_the_estimate_is_within_a_factor_of_one_and_a_half(few, stand_in, monkeypatch, estimator):
+    def fit(self, X, y):
+        time.sleep(0.1 + 0.0004 * self.max_images)
+        return fit_at_once(self, X, y)
+
+    def estimated(self, X, y):
+        return 0.0004 * self.max_images
+
+    fit_at_once = StandInGAN.fit
+    monkeypatch.setattr(StandInGAN, "fit", fit)
+    monkeypatch.setattr(StandInGAN, "estimate_fit_seconds", estimated, raising=False)
+
+    estimate = evaluate(few, estimator, dry_run=True).seconds
+    seconds = evaluate(few, estimator).seconds
+
+    assert seconds / 1.5 < estimate < 1.5 * seconds
 
 
-def test_a_time_box_for_one_split_leaves_it_open(digits):
-    X, y, X_pool, y_pool = digits
+def test_the_time_box_is_kept_and_what_it_cost_is_said(few, stand_in):
+    started = time.perf_counter()
 
-    verdict = evaluate_gain(Oracle(X_pool, y_pool), X, y, SVC(), random_state=0, max_seconds=1e-9)
+    verdict = evaluate(few, Slow(1), max_seconds=2.0)
+
+    assert time.perf_counter() - started < 2.5
+    assert any(note.startswith("`max_seconds` left time for") for note in verdict.notes)
+    assert 0 < verdict.n_splits < 15
+
+
+def test_a_time_box_for_one_split_leaves_it_open(few, stand_in):
+    verdict = evaluate(few, max_seconds=1e-9)
 
     assert verdict.n_splits == 1
-    assert verdict.outcome == "cannot tell"
+    assert not verdict.is_decided
+    assert verdict.choice == "augmented"
     assert np.isnan(verdict.gain.low)
+    assert "unknown" in verdict.text
+
+
+@pytest.mark.parametrize(
+    ("left", "n_first", "n_most", "max_images", "note"),
+    [
+        (float("inf"), 3, 5, None, ""),
+        (1000.0, 3, 5, None, ""),
+        (51.0, 3, 4, None, ""),  # a fold is counted with 12.5 s
+        (26.0, 2, 2, None, "GANs on 2 folds; 38 s are needed for three"),
+        (15.0, 2, 2, 555, "56% of the GANs' usual training, on 2 folds"),
+        (6.0, 0, 0, None, "no time for a GAN; 38 s are needed"),
+        (-1.0, 0, 0, None, "no time for a GAN"),
+    ],
+)
+def test_gans_fit_into_time_by_fewer_folds_then_less_training_then_none(
+    left, n_first, n_most, max_images, note
+):
+    plan = plan_gans(left, 10.0, GanCost(1.0, 9.0, 1000), 15)
+
+    assert (plan.n_first, plan.n_most, plan.max_images) == (n_first, n_most, max_images)
+    assert note in plan.note
+
+
+def test_smaller_gans_are_what_the_verdict_hands_over(few, stand_in, monkeypatch):
+    monkeypatch.setattr(StandInGAN, "estimate_fit_seconds", lambda *_: 3.0, raising=False)
+
+    verdict = evaluate(few, KNeighborsClassifier(1), max_seconds=4.5)
+
+    budget = verdict.task.max_images
+    assert 250 <= budget < 1000
+    assert budget in {budget for *_, budget in StandInGAN.seen}
+    assert had_it_chosen(verdict, "ganaug").make_sampler().max_images == budget
+
+
+def test_the_clock_counts_down():
+    clock = Clock(10.0)
+
+    assert 9 < clock.left <= 10
+    assert Clock(None).left == float("inf")
 
 
 # --- mistakes, before any training ---------------------------------------------------------------
 
 
-def evaluate(digits, augmenter=None, estimator=None, **changes):
-    X, y, _, _ = digits
-    arguments = {"X": X, "y": y, "random_state": 0, **changes}
-    return evaluate_gain(augmenter or Untrained(), estimator=estimator or SVC(), **arguments)
-
-
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"augmenter": GANOverSampler()}, "Pass its `augmenter` instead"),
-        ({"augmenter": SVC()}, "`augmenter` must have fit and sample.*Got SVC"),
+        ({"augmenter": GANAugmenter()}, "`image_shape` must be None beside an `augmenter`"),
+        ({"augmenter": SVC(), "image_shape": None}, "`augmenter` must be a GANAugmenter. Got SVC"),
+        ({"augmenter": GANAugmenter, "image_shape": None}, "must be a GANAugmenter"),
+        (
+            {"augmenter": GANOverSampler(), "image_shape": None},
+            "`augmenter` must be .*Pass it as `remedies=",
+        ),
         ({"estimator": object()}, "`estimator` must be a scikit-learn classifier.*object"),
         ({"estimator": KFold()}, "`estimator` must be a scikit-learn classifier.*KFold"),
-        ({"margin": -1}, "`margin` must be a number >= 0"),
-        ({"n_repeats": 0}, "`n_repeats` must be an int >= 1. Got 0"),
-        ({"n_repeats": 1.5}, "`n_repeats` must be an int >= 1. Got 1.5"),
-        (
-            {"n_repeats": 2, "cv": StratifiedKFold(4, shuffle=True, random_state=0)},
-            "`n_repeats` must be 1 where `cv` is not a number of folds. Got 2 with StratifiedKFold",
-        ),
+        ({"estimator": "cnm"}, "`estimator` must be a scikit-learn classifier or 'cnn'. Got 'cnm'"),
+        ({"estimator": SVC}, r"`estimator` must be an instance.*pass SVC\(\)"),
+        ({"remedies": ["smoat"]}, "`remedies` must be one of .*Did you mean 'smote'"),
+        ({"remedies": "smote"}, "`remedies` must be None, a list of names, or a dict"),
+        ({"remedies": {"smote": ADASYN()}}, "`remedies` must have names of your own"),
+        ({"remedies": {"mine": ADASYN}}, r"`remedies`\['mine'\] must be an instance"),
+        ({"remedies": {"mine": SVC()}}, r"`remedies`\['mine'\] must be an instance"),
         ({"max_seconds": 0}, "`max_seconds` must be a number above 0"),
-        ({"sampling_strategies": []}, "`sampling_strategies` must be a list"),
-        ({"sampling_strategies": "auto"}, "`sampling_strategies` must be a list"),
-        (
-            {"cv": 1},
-            "`cv` must be a number of folds from 4 to the rows of the class with the fewest, 24",
-        ),
-        ({"cv": 25}, "`cv` must be a number of folds from 4 .*24.*Got 25"),
-        ({"cv": KFold(3)}, "`cv` must give at least 4 splits"),
-        ({"cv": KFold(5)}, "Every split needs .* rows of every class"),  # rows stand by class
-        ({"groups": [0] * 5}, r"`groups` must have one value per row, 114. Got shape \(5,\)"),
-        ({"groups": (g for g in range(114))}, "`groups` must have one value per row"),
+        ({"cv": 1}, "`cv` must be an int >= 2"),
+        ({"cv": "five"}, "`cv` must be a number of folds, a splitter"),
+        ({"cv": KFold(5)}, "Got 0 of class 1 in split|must leave . or more"),
+        ({"cv": [(range(114), range(114))] * 4}, "`cv` must keep training and test samples apart"),
+        ({"groups": [0] * 5}, r"`groups` must have one value per sample, 114. Got shape \(5,\)"),
+        ({"groups": (g for g in range(114))}, "`groups` must have one value per sample"),
         (
             {"groups": np.arange(114) // 2, "cv": StratifiedShuffleSplit(4, random_state=0)},
-            "`cv` must keep rows of a group on one side of a split",
+            "`cv` must keep samples of a group on one side of a split",
         ),
-        ({"cv": [(range(114), range(114))] * 4}, "`cv` must keep training and test rows apart"),
         ({"scoring": ["accuracy"]}, "`scoring` must be one scorer"),
         ({"scoring": lambda *_: np.nan}, "`scoring` must give a finite number. Got nan"),
-        ({"estimator": SVC}, r"`estimator` must be an instance.*pass SVC\(\)"),
-        ({"augmenter": GANAugmenter}, "`augmenter` must be an instance"),
-        (
-            {"augmenter": SimpleNamespace(fit=None, sample=None)},
-            "`augmenter` must have .*get_params.*Got SimpleNamespace",
-        ),
-        ({"estimator": LinearRegression(), "scoring": "r2"}, "`estimator` must learn and score"),
-        ({"sampling_strategies": ["auto", "minorty"]}, "item 1: .*Did you mean 'minority'"),
-        ({"sampling_strategies": [{8: 29}]}, "item 0: .*not below the rows it has"),
-        ({"sampling_strategies": [{8: 30}]}, "`sampling_strategies` must give synthetic rows"),
-        (
-            {"groups": [0] * 60 + [1] * 30 + [2] * 24, "cv": 3},
-            "to the groups of the class with the fewest, 1",
-        ),
+        ({"estimator": LinearRegression()}, "must be a scikit-learn classifier.*a regressor"),
+        ({"estimator": LogisticRegression(C=-1.0)}, "`estimator` must learn and score the samples"),
         ({"y": np.zeros(114)}, "class"),
         ({"y": np.zeros(5)}, "same length"),
-        ({"scoring": "acuracy"}, "acuracy"),
-        ({"estimator": LogisticRegression(C=-1.0)}, "`estimator` must learn and score the rows"),
+        ({"y": np.repeat([0, 1], [112, 2])}, "every class must have 3 or more samples"),
         ({"random_state": "seven"}, "`random_state` must be"),
+        ({"image_shape": (8, 9)}, "image_shape"),
     ],
 )
-@pytest.mark.filterwarnings("ignore:.*n_splits.*:UserWarning")
 @pytest.mark.filterwarnings("ignore:The groups parameter is ignored:UserWarning")
 @pytest.mark.filterwarnings("ignore:The number of unique classes:UserWarning")
-def test_mistakes_are_named_before_any_gan_is_trained(digits, changes, message):
-    expected = ValueError if changes.get("scoring") == "acuracy" else GanaugError
-    with pytest.raises(expected, match=f"(?s){message}"):
-        evaluate(digits, **changes)
+def test_mistakes_are_named_before_any_gan_is_trained(few, stand_in, changes, message):
+    X, y = few
+    order = np.argsort(y, kind="stable")  # for KFold: samples of a class side by side
+    changes = dict(changes)
+    estimator = changes.pop("estimator", SVC())
+
+    with pytest.raises(GanaugError, match=f"(?s){message}"):
+        evaluate((X[order], y[order]), estimator, **changes)
+
+    assert StandInGAN.seen == []
 
 
-def test_an_estimator_that_cannot_take_images_is_refused_before_training(digits):
-    X, y, _, _ = digits
-    with pytest.raises(GanaugError, match=r"(?s)SVC on X of shape \(.*, 8, 8\)"):
-        evaluate_gain(Untrained(), X.reshape(-1, 8, 8), y, SVC(), random_state=0)
+def test_an_unknown_scorer_is_named_by_scikit_learn(few):
+    with pytest.raises(ValueError, match="acuracy"):
+        evaluate(few, scoring="acuracy")
 
 
-def test_a_dataset_needs_the_built_in_classifier(digits):
-    X, y, _, _ = digits
-    dataset = TensorDataset(torch.from_numpy(X), torch.from_numpy(y))
-    with pytest.raises(TypeError, match="Got a Dataset instead: leave the estimator out"):
-        evaluate_gain(Untrained(), dataset, None, SVC())
+def test_a_group_per_class_cannot_be_split(few):
+    with pytest.raises(GanaugError, match="every class must have 2 or more groups"):
+        evaluate(few, groups=few[1])
 
 
-def test_resize_needs_the_built_in_classifier(digits):
-    X, y, _, _ = digits
+def test_an_estimator_that_cannot_take_images_is_refused_before_training(few, stand_in):
+    X, y = few
+    with pytest.raises(GanaugError, match=r"(?s)SVC with the remedy 'nothing'.*\(.*, 8, 8\)"):
+        evaluate((X.reshape(-1, 8, 8), y), SVC(), image_shape=None)
+
+
+def test_a_dataset_needs_the_built_in_classifier(few):
+    dataset = TensorDataset(torch.from_numpy(few[0].reshape(-1, 8, 8)), torch.from_numpy(few[1]))
+    with pytest.raises(TypeError, match="Got TensorDataset instead: pass arrays, or the estimator"):
+        evaluate((dataset, None), SVC(), image_shape=None)
+
+
+def test_resize_needs_the_built_in_classifier(few):
+    X, y = few
     augmenter = GANAugmenter(resize=(12, 12), verbose=0)
-    with pytest.raises(GanaugError, match="`resize` cannot be evaluated with an `estimator`"):
-        evaluate_gain(augmenter, X.reshape(-1, 8, 8), y, DummyClassifier())
+    with pytest.raises(GanaugError, match="`augmenter` must have resize=None"):
+        evaluate((X.reshape(-1, 8, 8), y), DummyClassifier(), image_shape=None, augmenter=augmenter)
 
 
-def test_small_classes_are_warned_of_once_not_in_every_split(digits):
-    X, y, X_pool, y_pool = digits
-    keep = np.r_[:60, 60:78, 90:114]  # eighteen eights
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        evaluate_gain(Oracle(X_pool, y_pool), X[keep], y[keep], SVC(), cv=4, random_state=0)
+def test_a_users_sampler_that_fails_is_named(few, stand_in):
+    class Failing(RandomOverSampler):
+        def _fit_resample(self, X, y):
+            raise RuntimeError("no such class")
 
-    assert [w.category for w in caught if w.category is SmallClassWarning] == [SmallClassWarning]
+    with pytest.raises(GanaugError, match=r"(?s)remedy 'mine' \(Failing\).*no such class"):
+        evaluate(few, remedies={"mine": Failing()})
+
+
+def test_a_users_sampler_is_cloned_and_kept_as_it_was():
+    mine = RandomOverSampler()
+
+    made = UsersSampler("mine", mine).make_sampler(Task(seed=3, is_image=True, n_axes=2))
+
+    assert made.random_state == 3
+    assert mine.random_state is None
+    assert clone(made).get_params() == made.get_params()

@@ -1,4 +1,4 @@
-"""ganaug/intervals.py"""
+"""ganaug/gain/intervals.py"""
 
 from __future__ import annotations
 
@@ -11,7 +11,12 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from ganaug.exceptions import InvalidInputError
-from ganaug.gain.intervals import paired_interval
+from ganaug.gain.intervals import (
+    PairedInterval,
+    corrected_interval,
+    needed_to_tell,
+    paired_interval,
+)
 
 scores = st.lists(
     st.tuples(st.floats(0, 1), st.floats(0, 1)).map(lambda pair: tuple(np.round(pair, 3))),
@@ -78,3 +83,34 @@ def test_a_single_pair_has_no_interval():
 def test_scores_that_are_not_pairs_are_refused(treated, baseline):
     with pytest.raises(InvalidInputError, match="pair"):
         paired_interval(treated, baseline)
+
+
+# --- what would settle a comparison --------------------------------------------------------------
+
+
+def test_more_splits_or_samples_would_narrow_a_wide_interval():
+    needed = needed_to_tell(
+        corrected_interval([0.5, 0.6, 0.55, 0.58], [0.5] * 4, test_over_train=0.01),
+        0.01,
+        0.005,
+        100,
+    )
+    assert needed == {}  # it is narrow enough
+
+    wide = PairedInterval(0.02, -0.03, 0.07, 4)
+    needed = needed_to_tell(wide, 0.01, 0.005, 100)
+    assert 4 < needed["splits"] <= 100
+    assert needed["samples"] == math.ceil(100 * 2.5**2)
+
+
+def test_more_splits_do_not_help_where_the_overlap_sets_the_floor():
+    wide = PairedInterval(0.001, -0.05, 0.052, 10)
+
+    assert set(needed_to_tell(wide, 0.25, 0.005, 100)) == {"samples"}
+
+
+@pytest.mark.parametrize(
+    "known", [None, PairedInterval(0.5, math.nan, math.nan, 1), PairedInterval(0, 0, 0, 5)]
+)
+def test_where_nothing_is_known_or_open_nothing_is_needed(known):
+    assert needed_to_tell(known, 0.25, 0.0 if known and known.low == 0 else 0.005, 100) == {}

@@ -1,182 +1,311 @@
-"""ganaug/verdict.py: the rule of the four outcomes, and what users read."""
+"""ganaug/gain/verdict.py, record.py: what users read, use and keep."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 
+import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from imblearn.over_sampling import ADASYN, RandomOverSampler
+from sklearn.naive_bayes import GaussianNB
+from sklearn.svm import SVC
+from torch.utils.data import TensorDataset
 
+import ganaug.gain.remedies
+from ganaug import GANAugmenter, Verdict
+from ganaug.exceptions import GanaugError, GanaugWarning, ModelFileError
 from ganaug.gain.intervals import PairedInterval
-from ganaug.gain.verdict import OUTCOMES, Verdict, decide, needed_to_tell
+from ganaug.gain.remedies import SmallClassSMOTE, Task, UsersSampler, find_remedy
+from ganaug.gain.verdict import ClassGain
+from tests.stand_ins import StandInSampler
 
 NAN = math.nan
 
 
 def interval(low, high):
-    return PairedInterval((low + high) / 2, low, high, 10)
+    return PairedInterval((low + high) / 2, low, high, 5)
 
 
-@pytest.mark.parametrize(
-    ("gain", "over_placebo", "prefers_none", "outcome"),
-    [
-        ((0.01, 0.03), (0.02, 0.04), False, "use"),
-        ((0.01, 0.03), (0.02, 0.04), True, "cannot tell"),  # the best setting did not gain
-        ((0.01, 0.03), (-0.01, 0.02), False, "cannot tell"),  # duplicates may do as well
-        ((0.01, 0.03), (-0.004, 0.004), False, "equivalent"),  # duplicates do as well
-        ((-0.004, 0.004), (-0.02, 0.03), False, "equivalent"),
-        ((-0.03, -0.01), (-0.03, 0.02), False, "do not use"),
-        ((0.01, 0.03), (-0.03, -0.01), False, "do not use"),
-        ((0.0, 0.0), (-0.03, -0.01), False, "do not use"),  # clear harm outweighs equivalence
-        ((-0.02, 0.004), (-0.02, 0.02), False, "do not use"),  # no gain that would matter
-        ((-0.02, 0.02), (-0.02, 0.02), False, "cannot tell"),
-        ((NAN, NAN), (NAN, NAN), False, "cannot tell"),
-    ],
-)
-def test_two_intervals_make_an_outcome(gain, over_placebo, prefers_none, outcome):
-    unclear = interval(-1, 1)
-
-    assert decide(interval(*gain), interval(*over_placebo), unclear, 0.005, prefers_none) == outcome
-
-
-@pytest.mark.parametrize(
-    ("gain", "of_most", "outcome"),
-    [
-        ((-0.03, 0.02), (-0.2, -0.1), "do not use"),
-        ((-0.02, 0.03), (-0.2, -0.1), "do not use"),
-        ((0.0, 0.0), (-0.2, -0.1), "do not use"),
-        ((-0.03, 0.02), (-0.2, 0.1), "cannot tell"),
-        ((0.01, 0.03), (-0.2, -0.1), "use"),
-    ],
-)
-def test_harm_in_quantity_decides_where_no_gain_is_shown(gain, of_most, outcome):
-    assert decide(interval(*gain), interval(*gain), interval(*of_most), 0.005, False) == outcome
-
-
-BOUNDS = st.floats(-1, 1).map(lambda x: round(x, 3))
-
-
-@given(BOUNDS, BOUNDS, BOUNDS, BOUNDS, st.booleans())
-def test_use_is_never_said_where_an_interval_reaches_down_to_0(a, b, c, d, prefers_none):
-    gain, over_placebo = interval(min(a, b), max(a, b)), interval(min(c, d), max(c, d))
-
-    outcome = decide(gain, over_placebo, interval(-1, 1), 0.005, prefers_none)
-
-    assert outcome in OUTCOMES
-    if outcome == "use":
-        assert gain.low > 0
-        assert over_placebo.low > 0
-        assert not prefers_none
-
-
-def test_what_is_needed_to_tell_would_narrow_the_interval_to_the_gain():
-    gain = PairedInterval(0.01, -0.02, 0.04, 10)  # three times as wide as it may be
-
-    needed = needed_to_tell(gain, 0.25, 0.005, 1000)
-
-    assert needed == {"rows": 9000}  # no number of splits will do: their training parts overlap
-
-
-def test_more_splits_are_advised_where_they_suffice():
-    gain = PairedInterval(0.01, -0.001, 0.021, 4)
-
-    needed = needed_to_tell(gain, 0.1, 0.005, 1000)
-
-    assert set(needed) == {"splits", "rows"}
-    assert 4 < needed["splits"] <= 10
-    assert 1000 < needed["rows"] < 1300
-
-
-@pytest.mark.parametrize(
-    "gain", [PairedInterval(0.01, NAN, NAN, 1), PairedInterval(0.03, 0.01, 0.05, 5)]
-)
-def test_nothing_is_needed_where_nothing_can_be_said_or_all_is_said(gain):
-    assert needed_to_tell(gain, 0.25, 0.005, 100) is None
-
-
-def make_verdict(**changes):
-    found = {"rows": 20, "gain": 0.05, "low": 0.01, "high": 0.09, "finding": "better"}
-    worse = {"rows": 90, "gain": -0.05, "low": -0.09, "high": -0.01, "finding": "worse"}
-    values = {
-        "outcome": "use",
+def verdict_of(choice="smote", **changes):
+    fields = {
+        "choice": choice,
+        "is_decided": True,
         "gain": interval(0.01, 0.03),
-        "gain_over_placebo": interval(0.02, 0.04),
-        "gain_of_most": interval(-0.09, -0.07),
-        "baseline": "over-sampling",
-        "setting": "1 synthetic rows per real row",
-        "classes_served": [7, 8],
-        "setting_totals": {7: 40, 8: 40},
-        "sampling_strategy": {7: 40, 8: 40},
-        "per_class": {7: found, 8: worse},
-        "scores": {"nothing": [0.8, 0.9], "over-sampling": [0.85, 0.9]},
-        "gains_by_setting": {"1 synthetic rows per real row": 0.02},
-        "needed": None,
+        "gain_over_best_without_gan": interval(0.0, 0.0),
+        "gain_of_gan": interval(-0.02, 0.01),
+        "gan": "not worth it",
+        "gan_reason": "",
+        "agreement": 0.8,
+        "scores": {
+            "nothing": [0.8, 0.82, 0.84],
+            "smote": [0.83, 0.84, 0.85],
+            "ganaug": [0.82, 0.83, NAN],
+        },
+        "per_class": {
+            "bag": ClassGain(90, interval(-0.01, 0.01)),
+            "7": ClassGain(4, interval(0, 1)),
+        },
+        "needed": {},
         "scoring": "balanced_accuracy",
-        "margin": 0.005,
-        "n_rows": 110,
-        "n_splits": 10,
+        "n_samples": 94,
+        "n_splits": 3,
+        "notes": ["few samples: 3 folds"],
+        "seconds": 12.5,
+        "task": Task(seed=5, is_image=True, n_axes=2, image_shape=(8, 8)),
+        "remedy": find_remedy(choice),
+        "estimator": SVC(random_state=5),
     }
-    return Verdict(**{**values, **changes})
+    fields["scores"].setdefault(choice, [0.81, 0.82, 0.83])
+    return Verdict(**{**fields, **changes})
 
 
-def test_the_text_says_what_to_do_how_much_and_where():
-    text = make_verdict().text
+# --- ready to use --------------------------------------------------------------------------------
 
-    assert text.startswith("Use synthetic rows.")
-    assert "+0.0200 (+0.0100 to +0.0300) against 'over-sampling'" in text
-    assert "Class 7 seems to gain." in text
-    assert "Class 8 seems to lose." in text
+
+def test_the_pipeline_is_unfitted_and_the_measured_one():
+    pipeline = verdict_of().make_pipeline()
+
+    assert list(pipeline.named_steps) == ["remedy", "estimator"]
+    assert isinstance(pipeline[0], SmallClassSMOTE)
+    assert pipeline[0].random_state == 5
+    assert isinstance(pipeline[1], SVC)
+    assert pipeline is not verdict_of().make_pipeline()
+    assert not hasattr(pipeline[1], "classes_")
+
+
+def test_another_estimator_is_said_not_to_be_measured():
+    with pytest.warns(GanaugWarning, match="'smote' was not measured with this GaussianNB"):
+        pipeline = verdict_of().make_pipeline(GaussianNB())
+
+    assert isinstance(pipeline[1], GaussianNB)
+
+
+def test_other_parameters_are_another_estimator_and_another_seed_is_not():
+    verdict_of().make_pipeline(SVC(random_state=7))
+    with pytest.warns(GanaugWarning, match="was not measured"):
+        verdict_of().make_pipeline(SVC(C=3))
+
+
+def test_class_weights_are_for_the_classifier_and_not_for_a_sampler():
+    verdict = verdict_of("class weights")
+
+    assert verdict.make_pipeline()[1].class_weight == "balanced"
+    with pytest.raises(GanaugError, match="make_pipeline"):
+        verdict.make_sampler()
+    with (
+        pytest.raises(
+            GanaugError, match="`estimator` must be one that 'class weights' can be used"
+        ),
+        pytest.warns(GanaugWarning, match="not measured"),
+    ):
+        verdict.make_pipeline(GaussianNB())
+
+
+def test_nothing_is_a_step_that_does_nothing():
+    assert verdict_of("nothing").make_sampler() == "passthrough"
+    assert verdict_of("nothing").make_pipeline()[0] == "passthrough"
+
+
+def test_a_dataset_is_wrapped_by_the_choice(monkeypatch):
+    dataset = TensorDataset(torch.zeros(9, 1, 8, 8), torch.tensor([0] * 6 + [1] * 3))
+    images = Task(seed=5, is_image=True, n_axes=4)
+
+    assert verdict_of("nothing").wrap(dataset) is dataset
+    assert verdict_of("class weights").wrap(dataset) is dataset
+    wrapped = verdict_of("duplicates", task=images).wrap(dataset)
+    assert [int(label) for _, label in wrapped] == [0] * 6 + [1] * 6
+    with pytest.raises(GanaugError, match="'smote', must be made of arrays"):
+        verdict_of("smote", task=images).wrap(dataset)
+    with pytest.raises(TypeError, match="`dataset` must be a torch Dataset. Got ndarray"):
+        verdict_of("nothing").wrap(np.zeros(3))
+
+
+# --- text ----------------------------------------------------------------------------------------
+
+
+def test_the_text_tells_the_choice_its_gain_and_the_gans_worth():
+    text = verdict_of().text
+
+    assert text.startswith("Use 'smote'.")
+    assert "balanced_accuracy: +0.0200 (+0.0100 to +0.0300) over nothing" in text
+    assert "the same choice on 80% of the folds" in text
+    assert "The GAN is not worth its training here (-0.0050" in text
 
 
 @pytest.mark.parametrize(
-    ("changes", "opening"),
+    ("changes", "sentence"),
     [
-        ({"outcome": "equivalent"}, "Synthetic rows make no difference that matters"),
-        ({"outcome": "do not use"}, "Do not use synthetic rows: they do not help here."),
-        (
-            {"outcome": "do not use", "gain": interval(-0.03, -0.01)},
-            "Do not use synthetic rows: they do harm here.",
-        ),
-        (
-            {"outcome": "do not use", "classes_served": []},
-            "Do not use synthetic rows: there are none that could be trusted.",
-        ),
-        ({"outcome": "cannot tell"}, "These data cannot tell whether synthetic rows help"),
+        ({"is_decided": False}, "Use 'smote' (a default: the scores cannot tell it from others)."),
+        ({"gan": "chosen"}, "The GAN is worth its training here."),
+        ({"gan": "not tried", "gan_reason": "no time"}, "No GAN was trained: no time."),
+        ({"gan": "not shown"}, "That the GAN is worth its training could not be shown"),
+        ({"needed": {"splits": 12, "samples": 3000}}, "About 12 splits or 3,000 samples would"),
+        ({"gain": PairedInterval(NAN, NAN, NAN, 0)}, "unknown over nothing"),
     ],
 )
-def test_every_outcome_opens_with_advice(changes, opening):
-    assert make_verdict(**changes).text.startswith(opening)
+def test_the_text_says_what_is_special(changes, sentence):
+    assert sentence in verdict_of(**changes).text
 
 
-def test_harm_by_the_most_rows_is_told_where_it_decided():
-    text = make_verdict(outcome="do not use", gain=interval(-0.03, 0.02)).text
+def test_the_tables_hold_every_remedy_and_every_class():
+    text = str(verdict_of())
 
-    assert "The most synthetic rows that were tried change it by -0.0800" in text
-    assert "The most" not in make_verdict().text
-
-
-def test_cannot_tell_says_what_would_settle_it():
-    text = make_verdict(outcome="cannot tell", needed={"splits": 30, "rows": 4000}).text
-
-    assert text.endswith("About 30 splits or 4,000 rows would be needed to tell.")
+    assert "smote    0.8400  +0.0200   3  <- the choice" in text
+    assert "ganaug   0.8250  +0.0150   2" in text
+    assert "bag      90  +0.0000 (-0.0100 to +0.0100)" in text
+    assert text.endswith("note: few samples: 3 folds")
 
 
-def test_the_json_holds_everything_and_no_nan():
-    verdict = make_verdict(gain=PairedInterval(NAN, NAN, NAN, 0))
+def test_the_notebook_table_is_escaped():
+    verdict = verdict_of("<b>mine", scores={"nothing": [0.5], "<b>mine": [0.6]}, remedy=None)
 
-    plain = json.loads(verdict.to_json())
+    table = verdict._repr_html_()
 
-    assert plain["gain"] == {"mean": None, "low": None, "high": None, "n": 0}
-    assert plain["per_class"]["7"]["gain"] == 0.05
-    assert plain["sampling_strategy"] == {"7": 40, "8": 40}
-    assert plain["text"] == verdict.text
+    assert "<b>mine" not in table.replace("&lt;b&gt;mine", "")
+    assert "<td>0.6000</td>" in table
 
 
-def test_printing_shows_arms_and_classes():
-    text = str(make_verdict(notes=["a GAN raised the alarm 'collapsed'"]))
+# --- files ---------------------------------------------------------------------------------------
 
-    assert "over-sampling  0.8750" in text
-    assert "+0.0500 (+0.0100 to +0.0900)  better" in text
-    assert text.endswith("note: a GAN raised the alarm 'collapsed'")
+
+@given(
+    choice=st.sampled_from(["nothing", "smote", "augmented", "half and half"]),
+    numbers=st.lists(st.floats(-1, 1) | st.just(NAN), min_size=3, max_size=3),
+    name=st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=10),
+)
+def test_what_is_saved_is_loaded(choice, numbers, name, tmp_path_factory):
+    path = tmp_path_factory.getbasetemp() / "verdict.json"
+    scores = {"nothing": [0.5, 0.6, 0.7], choice: numbers}
+    verdict = verdict_of(choice, scores=scores, per_class={name: ClassGain(3, interval(0, 1))})
+
+    verdict.save(path)
+    loaded = Verdict.load(path)
+
+    assert loaded.to_dict() == verdict.to_dict()
+    assert loaded.text == verdict.text
+    assert loaded.task == verdict.task
+
+
+def test_a_loaded_verdict_makes_the_same_pipeline_and_needs_the_classifier(tmp_path):
+    verdict_of().save(tmp_path / "verdict.json")
+    loaded = Verdict.load(tmp_path / "verdict.json")
+
+    with pytest.raises(GanaugError, match="`estimator` must be passed to a verdict from a file"):
+        loaded.make_pipeline()
+    assert repr(loaded.make_pipeline(SVC(random_state=5))) == repr(verdict_of().make_pipeline())
+    assert loaded.splits is None
+
+
+def test_what_the_user_brought_must_be_brought_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(ganaug.gain.remedies, "GANOverSampler", StandInSampler)
+    path = tmp_path / "verdict.json"
+    verdict_of("mine", remedy=UsersSampler("mine", ADASYN())).save(path)
+    with pytest.raises(GanaugError, match="`remedies` must be passed to Verdict.load"):
+        Verdict.load(path).make_sampler()
+    again = Verdict.load(path, remedies={"mine": RandomOverSampler()}).make_sampler()
+    assert again.random_state == 5
+
+    verdict_of("ganaug", needs_augmenter=True).save(path)
+    with pytest.raises(GanaugError, match="`augmenter` must be passed to Verdict.load"):
+        Verdict.load(path).make_sampler()
+    sampler = Verdict.load(path, augmenter=GANAugmenter(width=8)).make_sampler()
+    assert sampler.augmenter.width == 8
+
+
+def test_a_file_holds_no_object_of_the_users(tmp_path):
+    verdict_of(splits=[(np.arange(3), np.arange(2))]).save(tmp_path / "verdict.json")
+
+    plain = json.loads((tmp_path / "verdict.json").read_text())
+
+    assert not {"estimator", "remedy", "splits"} & plain.keys()
+    assert plain["task"].keys() == {"seed", "is_image", "n_axes", "image_shape", "max_images"}
+
+
+def changed(**changes):
+    plain = verdict_of().to_dict()
+    for name, value in changes.items():
+        *outer, last = name.split("__")
+        inner = plain
+        for key in outer:
+            inner = inner[key]
+        inner[last] = value
+    return json.dumps(plain)
+
+
+DEEP = "[" * 100_000
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "Expecting value"),
+        ("[]", "an object"),
+        ("{}", "the fields choice"),
+        ('{"a": ' + DEEP, "recursion"),
+        (changed(extra=1), "the fields choice"),
+        (changed(is_decided=1), "is_decided: expected true or false, got 1"),
+        (changed(choice="import os"), "`scores` of the choice"),
+        (changed(choice=["smote"]), "choice: expected a line"),
+        (changed(gan="certain"), "gan: expected one of"),
+        (changed(gain={"mean": 0}), "gain: expected the fields"),
+        (changed(gain__low="0"), "gain: low: expected a number"),
+        (changed(gain__low=True), "gain: low: expected a number"),
+        (changed(gain__low=10**400), "gain: low: expected a number"),
+        (changed(gain__n=-1), "gain: n: expected a whole number"),
+        (changed(task__seed=2**32), "task: seed: expected a whole number"),
+        (changed(task__seed=1.5), "task: seed: expected a whole number"),
+        (changed(task__augmenter="x"), "task: expected the fields"),
+        (changed(task__image_shape=[8]), "task: image_shape: expected 2 or 3 sizes"),
+        (changed(task__image_shape=[8, 10**9]), "task: image_shape: expected a whole number"),
+        (changed(task__max_images=0), "task: max_images"),
+        (changed(scores__smote="high"), "scores: expected a list"),
+        (changed(notes=["\x1b[2J"]), "notes: expected a line"),
+        (changed(notes=["x" * 2000]), "notes: expected a line"),
+        (changed(per_class={"bag\n": {}}), "per_class: expected a line"),
+        (changed(seconds=1).replace('"seconds": 1', '"seconds": 1e999'), "seconds: expected"),
+        (changed(seconds=1).replace('"seconds": 1', '"seconds": NaN'), "seconds: expected"),
+        (changed(seconds=1).replace('"seconds": 1', '"seconds": ' + "9" * 5000), "digits"),
+        ("x" * 5_000_000, "at most 4,194,304 bytes"),
+        (b"\xff\xfe", "codec"),
+    ],
+)
+def test_a_strangers_file_is_refused_in_one_sentence(tmp_path, content, message):
+    path = tmp_path / "verdict.json"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+    with pytest.raises(
+        ModelFileError, match=f"(?s)verdict.json must be a file .*{message}"
+    ) as caught:
+        Verdict.load(path)
+
+    assert len(str(caught.value)) < 2000
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(ModelFileError, match="nowhere.json cannot be read"):
+        Verdict.load(tmp_path / "nowhere.json")
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+        max_leaves=8,
+    ),
+    st.sampled_from([field.name for field in dataclasses.fields(Verdict)]),
+)
+def test_no_value_of_a_field_is_more_than_an_error(tmp_path_factory, value, name):
+    path = tmp_path_factory.getbasetemp() / "fuzzed.json"
+    path.write_text(json.dumps({**verdict_of().to_dict(), name: value}), encoding="utf-8")
+
+    try:
+        verdict = Verdict.load(path)
+    except ModelFileError:
+        return
+    assert isinstance(str(verdict), str)
+    assert isinstance(verdict._repr_html_(), str)

@@ -1,4 +1,4 @@
-"""`ganaug evaluate`: whether synthetic samples help a classifier of DATA."""
+"""`ganaug evaluate`: which remedy is best for a classifier of DATA."""
 
 from __future__ import annotations
 
@@ -22,16 +22,7 @@ from ganaug.cli.parameters import (
 @data_options
 @budget_options
 @click.option("--max-seconds", type=click.FloatRange(0, min_open=True), help="Time box, in all.")
-@click.option(
-    "--folds", type=click.IntRange(4), help="Splits of the samples; 10, or as many as they allow."
-)
-@click.option(
-    "--repeats",
-    type=click.IntRange(1),
-    default=1,
-    show_default=True,
-    help="Split so often in all: narrower intervals, as many times as long.",
-)
+@click.option("--folds", type=click.IntRange(2), help="Splits of the samples; 5 by default.")
 @device_option
 @seed_option
 @click.option(
@@ -49,17 +40,16 @@ def command(
     max_images: int | None,
     max_seconds: float | None,
     folds: int | None,
-    repeats: int,
     device: str,
     seed: int,
     out: Path | None,
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Tell whether synthetic samples of DATA's classes help a small classifier.
+    """Tell which remedy for DATA's rare classes is best for a small classifier.
 
-    DATA is as for `fit`. A GAN is trained for each of the folds, and again in each repeat, so this
-    takes as long as so many `fit`s. A .npz file may hold an array `groups` too: samples of one
+    DATA is as for `fit`. GANs are trained for three to five of the folds, so this takes as long as
+    so many `fit`s. A .npz file may hold an array `groups` too: samples of one
     group (patient, site, ...) stay on one side of a split.
     """
     from ganaug.augmenter import GANAugmenter
@@ -73,11 +63,11 @@ def command(
     options |= {} if width is None else {"width": width}
     options |= {} if max_images is None else {"max_images": max_images}
     verdict = evaluate_gain(
-        GANAugmenter(verbose=int(not quiet), **options),
+        "cnn",
         X,
         y,
-        cv=folds,
-        n_repeats=repeats,
+        augmenter=GANAugmenter(verbose=int(not quiet), **options),
+        cv=folds or 5,
         groups=load_groups(data, max_per_class, seed),
         max_seconds=max_seconds,
         random_state=seed,

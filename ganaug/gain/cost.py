@@ -130,9 +130,9 @@ def measure_gan(trials: Trials, remedies: Sequence[Remedy]) -> GanCost:
         if key in seen:
             continue
         seen.add(key)
+        budget = cost.budget or _budget(augmenter, trials)
         training = float(getattr(augmenter, "estimate_fit_seconds", lambda *_: 0.0)(X, y))
         fixed = _seconds_of_tiny_fit(sampler, augmenter, X, y)
-        budget = cost.budget or _budget(augmenter, trials)
         cost = GanCost(cost.fixed + fixed, cost.training + training, budget)
     return cost
 

@@ -278,8 +278,8 @@ def _why_no_gan(race: Race, scoring: Any) -> str:
     ):
         best = race.cheap[int(np.argmax(mean_scores(scores)))]
         return (
-            f"'{best.name}' reaches {mean_scores(scores).max():.4f}: half as many errors would be no "
-            "gain that matters or shows"
+            f"'{best.name}' reaches {mean_scores(scores).max():.4f}, of which half as many errors "
+            "would be no gain that matters or shows"
         )
     return ""
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from sklearn.base import clone
+from sklearn.base import clone, is_regressor
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, check_cv
 from torch.utils.data import Dataset
@@ -125,12 +125,13 @@ def _check_estimator(estimator: Any) -> None:
                 "instead."
             )
         return
-    for method in ("fit", "predict", "get_params"):
-        if not hasattr(estimator, method):
-            raise InvalidTypeError(
-                f"`estimator` must be a scikit-learn classifier or 'cnn'. Got "
-                f"{type(estimator).__name__} without `{method}` instead."
-            )
+    lacks = [name for name in ("fit", "predict", "get_params") if not hasattr(estimator, name)]
+    if lacks or is_regressor(estimator):
+        kind = f" without `{lacks[0]}`" if lacks else ", a regressor,"
+        raise InvalidTypeError(
+            "`estimator` must be a scikit-learn classifier or 'cnn'. Got "
+            f"{type(estimator).__name__}{kind} instead."
+        )
 
 
 def _check_container(estimator: Any, X: Any, gathered: bool, is_resized: bool) -> None:
@@ -141,8 +142,8 @@ def _check_container(estimator: Any, X: Any, gathered: bool, is_resized: bool) -
         )
     if is_resized and not gathered:
         raise InvalidInputError(
-            "`augmenter` must have resize=None for an estimator of your own, which would see images "
-            "of two sizes. Got another `resize` instead: resize X itself."
+            "`augmenter` must have resize=None for an estimator of your own, which would see two "
+            "sizes. Got another `resize` instead: resize X itself."
         )
 
 

@@ -135,7 +135,11 @@ CHECKS: dict[str, Check] = {
     "gan_reason": _text,
     "agreement": _number,
     "scores": _dict_of(_list_of(_number)),
-    "per_class": _dict_of(_fields({"n_samples": _count, **_INTERVAL})),
+    "per_class": _dict_of(
+        _fields(
+            {"n_samples": _count, "gain": _number, "low": _number, "high": _number, "n": _count}
+        )
+    ),
     "needed": _dict_of(_count),
     "scoring": _text,
     "n_samples": _count,

@@ -285,7 +285,13 @@ class Verdict:
             if name not in own
         }
         plain["per_class"] = {  # flat, as reports show it
-            name: {"n_samples": found.n_samples, **asdict(found.gain)}
+            name: {
+                "n_samples": found.n_samples,
+                "gain": found.gain.mean,
+                "low": found.gain.low,
+                "high": found.gain.high,
+                "n": found.gain.n,
+            }
             for name, found in self.per_class.items()
         }
         task = asdict(Task(**{**vars(self.task), "augmenter": None}))
@@ -340,7 +346,7 @@ class Verdict:
         record = read_record(Path(path))
         fields = {name: record[name] for name in record if name not in ("task", "text")}
         fields["per_class"] = {
-            name: ClassGain(found["n_samples"], _as_interval(found))
+            name: ClassGain(found["n_samples"], _as_interval({"mean": found["gain"], **found}))
             for name, found in record["per_class"].items()
         }
         for name in ("gain", "gain_over_best_without_gan", "gain_of_gan"):
