@@ -29,7 +29,7 @@ from torch.utils.data import TensorDataset
 import ganaug.gain.problem
 import ganaug.gain.remedies
 from ganaug import GANAugmenter, GANOverSampler, evaluate_gain
-from ganaug.exceptions import GanaugError, SmallClassWarning, TrainingError
+from ganaug.exceptions import GanaugError, SamplingError, SmallClassWarning, TrainingError
 from ganaug.gain.cost import Clock, CostEstimate, GanCost, plan_gans
 from ganaug.gain.problem import make_splits, with_seed
 from ganaug.gain.remedies import BUILT_IN, Remedy, SmallClassSMOTE, Task, UsersSampler
@@ -796,3 +796,30 @@ def test_a_users_sampler_is_cloned_and_kept_as_it_was():
     assert made.random_state == 3
     assert mine.random_state is None
     assert clone(made).get_params() == made.get_params()
+
+
+def test_one_gan_that_always_fails_does_not_hide_the_others(all_digits, stand_in, monkeypatch):
+    counts = [120, 90, 70, 50, 40, 30, 22, 16, 12, 10]
+    data = draw(all_digits, dict(enumerate(counts)))[:2]
+
+    class Failing(StandInSampler):
+        def _fit_resample(self, X, y):
+            raise SamplingError("all were rejected")
+
+    verdict = evaluate(data, KNeighborsClassifier(1), remedies={"failing": Failing()})
+
+    assert verdict.gain_of_gan is not None
+    assert verdict.gan != "not tried"
+    assert np.isnan(verdict.scores["failing"]).all()
+    assert any("all were rejected" in note for note in verdict.notes)
+
+
+def test_a_time_box_too_small_for_any_gan_does_not_train_even_a_tiny_one(
+    few, stand_in, monkeypatch
+):
+    monkeypatch.setattr(StandInGAN, "estimate_fit_seconds", lambda *_: 100.0, raising=False)
+
+    verdict = evaluate(few, KNeighborsClassifier(1), max_seconds=10.0)
+
+    assert StandInGAN.seen == []
+    assert "no time for a GAN" in verdict.text

@@ -89,13 +89,8 @@ def test_scores_that_are_not_pairs_are_refused(treated, baseline):
 
 
 def test_more_splits_or_samples_would_narrow_a_wide_interval():
-    needed = needed_to_tell(
-        corrected_interval([0.5, 0.6, 0.55, 0.58], [0.5] * 4, test_over_train=0.01),
-        0.01,
-        0.005,
-        100,
-    )
-    assert needed == {}  # it is narrow enough
+    narrow = corrected_interval([0.55, 0.56, 0.57], [0.5] * 3, test_over_train=0.01)
+    assert needed_to_tell(narrow, 0.01, 0.005, 100) == {}
 
     wide = PairedInterval(0.02, -0.03, 0.07, 4)
     needed = needed_to_tell(wide, 0.01, 0.005, 100)

@@ -116,8 +116,11 @@ class GanCost:
         return self.fixed + self.training
 
 
-def measure_gan(trials: Trials, remedies: Sequence[Remedy]) -> GanCost:
-    """Train one tiny set of GANs on the first split, use it, and time the steps of the real one."""
+def measure_gan(trials: Trials, remedies: Sequence[Remedy], left: float) -> GanCost:
+    """Time a few steps of the first split's GANs, and what a tiny training and its use take.
+
+    The tiny one is spared where there is no time `left` for the smallest that are worth it.
+    """
     X, y = trials.problem.part(trials.splits[0].train)
     cost = GanCost(0.0, 0.0, None)
     seen: set[str] = set()
@@ -132,7 +135,8 @@ def measure_gan(trials: Trials, remedies: Sequence[Remedy]) -> GanCost:
         seen.add(key)
         budget = cost.budget or _budget(augmenter, trials)
         training = float(getattr(augmenter, "estimate_fit_seconds", lambda *_: 0.0)(X, y))
-        fixed = _seconds_of_tiny_fit(sampler, augmenter, X, y)
+        least = LEAST_GAN_FOLDS * LEAST_BUDGET * (cost.training + training)
+        fixed = _seconds_of_tiny_fit(sampler, augmenter, X, y) if least < left else 0.0
         cost = GanCost(cost.fixed + fixed, cost.training + training, budget)
     return cost
 

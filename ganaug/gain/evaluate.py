@@ -164,7 +164,7 @@ def evaluate_gain(
     is_filled = gans and _is_to_be_filled(problem, splits, gans)
     gan_cost = GanCost(0.0, 0.0, None)
     if is_filled and (dry_run or max_seconds is not None):
-        gan_cost = measure_gan(trials, gans)
+        gan_cost = measure_gan(trials, gans, math.inf if dry_run else clock.left)
     costs = estimate(trials, cheap, gan_cost, len(gans) if is_filled else 0)
     if dry_run:
         return costs

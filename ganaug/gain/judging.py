@@ -146,9 +146,10 @@ def _decide(race: Race) -> _Decision:
 
 def _gain_of_gan(race: Race, made: _Decision) -> PairedInterval | None:
     """Compare the best remedy with a GAN with the best without: each chosen by other splits."""
-    if not race.gans:
+    tried = [remedy for remedy in race.gans if race.trials.done(remedy)]
+    if not tried:
         return None
-    table = race.trials.table([*race.cheap, *race.gans], race.numbers)
+    table = race.trials.table([*race.cheap, *tried], race.numbers)
     n_cheap, ratio = len(race.cheap), race.test_over_train
     columns = np.flatnonzero(~np.isnan(table[n_cheap:]).any(axis=0))
     if not len(columns):

@@ -193,7 +193,8 @@ class Verdict:
                 f"The choice, '{self.choice}', must be made of arrays: use make_sampler() on them."
             )
         labels = as_labels([dataset[i][1] for i in range(len(dataset))])  # type: ignore[arg-type]
-        positions, _ = sampler.sampler.fit_resample(np.arange(len(labels))[:, None], labels)
+        of_columns = getattr(sampler, "sampler", sampler)
+        positions, _ = of_columns.fit_resample(np.arange(len(labels))[:, None], labels)
         return Subset(dataset, positions[:, 0].tolist())
 
     def _known_remedy(self) -> Remedy:
