@@ -8,7 +8,7 @@ business of `ganaug.inputs`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from ganaug.gan.sampling import BLOCK_SIZE, AcceptanceError, RowFilter, Sampler
 from ganaug.gan.scaling import ColumnScaler, images_to_network
 from ganaug.gan.training import Progress, TrainedGAN, train
 from ganaug.inputs import DataSpec, LabelKind, TrainingSet
+from ganaug.settings import own_settings
 
 Array = npt.NDArray[Any]
 
@@ -52,7 +53,10 @@ class FittedModel:
     trust: list[float] | None = None
     """Per class code, the share of unfiltered synthetic rows that the classifier takes for their
     class; None without a classifier."""
+    origin: dict[str, Any] = field(default_factory=dict)
+    """``versions`` and ``hardware`` of the training, by name."""
 
+    @own_settings()
     def build_sampler(self, device: torch.device, filters: Sequence[str]) -> Sampler:
         """Put the networks on a device, with filters in front of them."""
         if "classifier" in filters and self.classifier is None:
@@ -68,6 +72,7 @@ class FittedModel:
         sampler.filters = {name: makers[name]() for name in filters}
         return sampler
 
+    @own_settings()
     def sample_values(
         self, sampler: Sampler, counts: Mapping[int, int], *, seed: int, start: int = 0
     ) -> tuple[Array, npt.NDArray[np.int64]]:
@@ -99,6 +104,7 @@ class FittedModel:
             labels[code]: sampler.n_accepted[code] / n for code, n in sampler.n_candidates.items()
         }
 
+    @own_settings()
     def measure_trust(self, device: torch.device) -> list[float]:
         """Measure `trust` on rows of a stream that `sample` does not use."""
         sampler, agrees = Sampler(self.gans, device), self._classifier_filter()
@@ -163,6 +169,7 @@ class TrainingOptions:
     device: str
 
 
+@own_settings()
 def train_model(
     data: TrainingSet,
     options: TrainingOptions,

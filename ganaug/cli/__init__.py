@@ -26,7 +26,7 @@ from ganaug.exceptions import GanaugError, InvalidInputError
 from ganaug.gain.evaluate import evaluate_gain
 from ganaug.gan.config import RECIPES
 from ganaug.model import CONDITIONINGS
-from ganaug.persistence import check_replaceable, read_config
+from ganaug.persistence import check_can_save, read_config
 
 INTERRUPTED = 130  # what a shell reports of a command that Ctrl-C has ended
 TORCHVISION_SETS = ("MNIST", "FashionMNIST", "KMNIST", "QMNIST", "CIFAR10", "SVHN")
@@ -137,7 +137,7 @@ def fit(
     DATA is a directory of images, one subdirectory per class; a .npz file with arrays X and y; or
     the name of a torchvision data set (with --data-dir).
     """
-    check_replaceable(out)
+    check_can_save(out)
     X, y = load_limited(data, data_dir, download, max_per_class, seed)
     if width is not None:
         options["width"] = width

@@ -67,8 +67,8 @@ class DataSpec:
         The size that images were brought to.
     n_columns : int or None
         Columns of 2-D data, as it came in.
-    column_names, column_dtypes : tuple of str or None
-        Of a data frame.
+    column_names, column_dtypes : tuple or None
+        Of a data frame: names are texts or numbers, or tuples of these.
     image_key, label_key : str
         Where the items of a Dataset of dicts keep image and label.
 
@@ -96,7 +96,7 @@ class DataSpec:
     row_layout: Layout | None = None
     resize: tuple[int, int] | None = None
     n_columns: int | None = None
-    column_names: tuple[str, ...] | None = None
+    column_names: tuple[Any, ...] | None = None
     column_dtypes: tuple[str, ...] | None = None
     image_key: str = "image"
     label_key: str = "label"
