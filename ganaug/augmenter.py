@@ -32,7 +32,7 @@ from ganaug.exceptions import (
     SamplingError,
     TrainingWarning,
 )
-from ganaug.gan.config import AUGMENTATIONS, GROUP_SIZE, LOSSES, RECIPES, classic_options
+from ganaug.gan.config import GROUP_SIZE, LOSSES, classic_options
 from ganaug.gan.monitor import REMEDIES, Alarm
 from ganaug.gan.sampling import Sampler
 from ganaug.gan.training import estimate_seconds
@@ -46,13 +46,13 @@ from ganaug.inputs import (
 from ganaug.inputs.labels import read_labels
 from ganaug.inputs.pixels import count_non_finite, raise_if_non_finite
 from ganaug.model import (
-    CONDITIONINGS,
     FILTERS,
     FittedModel,
     TrainingOptions,
     plan_networks,
     train_model,
 )
+from ganaug.options import CONDITIONINGS, RECIPES
 from ganaug.persistence import (
     describe_origin,
     library_versions,
@@ -105,11 +105,11 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Budget in seconds; results then depend on the machine's speed.
     learning_rate, loss, diffaugment, lecam, class_power, ema_halflife_images : optional
         Options of the engine, documented in `ganaug.gan.config.GANConfig`. None is the recipe's
-        own value. Add "flip" to `diffaugment` where a mirrored image keeps its label.
-    filter : {"auto", "classifier", "score"}, tuple of these, or None, default="auto"
+        own value.
+    filter : {"auto", "classifier"}, tuple of these, or None, default="auto"
         Which synthetic rows are rejected and redrawn. "classifier": those that a classifier of the
-        real rows takes for another class. "score": the tenth that the discriminator finds least
-        real. "auto" is "classifier" for images and None for tables. May be changed after `fit`.
+        real rows takes for another class. "auto" is "classifier" for images and None for tables.
+        May be changed after `fit`.
     sampling_strategy : str, float, dict or callable, default="auto"
         What `augment` and `wrap` add, in imbalanced-learn's meaning: a string equalises classes
         (see `max_ratio`), a dict gives exact totals per class.
@@ -218,7 +218,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         max_seconds: float | None = None,
         learning_rate: float | None = None,
         loss: str | None = None,
-        diffaugment: tuple[str, ...] | None = None,
+        diffaugment: bool | None = None,
         lecam: float | None = None,
         class_power: float | None = None,
         ema_halflife_images: float | None = None,
@@ -334,11 +334,12 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     def _training_options(self, data: TrainingSet, device: torch.device) -> TrainingOptions:
         config_options = classic_options() if self.recipe == "classic" else {}
-        for name in ("learning_rate", "loss", "lecam", "class_power", "ema_halflife_images"):
+        for name in (
+            *("learning_rate", "loss", "diffaugment", "lecam", "class_power"),
+            "ema_halflife_images",
+        ):
             if getattr(self, name) is not None:
                 config_options[name] = _plain(getattr(self, name))
-        if self.diffaugment is not None:
-            config_options["diffaugment"] = tuple(self.diffaugment)
         for name in ("width", "latent_dim", "batch_size", "max_seconds", "max_images"):
             config_options[name] = _plain(getattr(self, name))
         is_table = data.spec.kind == "table"
@@ -1050,14 +1051,6 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             return [m for name in self.filter for m in _unknown_option("filter", name, FILTERS)]
         return _unknown_option("filter", self.filter, ("auto", *FILTERS, None))
 
-    def _diffaugment_mistakes(self) -> list[str]:
-        names: Any = self.diffaugment
-        if isinstance(names, tuple | list):
-            return [m for n in names for m in _unknown_option("diffaugment", n, AUGMENTATIONS)]
-        if names is None:
-            return []
-        return [f"`diffaugment` must be a tuple of names, or None. Got {names!r} instead."]
-
     def _check_parameters(self) -> None:
         """Collect all mistakes in the parameters, and raise once."""
         mistakes = [
@@ -1065,7 +1058,11 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             *_unknown_option("conditioning", self.conditioning, CONDITIONINGS),
             *_unknown_option("loss", self.loss, (None, *LOSSES)),
         ]
-        mistakes += [*self._diffaugment_mistakes(), *self._filter_mistakes()]
+        mistakes += self._filter_mistakes()
+        if self.diffaugment not in (None, True, False):
+            mistakes.append(
+                f"`diffaugment` must be a bool or None. Got {self.diffaugment!r} instead."
+            )
         strategy = self.sampling_strategy
         if isinstance(strategy, str):
             mistakes += _unknown_option("sampling_strategy", strategy, STRATEGIES)

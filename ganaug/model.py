@@ -19,21 +19,19 @@ from torch import Tensor
 
 from ganaug.classifier import RealClassifier, fit_classifier
 from ganaug.exceptions import InvalidInputError, SamplingError
+from ganaug.gan.callbacks import Progress
 from ganaug.gan.config import GANConfig
 from ganaug.gan.monitor import Features
-from ganaug.gan.sampling import BLOCK_SIZE, AcceptanceError, RowFilter, Sampler
-from ganaug.gan.scaling import ColumnScaler, images_to_network
-from ganaug.gan.training import Progress, TrainedGAN, train
+from ganaug.gan.sampling import BLOCK_SIZE, AcceptanceError, SampleFilter, Sampler
+from ganaug.gan.scaling import ColumnScaler
+from ganaug.gan.training import TrainedGAN, train
 from ganaug.inputs import DataSpec, LabelKind, TrainingSet
 from ganaug.settings import own_settings
 
 Array = npt.NDArray[Any]
 
-FILTERS = ("classifier", "score")
-SCORE_FILTER_QUANTILE = 0.1
-"""The score filter rejects the candidates whose discriminator score is below this quantile."""
+FILTERS = ("classifier",)
 CALIBRATION_BLOCKS = 4
-CONDITIONINGS = ("joint", "per_class")
 
 
 @dataclass
@@ -64,13 +62,7 @@ class FittedModel:
                 "filter='classifier' needs the classifier that `fit` trains when it is set before. "
                 "Fit again."
             )
-        sampler = Sampler(self.gans, device)
-        makers: dict[str, Callable[[], RowFilter]] = {
-            "classifier": self._classifier_filter,
-            "score": lambda: self._score_filter(sampler),
-        }
-        sampler.filters = {name: makers[name]() for name in filters}
-        return sampler
+        return Sampler(self.gans, device, {name: self._classifier_filter() for name in filters})
 
     @own_settings()
     def sample_values(
@@ -115,7 +107,7 @@ class FittedModel:
             shares.append(float(kept.float().mean()))
         return shares
 
-    def _classifier_filter(self) -> RowFilter:
+    def _classifier_filter(self) -> SampleFilter:
         """Keep rows that a classifier of the real rows takes for their own class."""
         classifier = self.classifier
         assert classifier is not None
@@ -126,25 +118,6 @@ class FittedModel:
             return torch.from_numpy(predicted == code)
 
         return agrees
-
-    def _score_filter(self, sampler: Sampler) -> RowFilter:
-        """Keep rows above a low quantile of the discriminator's scores of their class."""
-        thresholds: dict[int, Tensor] = {}
-
-        def scores_of(rows: Tensor, code: int) -> Tensor:
-            inputs = images_to_network(rows) if self.scaler is None else rows
-            return sampler.discriminator_scores(inputs, code)
-
-        def passes(rows: Tensor, code: int) -> Tensor:
-            if code not in thresholds:
-                calibration = [
-                    sampler.block(code, ~self.seed, block) for block in range(CALIBRATION_BLOCKS)
-                ]
-                scores = torch.cat([scores_of(block, code) for block in calibration])
-                thresholds[code] = scores.quantile(SCORE_FILTER_QUANTILE)
-            return scores_of(rows, code) >= thresholds[code]
-
-        return passes
 
     def _name_class(self, error: AcceptanceError, sampler: Sampler) -> SamplingError:
         label = self.classes.tolist()[error.code]
@@ -307,7 +280,7 @@ def _matching_start(
             f"`warm_start_from` must be a model of the same classes, {classes}. Got one of "
             f"{old_classes} instead."
         )
-    names = ("image_shape", "n_features", "recipe", "width", "latent_dim", "embedding_dim")
+    names = ("image_shape", "n_features", "recipe", "width", "latent_dim")
     old = start_from.gans[index].config if index < len(start_from.gans) else None
     for name in (*names, "n_classes"):
         was = getattr(old, name, None)
@@ -321,7 +294,6 @@ def _matching_start(
 
 __all__ = [
     "BLOCK_SIZE",
-    "CONDITIONINGS",
     "FILTERS",
     "FittedModel",
     "TrainingOptions",

@@ -125,7 +125,7 @@ class ModelContent(TypedDict):
 def describe(model: FittedModel) -> dict[str, Any]:
     """Describe a model in plain values that `read_content` takes back."""
     spec, label_kind = model.spec.to_json(), model.label_kind.to_json()
-    names = spec["column_names"]
+    names = model.spec.column_names
     spec["column_names"] = None if names is None else [_plain_name(name) for name in names]
     label_kind["name"] = _plain_name(label_kind["name"])
     return {
