@@ -636,7 +636,9 @@ def ctrl_c(*args, **kwargs):
 
 @pytest.mark.parametrize("when", ["fsync", "replace"])
 @pytest.mark.parametrize(
-    ("fails", "error"), [(full_disk, ModelFileError), (ctrl_c, KeyboardInterrupt)], ids=str
+    ("fails", "error"),
+    [(full_disk, ModelFileError), (ctrl_c, KeyboardInterrupt)],
+    ids=lambda value: getattr(value, "__name__", str(value)),
 )
 def test_a_failed_save_leaves_the_old_model_and_nothing_else(
     when, fails, error, saved, newer, monkeypatch
