@@ -152,8 +152,13 @@ def synthetic_table(results: dict[str, Any]) -> str:
             rows.append([f"seed {seed}: failed ({one_line(gan['reason'])})"] + [""] * len(counts))
             continue
         rows.append([f"seed {seed}", *(f"{n:,}" for n in gan["n_synthetic"])])
-        if gan["agreement"]:
-            rows.append([f"seed {seed}, taken for their class", *map(percent, gan["agreement"])])
+        if gan.get("trust", gan.get("agreement")):
+            rows.append(
+                [
+                    f"seed {seed}, taken for their class",
+                    *map(percent, gan.get("trust", gan.get("agreement"))),
+                ]
+            )
     return table(columns, rows)
 
 
