@@ -65,7 +65,7 @@ def measure(seed: int, max_images: int) -> dict[str, float]:
         augmenter = GANAugmenter(
             image_shape=(8, 8), width=16, max_images=max_images, device="cpu", verbose=0
         )
-        sampler = GANOverSampler(augmenter, random_state=seed, memory=memory)
+        sampler = GANOverSampler(augmenter, random_state=seed, cache_dir=memory)
         scores = {name: way(sampler, X, y, seed) for name, way in WAYS.items()}
         fitted = make_pipeline(sampler, SVC()).fit(X, y)
     scores["truth"] = balanced_accuracy_score(y_untouched, fitted.predict(X_untouched))

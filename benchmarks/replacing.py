@@ -87,7 +87,7 @@ def run_seed(task: str, data_dir: Path, max_images: int, seed: int) -> dict[str,
             image_shape=parts.train.X.shape[1:],
             max_images=max_images,
             random_state=seed,
-            memory=memory,  # the shares have one GAN
+            cache_dir=memory,  # the shares have one GAN
             device="cpu",
             verbose=0,
         )

@@ -236,7 +236,7 @@ def make_generator(
             width=16,
             batch_size=32,
             max_images=setting.max_images,
-            memory=memory,
+            cache_dir=memory,
             device="cpu",
             verbose=0,
         )

@@ -8,7 +8,7 @@ business of `ganaug.inputs`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from ganaug.gan.sampling import BLOCK_SIZE, AcceptanceError, SampleFilter, Sampl
 from ganaug.gan.scaling import ColumnScaler
 from ganaug.gan.training import TrainedGAN, train
 from ganaug.inputs import DataSpec, LabelKind, TrainingSet
+from ganaug.settings import own_settings
 
 Array = npt.NDArray[Any]
 
@@ -50,7 +51,10 @@ class FittedModel:
     trust: list[float] | None = None
     """Per class code, the share of unfiltered synthetic rows that the classifier takes for their
     class; None without a classifier."""
+    origin: dict[str, Any] = field(default_factory=dict)
+    """``versions`` and ``hardware`` of the training, by name."""
 
+    @own_settings()
     def build_sampler(self, device: torch.device, filters: Sequence[str]) -> Sampler:
         """Put the networks on a device, with filters in front of them."""
         if "classifier" in filters and self.classifier is None:
@@ -60,6 +64,7 @@ class FittedModel:
             )
         return Sampler(self.gans, device, {name: self._classifier_filter() for name in filters})
 
+    @own_settings()
     def sample_values(
         self, sampler: Sampler, counts: Mapping[int, int], *, seed: int, start: int = 0
     ) -> tuple[Array, npt.NDArray[np.int64]]:
@@ -91,6 +96,7 @@ class FittedModel:
             labels[code]: sampler.n_accepted[code] / n for code, n in sampler.n_candidates.items()
         }
 
+    @own_settings()
     def measure_trust(self, device: torch.device) -> list[float]:
         """Measure `trust` on rows of a stream that `sample` does not use."""
         sampler, agrees = Sampler(self.gans, device), self._classifier_filter()
@@ -136,6 +142,7 @@ class TrainingOptions:
     device: str
 
 
+@own_settings()
 def train_model(
     data: TrainingSet,
     options: TrainingOptions,

@@ -16,12 +16,16 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # earlier lines, never one on its own line or below.
 LAYERS = (
     {"_version", "exceptions", "options"},
-    {"checks", "seeds"},
+    {"checks", "seeds", "settings", "storage"},
+    {"jsonable"},
+    {"tensorfile"},
     {"gan", "inputs"},
     {"classifier"},
     {"audit", "dataset", "progress", "resampling"},
     {"model"},
+    {"model_card", "model_schema"},
     {"persistence"},
+    {"cache"},
     {"augmenter"},
     {"oversampler"},
     {"gain", "integrations"},

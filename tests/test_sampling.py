@@ -259,7 +259,7 @@ def with_filter(fitted, name):
 
 @pytest.fixture
 def filtered(fitted, monkeypatch):
-    """The same with a classifier that is of its own opinion every other image."""
+    """The same with a classifier that takes every other image for a one, the rest for noughts."""
 
     def predict(values):
         return np.eye(3)[values.sum(axis=(1, 2, 3)) % 2]

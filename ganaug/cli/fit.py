@@ -63,9 +63,9 @@ def command(
     from ganaug.augmenter import GANAugmenter
     from ganaug.cli.data import load_limited
     from ganaug.cli.summary import describe_model, summarise
-    from ganaug.persistence import check_replaceable, read_config
+    from ganaug.persistence import check_can_save, read_config
 
-    check_replaceable(out)
+    check_can_save(out)
     X, y = load_limited(data, data_dir, download, max_per_class, seed)
     if width is not None:
         options["width"] = width

@@ -90,5 +90,5 @@ def _cut_positions(
     """Whether each row (or column) of each image lies in its cut, (n, side)."""
     half = side * ratio / 2
     centre = torch.rand((n, 1), generator=generator, device=device) * side
-    position = torch.arange(side, device=device) + 0.5
+    position = torch.arange(side, dtype=torch.float32, device=device) + 0.5
     return (position - centre).abs() < half

@@ -333,16 +333,31 @@ class TableDiscriminator(Discriminator):
 # --- building --------------------------------------------------------------------------------
 
 
-def build_generator(
-    config: GANConfig, generator: torch.Generator, device: torch.device | str = "cpu"
-) -> Generator:
-    """Build the config's generator, initialised from `generator`."""
+def outline_generator(config: GANConfig) -> Generator:
+    """Build the config's generator without values, on the meta device: nothing is allocated."""
     if not config.is_image:
         kind: type[Generator] = TableGenerator
     else:
         kind = ClassicGenerator if config.recipe == "classic" else ImageGenerator
     with torch.device("meta"):
-        network = kind(config)
+        return kind(config)
+
+
+def outline_discriminator(config: GANConfig) -> Discriminator:
+    """Build the config's discriminator without values, on the meta device."""
+    if not config.is_image:
+        kind: type[Discriminator] = TableDiscriminator
+    else:
+        kind = ClassicDiscriminator if config.recipe == "classic" else ImageDiscriminator
+    with torch.device("meta"):
+        return kind(config)
+
+
+def build_generator(
+    config: GANConfig, generator: torch.Generator, device: torch.device | str = "cpu"
+) -> Generator:
+    """Build the config's generator, initialised from `generator`."""
+    network = outline_generator(config)
     return initialise(network, generator, device, classic=config.recipe == "classic")
 
 
@@ -350,10 +365,5 @@ def build_discriminator(
     config: GANConfig, generator: torch.Generator, device: torch.device | str = "cpu"
 ) -> Discriminator:
     """Build the config's discriminator, initialised from `generator`."""
-    if not config.is_image:
-        kind: type[Discriminator] = TableDiscriminator
-    else:
-        kind = ClassicDiscriminator if config.recipe == "classic" else ImageDiscriminator
-    with torch.device("meta"):
-        network = kind(config)
+    network = outline_discriminator(config)
     return initialise(network, generator, device, classic=config.recipe == "classic")

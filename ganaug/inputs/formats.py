@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from ganaug.inputs.pixels import Layout
 
@@ -58,7 +58,7 @@ class DataFormat:
     row_layout: Layout | None = None
     resize: tuple[int, int] | None = None
     n_columns: int | None = None
-    column_names: tuple[str, ...] | None = None
+    column_names: tuple[Any, ...] | None = None
     column_dtypes: tuple[str, ...] | None = None
     image_key: str = "image"
     label_key: str = "label"
