@@ -151,7 +151,9 @@ def make_all(name: str, parameters: dict[str, Any], with_gain: bool) -> dict[str
         shape = {} if name == "table" else {"image_shape": (8, 8)}
         tiny = GANAugmenter(**parameters | shape | {"max_images": 512, "filter": None})
         rows = X.reshape(len(X), -1) + noise  # or every score would be 1
-        verdict = evaluate_gain(tiny, rows, y, KNeighborsClassifier(3), cv=4, random_state=0)
+        verdict = evaluate_gain(
+            KNeighborsClassifier(3), rows, y, augmenter=tiny, cv=4, random_state=0
+        )
         return [np.array([verdict.gain.mean, verdict.gain.low, verdict.gain.high])]
 
     makers: dict[str, Callable[[], Any]] = {

@@ -30,7 +30,8 @@ from ganaug.exceptions import (
     SamplingError,
 )
 from ganaug.gain.intervals import PairedInterval
-from ganaug.gain.verdict import Verdict
+from ganaug.gain.remedies import Task
+from ganaug.gain.verdict import ClassGain, Verdict
 
 N_CLASSES = 4
 NAMES = ("zero", "one", "two", "three")
@@ -287,7 +288,7 @@ def test_alarms_of_the_monitor_and_a_verdict_reach_the_summary(parts, monkeypatc
         table=True,
         alarms=[{"kind": "discriminator_won", "class": None, "remedy": "Add rows."}],
         verdict={
-            "outcome": "do not use",
+            "gan": "not worth it",
             "text": "No gain: -0.4 points.",
             "per_class": {"one": {"gain": -0.004, "low": -0.009, "high": 0.001}},
         },
@@ -586,12 +587,12 @@ def test_an_extractor_and_a_verdict_reach_the_audit(fitted, rows, monkeypatch):
 
     change = PairedInterval(-0.02, -0.03, -0.01, 10)
     verdict = Verdict(
-        outcome="do not use", gain=change, gain_over_placebo=change, gain_of_most=change,
-        baseline="over-sampling",
-        setting="few", classes_served=[1], setting_totals={1: 99}, sampling_strategy={},
-        per_class={1: {"rows": 90, "gain": -0.05, "low": -0.09, "high": -0.01, "finding": "worse"}},
-        scores={}, gains_by_setting={}, needed=None, scoring="accuracy", margin=0.01, n_rows=300,
-        n_splits=10,
+        choice="smote", is_decided=True, gain=change, gain_over_best_without_gan=change,
+        gain_of_gan=change, gan="not worth it", gan_reason="", agreement=1.0,
+        scores={"nothing": [0.5], "smote": [0.5]},
+        per_class={"1": ClassGain(90, PairedInterval(-0.05, -0.09, -0.01, 10))},
+        needed={}, scoring="accuracy", n_samples=300, n_splits=10, notes=[], seconds=1.0,
+        task=Task(seed=0, is_image=True, n_axes=2),
     )  # fmt: skip
     report = fitted.audit(**rows, n_samples=20, extractor=extractor, verdict=verdict)
     figures = report.to_dict()

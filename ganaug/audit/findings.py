@@ -440,9 +440,8 @@ def _describe_verdict(summary: Summary, verdict: Mapping[str, Any] | None) -> No
             "generator has seen: none of the figures here predicts it."
         )
         return
-    text = verdict.get("text") or f"outcome: {verdict.get('outcome')}"
-    target = summary.fine if verdict.get("outcome") in ("use", "equivalent") else summary.doubtful
-    target.append(f"Downstream gain: {text}")
+    target = summary.fine if verdict["gan"] == "chosen" else summary.doubtful
+    target.append(f"Downstream gain: {verdict['text']}")
 
 
 # --- formatting --------------------------------------------------------------------------------

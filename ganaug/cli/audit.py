@@ -104,6 +104,6 @@ def _load_verdict(path: Path) -> dict[str, Any]:
         verdict = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise InvalidInputError(f"{path} is not a readable verdict: {error}") from error
-    if not isinstance(verdict, dict) or not {"choice", "text", "per_class"} <= verdict.keys():
+    if not isinstance(verdict, dict) or not {"gan", "text", "per_class"} <= verdict.keys():
         raise InvalidInputError(f"{path} must be what `ganaug evaluate --out` wrote, and is not.")
     return verdict
