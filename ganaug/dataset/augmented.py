@@ -163,7 +163,9 @@ class AugmentedDataset(Dataset[Any]):
         self.is_synthetic = np.repeat([False, True, False], sizes)
         self.weights = np.where(self.is_synthetic, weight, 1)
         self.weights = self.weights.astype(np.float32)
-        self.targets = _targets_like(dataset, np.asarray(self._format.labels)[all_codes])
+        self.targets = _targets_like(
+            dataset, np.asarray(self._format.labels).reshape(-1)[all_codes]
+        )
         self.source_index = np.concatenate(
             [np.arange(self.n_real), np.full(self.n_synthetic, -1), self._duplicates]
         )

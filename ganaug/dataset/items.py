@@ -244,7 +244,9 @@ def _labels_like(example: Any, labels: Sequence[Any]) -> list[Any]:
     if isinstance(example, np.generic | np.ndarray):
         array = np.asarray(labels)
         array = array if array.dtype.kind in "US" else array.astype(example.dtype)
-        return list(array.reshape(-1, *example.shape))
+        if isinstance(example, np.ndarray):
+            return [np.full(example.shape, label) for label in array]
+        return list(array)
     if isinstance(example, list | tuple):
         return [type(example)([label]) for label in _labels_like(example[0], labels)]
     return [type(example)(label) for label in labels]

@@ -86,6 +86,20 @@ def refuse_unsupported(X: Samples) -> None:
         advice = f"{X!r} instead"
     if advice:
         refuse_kind(advice)
+    if is_pandas(X) and X.ndim == 2:
+        _refuse_unclear_names(X.columns)
+
+
+def _refuse_unclear_names(columns: Samples) -> None:
+    """Refuse names of columns that scikit-learn, or a look-up by name, does not take."""
+    if not columns.is_unique:
+        twice = columns[columns.duplicated()][0]
+        raise InvalidInputError(f"Columns of X must have distinct names. Got {twice!r} twice.")
+    if len({isinstance(name, str) for name in columns}) > 1:
+        raise InvalidTypeError(
+            "Columns of X must be named by strings, or none of them. Got both: "
+            "X.columns = X.columns.astype(str)."
+        )
 
 
 def refuse_kind(what_came: str) -> NoReturn:

@@ -23,6 +23,8 @@ __all__ = [
     "check_class_sizes",
     "encode_labels",
     "listed",
+    "one_hot_codes",
+    "one_hot_like",
     "read_labels",
 ]
 
@@ -316,6 +318,43 @@ def _advice_for_shape(y: Samples, labels: Array) -> str:
         values = "y" if hasattr(y, "argmax") and not is_pandas(y) else values
         return f"pass {values}.argmax(axis=1), since it is one-hot and not multi-label."
     return "multi-label and one-hot targets are not supported."
+
+
+def one_hot_codes(y: Samples) -> Codes | None:
+    """Give the position of the 1 in each row of one-hot labels; None for labels of other kinds.
+
+    Parameters
+    ----------
+    y : array-like, Tensor or DataFrame, shape (n, n_classes), or labels
+
+    Returns
+    -------
+    ndarray of int64, shape (n,), or None
+    """
+    labels = _array_of(y)
+    return labels.argmax(axis=1).astype(np.int64) if is_one_hot(labels) else None
+
+
+def one_hot_like(y: Samples, codes: Codes) -> Samples:
+    """Put one-hot rows behind those of y, in y's container and dtype.
+
+    Parameters
+    ----------
+    y : one-hot labels, shape (n, n_classes)
+    codes : ndarray of int64, shape (m,)
+        Of the further samples.
+    """
+    new = np.eye(_array_of(y).shape[1])[codes]
+    if is_pandas(y):
+        import pandas as pd
+
+        return concatenate_pandas(y, pd.DataFrame(new))
+    if isinstance(y, torch.Tensor):
+        return torch.cat([y, torch.from_numpy(new).to(y)])
+    if isinstance(y, list | tuple):
+        kind = type(y[0][0])
+        return [*y, *([kind(value) for value in row] for row in new)]
+    return np.concatenate([y, new.astype(np.asarray(y).dtype)])
 
 
 def is_one_hot(labels: Array) -> bool:

@@ -297,7 +297,7 @@ def _checked_rows(X: Samples) -> Array:
 
 
 def _check_columns(X: Samples) -> None:
-    """Refuse a Series, columns that are no numbers, and names that cannot be told apart."""
+    """Refuse columns that are no numbers; say how to get images where they stand for some."""
     import pandas as pd
 
     frame = X.to_frame() if X.ndim == 1 else X
@@ -309,16 +309,6 @@ def _check_columns(X: Samples) -> None:
                 f"Columns of X must be numbers. Got {dtype} in column {name!r} instead"
                 + _advice_for_column(first, place)
             )
-    if X.ndim == 1:
-        return  # scikit-learn says what to do with a single column
-    if not frame.columns.is_unique:
-        twice = frame.columns[frame.columns.duplicated()][0]
-        raise InvalidInputError(f"Columns of X must have distinct names. Got {twice!r} twice.")
-    if len({isinstance(name, str) for name in frame.columns}) > 1:
-        raise InvalidTypeError(
-            "Columns of X must be named by strings, or none of them. Got both: "
-            "X.columns = X.columns.astype(str)."
-        )
 
 
 def _advice_for_column(first: object, place: str) -> str:
