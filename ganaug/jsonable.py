@@ -164,6 +164,8 @@ def read_as(kind: Any, value: Any, where: str) -> Any:
     >>> read_as(tuple[int, ...] | None, [8, 8], "resize")
     (8, 8)
     """
+    if isinstance(kind, typing.ForwardRef):  # the inner part of a kind that contains itself
+        kind = Any
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in (Union, types.UnionType):
         return _read_union(arguments, value, where)

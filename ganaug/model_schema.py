@@ -124,15 +124,11 @@ class ModelContent(TypedDict):
 
 def describe(model: FittedModel) -> dict[str, Any]:
     """Describe a model in plain values that `read_content` takes back."""
-    spec, label_kind = model.spec.to_json(), model.label_kind.to_json()
-    names = model.spec.column_names
-    spec["column_names"] = None if names is None else [_plain_name(name) for name in names]
-    label_kind["name"] = _plain_name(label_kind["name"])
     return {
         "data": {
-            "spec": spec,
+            "spec": model.spec.to_json(),
             "classes": model.classes.tolist(),
-            "label_kind": label_kind,
+            "label_kind": model.label_kind.to_json(),
             "class_counts": model.class_counts.tolist(),
             "fingerprint": model.fingerprint,
         },
@@ -167,14 +163,6 @@ def _describe_gan(gan: TrainedGAN) -> dict[str, Any]:
         "history": gan.history,
         "alarms": [asdict(alarm) for alarm in gan.alarms],
     }
-
-
-def _plain_name(name: Any) -> Any:
-    """Give a name of a column as JSON can hold it; of a date, its text."""
-    if isinstance(name, tuple):
-        return [_plain_name(part) for part in name]
-    name = name.item() if isinstance(name, np.generic) else name
-    return name if name is None or isinstance(name, bool | int | float | str) else str(name)
 
 
 # --- from a file ---------------------------------------------------------------------------------
@@ -313,6 +301,8 @@ def _check_spec(data: DataContent) -> None:
     patterns = {"torch": _NUMPY_DTYPE, "pandas": _SERIES_DTYPE}
     pattern = patterns.get(label_kind.container, _CLASS_DTYPE)
     _match(pattern, label_kind.dtype, "data.label_kind.dtype")
+    if label_kind.category_dtype is not None:
+        _match(_SERIES_DTYPE, label_kind.category_dtype, "data.label_kind.category_dtype")
 
 
 def _check_gan(gan: GANContent, where: str) -> None:
