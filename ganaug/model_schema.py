@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, fields
-from typing import Any, NotRequired, TypedDict
+from typing import Any, TypedDict
 
 import numpy as np
 import torch
@@ -19,8 +19,9 @@ from torch import Tensor
 
 from ganaug.classifier import ClassifierConfig, RealClassifier
 from ganaug.gan.config import GANConfig
-from ganaug.gan.monitor import REMEDIES, Alarm
+from ganaug.gan.monitor import Alarm
 from ganaug.gan.networks import outline_discriminator, outline_generator
+from ganaug.gan.records import EvaluationRecord, check_records
 from ganaug.gan.scaling import ColumnScaler
 from ganaug.gan.training import TrainedGAN
 from ganaug.inputs import DataSpec, LabelKind
@@ -64,30 +65,8 @@ class GANContent(TypedDict):
     images_seen: int
     seconds: float
     interrupted: bool
-    history: list[RecordContent]
+    history: list[EvaluationRecord]
     alarms: tuple[Alarm, ...]
-
-
-class RecordContent(TypedDict):
-    """What the monitor saw at one moment."""
-
-    images_seen: int
-    seconds: float
-    discriminator_loss: float
-    generator_loss: float
-    real_logit: float
-    fake_logit: float
-    distance: NotRequired[float]
-    variety: NotRequired[list[float]]
-    alarms: list[AlarmContent]
-
-
-class AlarmContent(TypedDict):
-    """An `Alarm` in a record."""
-
-    kind: str
-    class_code: int | None
-    value: float
 
 
 class DataContent(TypedDict):
@@ -317,22 +296,10 @@ def _check_gan(gan: GANContent, where: str) -> None:
                 )
     for name in ("images_seen", "seconds"):
         _require(gan[name] >= 0, f"{where}.{name}", "0 or more", gan[name])
-    for record in gan["history"]:
-        _check_alarms([Alarm(**alarm) for alarm in record["alarms"]], config, where)
-        variety = record.get("variety")
-        sound = variety is None or len(variety) == config.n_classes
-        _require(sound, f"{where}.history.variety", "a number for each class", variety)
-    _check_alarms(gan["alarms"], config, where)
+    check_records(gan["history"], gan["alarms"], config.n_classes, where)
 
 
 _SIZES = ("class_counts", "image_shape", "n_features", "max_images")
-
-
-def _check_alarms(alarms: Sequence[Alarm], config: GANConfig, where: str) -> None:
-    for alarm in alarms:
-        code = alarm.class_code
-        sound = alarm.kind in REMEDIES and (code is None or 0 <= code < config.n_classes)
-        _require(sound, f"{where}.alarms", "known alarms of its classes", alarm)
 
 
 def _check_against_data(content: ModelContent) -> None:
