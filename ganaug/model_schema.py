@@ -262,6 +262,10 @@ def _check_classes(data: DataContent) -> None:
         f"two or more different labels of dtype {class_dtype}",
         classes,
     )
+    categories = data["label_kind"].categories
+    if categories is not None:
+        sound = {*classes} <= {*categories} and len({*categories}) == len(categories)
+        _require(sound, "data.label_kind.categories", "different, the classes too", categories)
     counts = data["class_counts"]
     sound = len(counts) == len(classes) and all(0 < n < 2**62 for n in counts)
     _require(sound, "data.class_counts", "a positive number for each class", counts)
