@@ -28,6 +28,7 @@ from sklearn.base import clone
 import ganaug
 from ganaug import GANAugmenter, persistence, storage
 from ganaug.exceptions import ModelFileError, NotFittedError, TrainingWarning
+from ganaug.gan.training import Trainer
 
 pytestmark = pytest.mark.filterwarnings("ignore::ganaug.exceptions.TrainingWarning")
 
@@ -139,6 +140,36 @@ def test_the_classifier_of_the_filter_comes_back(rows, tmp_path):
         augmenter.model_.classifier.predict_proba(values),
     )
     assert loaded.model_.filters == ("classifier",)
+
+
+def test_a_model_of_a_training_that_diverged_comes_back(rows, tmp_path, monkeypatch):
+    step = Trainer.step
+
+    def poisoned(trainer):
+        if trainer.images_seen >= 64:
+            next(trainer.generator.parameters()).data.fill_(torch.nan)
+        step(trainer)
+
+    monkeypatch.setattr(Trainer, "step", poisoned)
+    augmenter = GANAugmenter(**{**TINY, "max_images": 640}, image_shape=(8, 8)).fit(*rows)
+    assert "distance" not in augmenter.history_[-1]
+    augmenter.save(tmp_path / "model")
+
+    loaded = GANAugmenter.load(tmp_path / "model")
+
+    assert loaded.alarms_[-1]["kind"] == "diverged"
+    assert_same_samples(augmenter, loaded)
+
+
+def test_a_model_that_could_not_be_loaded_is_not_saved(fitted, tmp_path):
+    odd = copy.copy(fitted)
+    odd.model_ = copy.copy(fitted.model_)
+    odd.model_.class_counts = fitted.model_.class_counts[:2]
+
+    with pytest.raises(ModelFileError, match="could not be loaded.*class_counts"):
+        odd.save(tmp_path / "model")
+
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_fitted_attributes_come_back(fitted, saved):
