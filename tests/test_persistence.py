@@ -260,6 +260,22 @@ def test_labels_of_any_type_come_back(labels, rows, tmp_path):
     assert y_new.tolist() == [labels[1].item() if hasattr(labels[1], "item") else labels[1]] * 2
 
 
+@pytest.mark.parametrize("name", ["digit", 64, None, ("a", 1), True], ids=str)
+@pytest.mark.parametrize("ordered", [False, True])
+def test_a_categorical_series_comes_back_with_name_and_order(name, ordered, rows, tmp_path):
+    categories = pd.CategoricalDtype(["two", "one", "nought", "three"], ordered=ordered)
+    y = pd.Series(rows[1], name=name).astype(categories)
+    augmenter = GANAugmenter(**TINY, image_shape=(8, 8)).fit(rows[0], y)
+    augmenter.save(tmp_path / "model")
+
+    _, y_new = GANAugmenter.load(tmp_path / "model").sample(3)
+
+    assert y_new.name == name
+    assert type(y_new.name) is type(name)
+    assert y_new.dtype == y.dtype
+    assert y_new.tolist() == augmenter.sample(3)[1].tolist()
+
+
 # --- what is on the disk -------------------------------------------------------------------------
 
 
