@@ -94,6 +94,7 @@ class SavedModel:
     digest: str
 
 
+@own_settings()
 def save_model(
     model: FittedModel, parameters: Mapping[str, Any], path: str | os.PathLike[str]
 ) -> None:
@@ -173,6 +174,7 @@ def load_model(
     return SavedModel(model, estimator, read.digest)
 
 
+@own_settings()
 def read_config(directory: str | os.PathLike[str]) -> dict[str, Any]:
     """Read and check a saved model; return what is said of it, in plain values.
 
@@ -225,6 +227,7 @@ def check_can_save(path: str | os.PathLike[str], n_bytes: int = 0) -> Path:
     return target
 
 
+@own_settings()
 def estimate_size(configs: Sequence[GANConfig], classifier: ClassifierConfig | None = None) -> int:
     """Estimate the bytes that a model will take on the disk, without training or allocating it.
 

@@ -683,7 +683,9 @@ def ctrl_c(*args, **kwargs):
 
 @pytest.mark.parametrize("when", ["fsync", "replace"])
 @pytest.mark.parametrize(
-    ("fails", "error"), [(full_disk, ModelFileError), (ctrl_c, KeyboardInterrupt)], ids=str
+    ("fails", "error"),
+    [(full_disk, ModelFileError), (ctrl_c, KeyboardInterrupt)],
+    ids=["full", "ctrl-c"],
 )
 def test_a_failed_save_leaves_the_old_model_and_nothing_else(
     when, fails, error, saved, newer, monkeypatch
