@@ -113,7 +113,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     learning_rate, loss, diffaugment, lecam, class_power, ema_halflife_images : optional
         Options of the engine, documented in `ganaug.gan.config.GANConfig`. None is the recipe's
         own value.
-    filter : {"auto", "classifier"}, tuple of these, or None, default="auto"
+    filter : {"auto", "classifier"} or None, default="auto"
         Which synthetic rows are rejected and redrawn. "classifier": those that a classifier of the
         real rows takes for another class. "auto" is "classifier" for images and None for tables.
         May be changed after `fit`.
@@ -232,7 +232,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         lecam: float | None = None,
         class_power: float | None = None,
         ema_halflife_images: float | None = None,
-        filter: str | tuple[str, ...] | None = "auto",  # noqa: A002
+        filter: str | None = "auto",  # noqa: A002
         sampling_strategy: Any = "auto",
         max_ratio: float = 5.0,
         max_share: float = 0.1,
@@ -1045,15 +1045,9 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return self
 
     def _filter_names(self) -> tuple[str, ...]:
-        if self.filter is None:
-            return ()
-        if self.filter == "auto":
-            return ("classifier",)
-        return (self.filter,) if isinstance(self.filter, str) else tuple(dict.fromkeys(self.filter))
+        return () if self.filter is None else FILTERS
 
     def _filter_mistakes(self) -> list[str]:
-        if isinstance(self.filter, tuple | list):
-            return [m for name in self.filter for m in _unknown_option("filter", name, FILTERS)]
         return _unknown_option("filter", self.filter, ("auto", *FILTERS, None))
 
     def _check_parameters(self) -> None:
