@@ -116,7 +116,7 @@ def test_fit_takes_a_directory_of_images(run, tree, tmp_path):
 
     assert (code, err) == (0, "")
     assert "bag" in out
-    assert "40 real rows" in out
+    assert "40 real samples" in out
     loaded = GANAugmenter.load(tmp_path / "model")
     assert loaded.class_counts_ == {"bag": 40, "boot": 25}
     assert isinstance(loaded.spec_.decode(np.zeros((1, 1, 8, 8), np.uint8))[0], Image.Image)
@@ -337,7 +337,7 @@ def test_info_tells_what_a_model_is(run, model):
     code, out, _ = run("info", model)
 
     assert code == 0
-    for text in ("default, joint", "64 images", "bag      40 real rows", "(1, 8, 8)", "seed 0"):
+    for text in ("default, joint", "64 images", "bag      40 real samples", "(1, 8, 8)", "seed 0"):
         assert text.replace("  ", " ") in " ".join(out.split()) or text in out
 
 
@@ -592,7 +592,7 @@ BAD_DATA = {
     "a npz without y": (lambda path: write_npz(path / "x.npz", X=np.zeros((3, 8, 8))), "y"),
     "pickles in a npz": (
         lambda path: write_npz(path / "x.npz", X=np.array([{}], dtype=object), y=[1]),
-        "X and y",
+        "pickled and never read",
     ),
     "an empty directory": (lambda path: path, "one subdirectory of images per class"),
     "images without classes": (
@@ -619,16 +619,19 @@ def test_data_that_cannot_be_read_end_with_1_and_one_line(what, run, tmp_path):
     assert not (tmp_path / "model").exists()
 
 
-def test_hidden_files_are_passed_over(run, tree, tmp_path):
+@pytest.mark.filterwarnings("default::ganaug.exceptions.GanaugWarning")
+def test_hidden_files_are_passed_over_and_others_counted(run, tree, tmp_path):
     write(tree / "bag" / "._000.png", b"a Mac's notes")
     write(tree / "bag" / ".ipynb_checkpoints" / "000.png", b"a notebook's")
     write(tree / ".thumbnails" / "000.png", b"a viewer's")
     write(tree / "bag" / "readme.txt", b"no image")
 
-    code, out, _ = run("fit", tree, "--out", tmp_path / "model", *SMALL, "--json")
+    code, out, err = run("fit", tree, "--out", tmp_path / "model", *SMALL, "--json")
 
     assert code == 0
     assert json.loads(out)["classes"] == {"bag": 40, "boot": 25}
+    assert err.startswith("Warning: Files of ")
+    assert "left out (1): 1 .txt." in err
 
 
 def test_a_set_that_is_not_there_asks_for_download(run, tmp_path):
@@ -758,3 +761,36 @@ for arguments in {ANSWERED_AT_ONCE}:
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
 
     assert run.returncode == 0, run.stderr
+
+
+@pytest.mark.filterwarnings("default::ganaug.exceptions.FlattenedImagesWarning")
+@pytest.mark.filterwarnings("default::ganaug.exceptions.GanaugWarning")
+def test_advice_is_that_of_the_command_line(run, pictures, tree, tmp_path):
+    X, y = pictures
+    np.savez(tmp_path / "flat.npz", X=X.reshape(len(X), -1), y=y)
+    np.savez(tmp_path / "large.npz", X=np.zeros((len(X), 200, 200), np.uint8), y=y)
+
+    _, _, flat = run("fit", tmp_path / "flat.npz", "--out", tmp_path / "m", *SMALL)
+    code, out, _ = run(
+        *("fit", tmp_path / "flat.npz", "--out", tmp_path / "m2", *SMALL, "--json"),
+        *("--image-shape", "8x8"),
+    )
+    _, _, large = run("fit", tmp_path / "large.npz", "--out", tmp_path / "m3", *SMALL)
+
+    assert "--image-shape 8x8" in flat
+    assert (code, json.loads(out)["image_shape"]) == (0, [1, 8, 8])
+    assert "--resize HEIGHTxWIDTH" in large
+    assert "resize=" not in large
+
+
+def test_names_of_classes_cannot_steer_the_terminal(run, pictures, tmp_path):
+    X, y = pictures
+    np.savez(tmp_path / "data.npz", X=X, y=np.where(y == "bag", "\x1b[31mred\n", "boot"))
+
+    code, out, _ = run("fit", tmp_path / "data.npz", "--out", tmp_path / "m", *SMALL)
+    _, _, err = run("sample", tmp_path / "m", "--class", "\x1b[31mre=1", "--out", tmp_path / "x")
+
+    assert code == 0
+    assert "\\x1b[31mred\\n  " in out
+    assert "\x1b" not in out + err
+    assert_one_line(err, "Did you mean")

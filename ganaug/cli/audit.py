@@ -73,18 +73,19 @@ def command(
     With the same --max-per-class and --seed as for `fit`, the same samples of --train are drawn.
     """
     from ganaug.augmenter import GANAugmenter
-    from ganaug.cli.data import load_data, load_limited
+    from ganaug.inputs.files import LabelledData, read_data
 
     augmenter = GANAugmenter.load(model, device=device)
-    X, y = load_limited(train, data_dir, False, max_per_class, seed)
-    X_holdout, y_holdout = None, None
-    if holdout is not None:  # of a torchvision set its test part: the model has not seen it
-        X_holdout, y_holdout = load_data(holdout, data_dir, train=False)
+    resize = augmenter.spec_.resize
+    real = read_data(train, data_dir=data_dir, resize=resize, limits=max_per_class, seed=seed)
+    held_out = LabelledData(None, None)
+    if holdout is not None:  # of data in parts the test part: the model has not seen it
+        held_out = read_data(holdout, data_dir=data_dir, resize=resize, train=False)
     report = augmenter.audit(
-        X,
-        y,
-        X_holdout=X_holdout,
-        y_holdout=y_holdout,
+        real.X,
+        real.y,
+        X_holdout=held_out.X,
+        y_holdout=held_out.y,
         n_samples=n_samples,
         verdict=None if verdict_file is None else _load_verdict(verdict_file),
     )

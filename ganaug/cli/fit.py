@@ -47,6 +47,7 @@ def command(
     download: bool,
     max_per_class: Mapping[str, int],
     resize: tuple[int, int] | None,
+    image_shape: tuple[int, ...] | None,
     max_images: int | None,
     max_seconds: float | None,
     width: int | None,
@@ -61,18 +62,29 @@ def command(
     the name of a torchvision data set (with --data-dir).
     """
     from ganaug.augmenter import GANAugmenter
-    from ganaug.cli.data import load_limited
     from ganaug.cli.summary import describe_model, summarise
+    from ganaug.cli.terminal import progress_over_files
+    from ganaug.inputs.files import read_data
     from ganaug.persistence import check_replaceable, read_config
 
     check_replaceable(out)
-    X, y = load_limited(data, data_dir, download, max_per_class, seed)
+    source = read_data(
+        data,
+        data_dir=data_dir,
+        download=download,
+        resize=resize,
+        limits=max_per_class,
+        seed=seed,
+        progress=progress_over_files(quiet),
+    )
     if width is not None:
         options["width"] = width
     if max_images is not None or max_seconds is not None:
         options |= {"max_images": max_images, "max_seconds": max_seconds}
-    augmenter = GANAugmenter(resize=resize, random_state=seed, verbose=int(not quiet), **options)
-    augmenter.fit(X, y).save(out)
+    augmenter = GANAugmenter(
+        resize=resize, image_shape=image_shape, random_state=seed, verbose=int(not quiet), **options
+    )
+    augmenter.fit(source.X, source.y).save(out)
     summary = summarise(read_config(out), out)
     click.echo(json.dumps(summary) if as_json else describe_model(summary))
     if summary["interrupted"]:  # the best weights so far are saved, but a script should know

@@ -11,13 +11,14 @@ Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 
 
 def as_size(
-    _ctx: click.Context, _param: click.Parameter, text: str | None
+    _ctx: click.Context, param: click.Parameter, text: str | None
 ) -> tuple[int, ...] | None:
-    """Read '64x48' as (64, 48)."""
+    """Read '64x48' as (64, 48); an image shape also from '3x64x48'."""
     if text is None:
         return None
     sides = text.lower().split("x")
-    if len(sides) != 2 or not all(side.isdecimal() for side in sides):
+    lengths = (2, 3) if param.name == "image_shape" else (2,)
+    if len(sides) not in lengths or not all(side.isdecimal() for side in sides):
         raise click.BadParameter(f"must look like 64x64 (height x width). Got {text!r} instead.")
     return tuple(map(int, sides))
 
@@ -72,6 +73,12 @@ data_options = all_of(
         metavar="HxW",
         callback=as_size,
         help="Scale all images to this size, such as 64x64.",
+    ),
+    click.option(
+        "--image-shape",
+        metavar="HxW",
+        callback=as_size,
+        help="Shape of the images that flat rows of a .npz hold: 28x28, 32x32x3, 3x32x32, ...",
     ),
 )
 budget_options = all_of(

@@ -55,7 +55,7 @@ def command(
     import numpy as np
 
     from ganaug.augmenter import GANAugmenter
-    from ganaug.cli.data import labels_of_names
+    from ganaug.inputs.files import labels_of_names
 
     augmenter = GANAugmenter.load(model, device=device)
     wanted = labels_of_names(counts, augmenter.classes_)

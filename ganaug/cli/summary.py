@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from ganaug.naming import printable
+
 
 def summarise(config: dict[str, Any], path: Path) -> dict[str, Any]:
     """Pick out of a model's config what people ask for."""
@@ -43,20 +45,21 @@ def _alarm_class(alarm: dict[str, Any], index: int, config: dict[str, Any]) -> s
 
 def describe_model(summary: dict[str, Any]) -> str:
     """Format a summary for people."""
-    lines = [f"ganaug model  {summary['model']}"]
-    width = max(map(len, summary["classes"]), default=0)
+    lines = [f"ganaug model  {printable(summary['model'])}"]
+    classes = {printable(label): n for label, n in summary["classes"].items()}
+    width = max(map(len, classes), default=0)
     shape = summary["image_shape"]
     rows = f"images (C, H, W) = {tuple(shape)}" if shape else f"{summary['n_features']} features"
-    lines.append(f"rows          {rows}, values {summary['value_range']}")
+    lines.append(f"data          {rows}, values {summary['value_range']}")
     lines.append(
         f"training      {summary['recipe']}, {summary['conditioning']}, width {summary['width']}, "
         f"{summary['images_seen']:,} images in {summary['seconds']} s, seed {summary['seed']}"
     )
     lines.append(f"filters       {', '.join(summary['filters']) or 'none'}")
-    lines += [f"  {label:>{width}}  {n:6d} real rows" for label, n in summary["classes"].items()]
+    lines += [f"  {label:>{width}}  {n:6d} real samples" for label, n in classes.items()]
     if summary["interrupted"]:
         lines.append("training was interrupted; these are the best weights until then")
     for alarm in summary["alarms"]:
-        where = "" if alarm["class"] is None else f" in class {alarm['class']}"
+        where = "" if alarm["class"] is None else f" in class {printable(alarm['class'])}"
         lines.append(f"alarm         {alarm['kind']}{where}")
     return "\n".join(lines)
