@@ -1,16 +1,30 @@
-"""Class names that strangers may have chosen: as text to show, and as names of folders."""
+"""Class names that strangers may have chosen, shown and as folders; names of ganaug's own files."""
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
+from pathlib import Path
 
-__all__ = ["class_of_folder", "folder_of_class", "normalised", "printable"]
+__all__ = [
+    "MANIFEST_NAME",
+    "PARTIAL_SUFFIX",
+    "class_of_folder",
+    "folder_of_class",
+    "is_output_folder",
+    "normalised",
+    "printable",
+]
+
+MANIFEST_NAME = "manifest.jsonl"
+"""The list of what ganaug has written into a folder."""
+PARTIAL_SUFFIX = ".partial"
+"""Ends the name of what ganaug has not finished."""
 
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f%/\\:*?"<>|\ud800-\udfff]|^[. ]|[. ]$')
 _ESCAPED = re.compile("((?:%[0-9A-F]{2})+)")
 _EMPTY = "%"
-MAX_BYTES = 240  # file systems allow 255
 
 
 def printable(text: object) -> str:
@@ -61,6 +75,16 @@ def folder_of_class(label: object) -> str:
 def class_of_folder(name: str) -> str:
     """Give the class whose folder `folder_of_class` has named so."""
     return "" if name == _EMPTY else _ESCAPED.sub(_unescape, name)
+
+
+def is_output_folder(folder: Path) -> bool:
+    """Tell whether ganaug has written a folder, by its manifest; others use this name, too."""
+    try:
+        with (folder / MANIFEST_NAME).open(encoding="utf-8") as manifest:
+            first = json.loads(manifest.readline(10_000))
+        return bool({"file", "class", "kind", "seed", "model"} <= first.keys())
+    except (OSError, ValueError, AttributeError, RecursionError):
+        return False
 
 
 def _escape(match: re.Match[str]) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import subprocess
 import sys
 import unicodedata
+import warnings
 import zipfile
 
 import numpy as np
@@ -84,7 +86,8 @@ def test_a_class_called_train_is_a_class(tmp_path):
 
 def test_what_ganaug_has_written_beside_the_classes_is_left_out_and_told(tree):
     make_tree(tree / "synthetic")
-    (tree / "synthetic" / "manifest.jsonl").write_text("")
+    record = {"file": "cat/0.png", "class": "cat", "kind": "synthetic", "seed": 0, "model": ""}
+    (tree / "synthetic" / "manifest.jsonl").write_text(json.dumps(record))
     make_tree(tree / "more.partial")
 
     with pytest.warns(GanaugWarning) as caught:
@@ -417,11 +420,17 @@ def test_arrays_are_found_by_their_usual_names(train_names, test_names, name, tm
     with (tmp_path / name).open("wb") as file:
         np.savez_compressed(file, **arrays)
 
-    data = read(tmp_path / name)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        data = read(tmp_path / name)
+        test = read(tmp_path / name, train=False)
 
     assert np.array_equal(data.X, X)
     assert np.array_equal(data.y, Y)
-    assert len(read(tmp_path / name, train=False).X) == (6 if test_names is None else 2)
+    assert len(test.X) == (6 if test_names is None else 2)
+    said = [str(warning.message) for warning in caught]  # which part is read
+    assert len(said) == (0 if test_names is None else 2)
+    assert all(" are read, not " in message for message in said)
 
 
 def test_groups_are_limited_with_their_samples(tmp_path):

@@ -19,7 +19,7 @@ LAYERS = (
     {"checks", "seeds"},
     {"gan", "inputs"},
     {"classifier"},
-    {"audit", "dataset", "progress", "resampling"},
+    {"audit", "dataset", "outputs", "progress", "resampling"},
     {"model"},
     {"persistence"},
     {"augmenter"},

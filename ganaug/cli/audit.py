@@ -74,7 +74,9 @@ def command(
     """
     from ganaug.augmenter import GANAugmenter
     from ganaug.inputs.files import LabelledData, read_data
+    from ganaug.outputs import check_creatable, write_text
 
+    check_creatable(out)
     augmenter = GANAugmenter.load(model, device=device)
     resize = augmenter.spec_.resize
     real = read_data(train, data_dir=data_dir, resize=resize, limits=max_per_class, seed=seed)
@@ -93,7 +95,7 @@ def command(
         report.to_html(out)
     else:
         text = report.to_markdown() if out.suffix == ".md" else report.to_json()
-        out.write_text(text, encoding="utf-8")
+        write_text(out, text)
     click.echo(report.to_json() if as_json else f"{report!r}\nWritten to {out}")
 
 

@@ -67,7 +67,10 @@ def command(
     from ganaug.cli.terminal import progress_over_files
     from ganaug.gain.evaluate import evaluate_gain
     from ganaug.inputs.files import read_data
+    from ganaug.outputs import check_creatable, write_text
 
+    if out is not None:  # not found out about when all is done
+        check_creatable(out)
     source = read_data(
         data,
         data_dir=data_dir,
@@ -77,8 +80,6 @@ def command(
         seed=seed,
         progress=progress_over_files(quiet),
     )
-    if out is not None:  # not found out about when all is done
-        out.parent.mkdir(parents=True, exist_ok=True)
     options: dict[str, Any] = {"device": device, "resize": resize, "image_shape": image_shape}
     options |= {} if width is None else {"width": width}
     options |= {} if max_images is None else {"max_images": max_images}
@@ -93,5 +94,5 @@ def command(
         random_state=seed,
     )
     if out is not None:
-        out.write_text(verdict.to_json() + "\n", encoding="utf-8")
+        write_text(out, verdict.to_json() + "\n")
     click.echo(verdict.to_json() if as_json else str(verdict))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,6 +20,9 @@ from ganaug.cli.parameters import (
 )
 from ganaug.options import CONDITIONINGS, RECIPES
 
+if TYPE_CHECKING:
+    from ganaug.augmenter import GANAugmenter
+
 
 @click.command("fit")
 @data_options
@@ -27,7 +30,7 @@ from ganaug.options import CONDITIONINGS, RECIPES
     "--out",
     type=click.Path(path_type=Path),
     required=True,
-    help="Directory for the model; an older model there is replaced at the end.",
+    help="Directory for the model; an older one there is replaced when the training is complete.",
 )
 @click.option("--recipe", type=click.Choice(RECIPES), default="default", show_default=True)
 @click.option(
@@ -60,14 +63,20 @@ def command(
 
     DATA is a directory of images, one subdirectory per class; a .npz file with arrays X and y; or
     the name of a torchvision data set (with --data-dir).
+
+    Ctrl-C ends the training early; what has been learnt is then saved as OUT.partial.
     """
     from ganaug.augmenter import GANAugmenter
     from ganaug.cli.summary import describe_model, summarise
-    from ganaug.cli.terminal import progress_over_files
+    from ganaug.cli.terminal import interrupts_held, progress_over_files
     from ganaug.inputs.files import read_data
+    from ganaug.outputs import check_creatable, partial_of
     from ganaug.persistence import check_replaceable, read_config
 
-    check_replaceable(out)
+    partial = partial_of(out)
+    for place in (out, partial):  # not found out about when all is done
+        check_replaceable(place)
+    check_creatable(out)
     source = read_data(
         data,
         data_dir=data_dir,
@@ -84,8 +93,25 @@ def command(
     augmenter = GANAugmenter(
         resize=resize, image_shape=image_shape, random_state=seed, verbose=int(not quiet), **options
     )
-    augmenter.fit(source.X, source.y).save(out)
-    summary = summarise(read_config(out), out)
+    was_interrupted = _fit(augmenter, source.X, source.y)
+    is_complete = not any(gan.interrupted for gan in augmenter.model_.gans)
+    saved = out if is_complete else partial  # never in place of a complete model
+    with interrupts_held() as held:
+        augmenter.save(saved)
+    summary = summarise(read_config(saved), saved)
     click.echo(json.dumps(summary) if as_json else describe_model(summary))
-    if summary["interrupted"]:  # the best weights so far are saved, but a script should know
-        raise click.exceptions.Exit(INTERRUPTED)
+    if not is_complete:
+        click.echo(f"Interrupted: the model so far is {saved}, not {out}.", err=True)
+    if not is_complete or was_interrupted or held:
+        raise click.exceptions.Exit(INTERRUPTED)  # a script should know
+
+
+def _fit(augmenter: GANAugmenter, X: Any, y: Any) -> bool:
+    """Fit; tell whether Ctrl-C came when there was a model to be saved already."""
+    try:
+        augmenter.fit(X, y)
+    except KeyboardInterrupt:
+        if not hasattr(augmenter, "model_"):
+            raise
+        return True
+    return False

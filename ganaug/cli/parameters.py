@@ -89,5 +89,13 @@ device_option = click.option(
     "--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ..."
 )
 seed_option = click.option("--seed", type=int, default=0, show_default=True)
+overwrite_option = click.option(
+    "--overwrite", is_flag=True, help="Replace what ganaug has written to --out before."
+)
+allow_distrusted_option = click.option(
+    "--allow-distrusted",
+    is_flag=True,
+    help="Go on though a classifier of the real samples takes those of no class for their class.",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress.")

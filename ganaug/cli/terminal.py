@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 from ganaug.progress import bar_options
 
@@ -24,3 +27,23 @@ def progress_over_files(quiet: bool) -> Callable[[range], Iterable[int]] | None:
         return bar
 
     return show
+
+
+@contextmanager
+def interrupts_held() -> Iterator[list[int]]:
+    """Note Ctrl-C instead of ending: what is short and must not be lost comes first.
+
+    Yields
+    ------
+    list of int
+        The signals that came.
+    """
+    held: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield held  # signals go to the main thread alone
+        return
+    before = signal.signal(signal.SIGINT, lambda number, _frame: held.append(number))
+    try:
+        yield held
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -30,17 +30,20 @@ from ganaug.checks import did_you_mean, require_extra, warn_user
 from ganaug.exceptions import GanaugWarning, InvalidInputError
 from ganaug.inputs.npz import read_npz
 from ganaug.inputs.pictures import SUFFIXES, is_regular, read_pictures
-from ganaug.naming import class_of_folder, normalised, printable
+from ganaug.naming import (
+    MANIFEST_NAME,
+    PARTIAL_SUFFIX,
+    class_of_folder,
+    is_output_folder,
+    normalised,
+    printable,
+)
 
-__all__ = ["MANIFEST_NAME", "TORCHVISION_SETS", "LabelledData", "labels_of_names", "read_data"]
+__all__ = ["TORCHVISION_SETS", "LabelledData", "labels_of_names", "read_data"]
 
 Array = npt.NDArray[Any]
 
 TORCHVISION_SETS = ("MNIST", "FashionMNIST", "KMNIST", "QMNIST", "CIFAR10", "SVHN")
-MANIFEST_NAME = "manifest.jsonl"
-"""The list of what ganaug has written into a folder; marks the folder as one of its own."""
-PARTIAL_SUFFIX = ".partial"
-"""Ends the name of a folder or file of ganaug that is not finished."""
 
 _TRAIN_NAMES = ("train", "training")
 _TEST_NAMES = ("test", "testing", "val", "valid", "validation", "dev")
@@ -166,7 +169,7 @@ def _read_listing(
 def _list_folder(directory: Path, train: bool) -> _Listing:
     """List the images of a folder by class, sorted by name; warn of all that is left out."""
     directory = _part_of(directory, train)
-    is_ours = (directory / MANIFEST_NAME).is_file()
+    is_ours = is_output_folder(directory)
     root = directory.resolve()
     found, left_out, outside, empty = _Listing(), Counter[str](), 0, list[str]()
     for entry in _entries(directory):
@@ -224,7 +227,7 @@ def _why_ours(folder: Path) -> str | None:
     """Say which of ganaug's own outputs a folder is, if it is one."""
     if folder.name.endswith(PARTIAL_SUFFIX):
         return "ganaug has not finished it"
-    if (folder / MANIFEST_NAME).is_file():
+    if is_output_folder(folder):
         return f"ganaug has written it (it holds a {MANIFEST_NAME})"
     return None
 

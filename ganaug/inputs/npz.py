@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib import format as npy
 
-from ganaug.exceptions import InvalidInputError
+from ganaug.checks import warn_user
+from ganaug.exceptions import GanaugWarning, InvalidInputError
 from ganaug.inputs.pictures import is_regular
 from ganaug.naming import printable
 
@@ -93,6 +94,13 @@ def _read_members(
         if {X_name, y_name} <= names:
             X, y = (_read_array(archive, name, path) for name in (X_name, y_name))
             groups = _read_array(archive, GROUPS, path) if GROUPS in names else None
+            others = sorted(names - {X_name, y_name, GROUPS})
+            if others and X_name not in TRAINING_NAMES[0]:
+                warn_user(
+                    f"{printable(path)}: {X_name} and {y_name} are read, not "
+                    f"{printable(', '.join(others))}.",
+                    GanaugWarning,
+                )
             if groups is not None and len(groups) != len(y):
                 raise InvalidInputError(
                     f"`groups` in {printable(path)} must have one value per sample, {len(y)}. Got "
