@@ -13,11 +13,11 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Literal, Protocol
+from typing import IO, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -44,8 +44,6 @@ __all__ = [
     "write_text",
 ]
 
-Kind = Literal["real", "synthetic", "augmented", "duplicate"]
-
 
 @dataclass(frozen=True)
 class Origin:
@@ -54,6 +52,8 @@ class Origin:
     seed: int
     model: str
     """SHA-256 of the model's tensors."""
+    trust: Mapping[str, float] = field(default_factory=dict)
+    """By class, the share of synthetic samples that a classifier of the real ones takes for it."""
 
 
 class Output(Protocol):
@@ -63,7 +63,7 @@ class Output(Protocol):
         self,
         X: Any,
         names: Sequence[str],
-        kinds: Sequence[Kind],
+        kinds: Sequence[str],
         indices: Sequence[int],
         sources: Sequence[str] | None = None,
     ) -> None:
@@ -201,7 +201,7 @@ class _Folder:
         self,
         X: Any,
         names: Sequence[str],
-        kinds: Sequence[Kind],
+        kinds: Sequence[str],
         indices: Sequence[int],
         sources: Sequence[str] | None = None,
     ) -> None:
@@ -210,7 +210,7 @@ class _Folder:
         for facts in zip(pictures, names, kinds, indices, sources, strict=True):
             self._write(*facts)
 
-    def _write(self, picture: Image.Image, name: str, kind: Kind, index: int, source: str) -> None:
+    def _write(self, picture: Image.Image, name: str, kind: str, index: int, source: str) -> None:
         folder = self.directory / folder_of_class(name)
         folder.mkdir(exist_ok=True)
         file = folder / f"{kind}-{index:05d}.png"
@@ -220,9 +220,14 @@ class _Folder:
             "class": name,
             "kind": kind,
             "index": int(index),
-            **asdict(self.origin),
+            "seed": self.origin.seed,
+            "model": self.origin.model,
         }
-        self.manifest.write(json.dumps(record | ({"source": source} if source else {})) + "\n")
+        if kind == "synthetic" and name in self.origin.trust:
+            record["trust"] = round(self.origin.trust[name], 3)
+        if source:
+            record["source"] = source
+        self.manifest.write(json.dumps(record) + "\n")
 
 
 @dataclass
@@ -236,7 +241,7 @@ class _Archive:
         self,
         X: Any,
         names: Sequence[str],
-        kinds: Sequence[Kind],
+        kinds: Sequence[str],
         indices: Sequence[int],
         sources: Sequence[str] | None = None,
     ) -> None:
@@ -248,7 +253,9 @@ class _Archive:
         arrays = [np.concatenate(part) for part in zip(*self.parts, strict=True)]
         named = dict(zip(("X", "y", "kind", "index"), arrays, strict=True))
         with path.open("wb") as file:  # by its name, NumPy would add a suffix
-            np.savez_compressed(file, allow_pickle=False, **named, **asdict(self.origin))
+            np.savez_compressed(
+                file, allow_pickle=False, **named, seed=self.origin.seed, model=self.origin.model
+            )
 
 
 def _pictures(X: Any, spec: DataSpec) -> Iterator[Image.Image]:

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from tqdm.auto import tqdm
 
 import ganaug
 import ganaug.model
@@ -26,7 +27,9 @@ from ganaug.exceptions import TrainingWarning
 from ganaug.gan.networks import ImageGenerator
 from ganaug.gan.training import Trainer
 from ganaug.inputs.files import read_data
+from ganaug.model import FittedModel
 from ganaug.naming import MANIFEST_NAME
+from ganaug.progress import bar_options
 
 # Trainings here are far too short to be any good; what they give is not what is tested.
 pytestmark = pytest.mark.filterwarnings("ignore::ganaug.exceptions.TrainingWarning")
@@ -489,6 +492,113 @@ def test_values_that_a_picture_cannot_hold_are_told(run, pictures, tmp_path):
     assert "PNG files hold 0 to 255 in place of the data's 0 to 1 (float32)" in err
 
 
+# --- augment -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("data", ["tree", "npz", "mnist"])
+@pytest.mark.parametrize("out", ["new", "new.npz"])
+def test_augment_balances_data_and_tells_the_kinds_apart(data, out, run, request, tmp_path):
+    source, out = request.getfixturevalue(data), tmp_path / out
+    where = ("MNIST", "--data-dir", source) if data == "mnist" else (source,)
+
+    code, text, err = run(
+        *("augment", *where, "--out", out, *SMALL, "--allow-distrusted", "--json")
+    )
+
+    assert (code, err) == (0, "")
+    written = json.loads(text)["written"]
+    rare, frequent = ("1 - one", "0 - zero") if data == "mnist" else ("boot", "bag")
+    assert written[frequent] == {"real": 40}
+    assert written[rare]["real"] == 25
+    assert sum(written[rare].values()) == 40
+    assert set(written[rare]) <= {"real", "synthetic", "augmented", "duplicate"}
+    if out.suffix == ".npz":
+        with np.load(out) as arrays:
+            assert np.unique(arrays["y"], return_counts=True)[1].tolist() == [40, 40]
+            assert np.count_nonzero(arrays["kind"] == "real") == 65
+        return
+    listed = records(out)
+    assert len(listed) == len({record["file"] for record in listed}) == 80
+    assert len(list(out.rglob("*.png"))) == 80
+    if data == "tree":  # real ones untouched
+        real = [record for record in listed if record["kind"] == "real"]
+        assert len({record["source"] for record in real}) == 65
+        pixels = [np.asarray(Image.open(out / record["file"])) for record in real]
+        assert np.array_equal(pixels[30], np.asarray(Image.open(real[30]["source"])))
+
+
+def test_augment_takes_the_kinds_that_the_library_tells(run, npz, tmp_path, monkeypatch):
+    augment = GANAugmenter.augment
+
+    def told(self, X, y):
+        result = augment(self, X, y)
+        self.kinds_ = np.array(["real"] * 65 + ["augmented"] * (len(result[1]) - 65))
+        return result
+
+    monkeypatch.setattr(GANAugmenter, "augment", told)
+
+    _, text, _ = run(
+        *("augment", npz, "--out", tmp_path / "new", *SMALL, "--allow-distrusted", "--json")
+    )
+
+    assert json.loads(text)["written"]["boot"] == {"real": 25, "augmented": 15}
+
+
+def test_augment_replaces_nothing_and_refuses_before_training(run, npz, tree, monkeypatch):
+    monkeypatch.setattr(GANAugmenter, "fit", None)
+
+    code, _, err = run("augment", npz, "--out", tree, "--overwrite", *SMALL)
+
+    assert code == 1
+    assert_one_line(err, "never replaced")
+
+
+def test_augment_does_not_export_a_model_that_knows_no_class(run, npz, tmp_path, monkeypatch):
+    monkeypatch.setattr(FittedModel, "measure_trust", lambda self, device: [0.1, 0.3])
+
+    code, _, err = run("augment", npz, "--out", tmp_path / "new", *SMALL)
+
+    assert code == 1
+    assert_one_line(err, "--allow-distrusted")
+    assert not (tmp_path / "new").exists()
+
+
+# --- what it would take --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("data", ["tree", "npz", "mnist"])
+def test_a_dry_run_tells_size_and_time_and_trains_nothing(
+    data, run, request, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(GANAugmenter, "fit", None)
+    source = request.getfixturevalue(data)
+    where = ("MNIST", "--data-dir", source) if data == "mnist" else (source,)
+    fit = ("fit", *where, "--out", tmp_path / "model", *SMALL, "--dry-run")
+
+    code, text, _ = run(*fit)
+    cost = json.loads(run(*fit, "--json")[1])
+
+    assert code == 0
+    assert "65 samples of 2 classes" in text
+    assert "Nothing is trained" in text
+    assert sorted(cost["classes"].values()) == [25, 40]
+    assert cost["data_bytes"] == 65 * 64
+    assert cost["seconds"] > 0
+    assert not (tmp_path / "model").exists()
+
+
+def test_a_log_gets_lines_and_few_of_them(capsys):
+    with tqdm(total=1000, **bar_options()) as bar:  # pytest's stderr is no terminal
+        for _ in range(1000):
+            bar.update()
+
+    err = capsys.readouterr().err
+    assert "\r" not in err
+    assert err.endswith("\n")
+    assert 1 <= err.count("\n") <= 2
+    assert "1000/1000" in err
+
+
 # --- trust ---------------------------------------------------------------------------------------
 
 
@@ -527,6 +637,10 @@ def test_a_distrusted_class_is_named(boot, options, run, model_of_trust, tmp_pat
     assert "Distrusted" in err
     assert "bag (10%)" in err
     assert ("boot (" in err) == (boot < 0.5)
+    listed = {record["class"]: record["trust"] for record in records(tmp_path / "new")}
+    assert listed == {"bag": 0.1, "boot": boot}
+    names = "bag, boot" if boot < 0.5 else "bag"
+    assert f"distrusted    {names}\n" in run("info", tmp_path / "model")[1]
 
 
 def test_a_trusted_class_of_a_model_is_not_warned_of(run, model_of_trust, tmp_path):
@@ -1007,7 +1121,7 @@ def test_names_of_classes_cannot_steer_the_terminal(run, pictures, tmp_path):
 # --- places that cannot be written, and Ctrl-C ----------------------------------------------------
 
 
-@pytest.mark.parametrize("command", ["fit", "evaluate", "audit", "sample"])
+@pytest.mark.parametrize("command", ["fit", "evaluate", "audit", "sample", "augment"])
 @pytest.mark.parametrize("place", ["data.npz/new.json", "/proc/new.json"])
 def test_a_place_that_cannot_be_written_is_told_before_any_work(
     command, place, run, npz, model, monkeypatch
@@ -1018,6 +1132,7 @@ def test_a_place_that_cannot_be_written_is_told_before_any_work(
     arguments = {
         "fit": (npz, *SMALL),
         "evaluate": (npz, *SMALL),
+        "augment": (npz, *SMALL),
         "audit": (model, "--train", npz),
         "sample": (model, "--class", "bag=1"),
     }

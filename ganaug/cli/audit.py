@@ -14,6 +14,7 @@ from ganaug.cli.parameters import (
     device_option,
     json_option,
     max_per_class_option,
+    quiet_option,
     seed_option,
 )
 
@@ -55,6 +56,7 @@ def _check_suffix(_ctx: click.Context, _param: click.Parameter, out: Path) -> Pa
 )
 @device_option
 @json_option
+@quiet_option
 def command(
     model: Path,
     train: str,
@@ -67,22 +69,25 @@ def command(
     n_samples: int,
     device: str,
     as_json: bool,
+    quiet: bool,
 ) -> None:
     """Report quality, variety and copying of MODEL's samples, per class.
 
     With the same --max-per-class and --seed as for `fit`, the same samples of --train are drawn.
     """
     from ganaug.augmenter import GANAugmenter
+    from ganaug.cli.terminal import progress_over_files
     from ganaug.inputs.files import LabelledData, read_data
     from ganaug.outputs import check_creatable, write_text
 
     check_creatable(out)
     augmenter = GANAugmenter.load(model, device=device)
-    resize = augmenter.spec_.resize
-    real = read_data(train, data_dir=data_dir, resize=resize, limits=max_per_class, seed=seed)
+    resize, bar = augmenter.spec_.resize, progress_over_files(quiet)
+    options: dict[str, Any] = {"data_dir": data_dir, "resize": resize, "progress": bar}
+    real = read_data(train, limits=max_per_class, seed=seed, **options)
     held_out = LabelledData(None, None)
     if holdout is not None:  # of data in parts the test part: the model has not seen it
-        held_out = read_data(holdout, data_dir=data_dir, resize=resize, train=False)
+        held_out = read_data(holdout, train=False, **options)
     report = augmenter.audit(
         real.X,
         real.y,

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 @budget_options
 @click.option("--max-seconds", type=click.FloatRange(0), help="Budget in seconds.")
 @click.option("--checkpoint-dir", type=click.Path(path_type=Path), help="Save and resume here.")
+@click.option("--dry-run", is_flag=True, help="Read DATA and say what training would take.")
 @device_option
 @seed_option
 @json_option
@@ -54,6 +55,7 @@ def command(
     max_images: int | None,
     max_seconds: float | None,
     width: int | None,
+    dry_run: bool,
     seed: int,
     as_json: bool,
     quiet: bool,
@@ -67,7 +69,7 @@ def command(
     Ctrl-C ends the training early; what has been learnt is then saved as OUT.partial.
     """
     from ganaug.augmenter import GANAugmenter
-    from ganaug.cli.summary import describe_model, summarise
+    from ganaug.cli.summary import describe_cost, describe_model, estimate_cost, summarise
     from ganaug.cli.terminal import interrupts_held, progress_over_files
     from ganaug.inputs.files import read_data
     from ganaug.outputs import check_creatable, partial_of
@@ -93,6 +95,11 @@ def command(
     augmenter = GANAugmenter(
         resize=resize, image_shape=image_shape, random_state=seed, verbose=int(not quiet), **options
     )
+    if dry_run:
+        arrays = source.as_arrays()
+        cost = estimate_cost(augmenter, arrays.X, arrays.y)
+        click.echo(json.dumps(cost) if as_json else describe_cost(cost))
+        return
     was_interrupted = _fit(augmenter, source.X, source.y)
     is_complete = not any(gan.interrupted for gan in augmenter.model_.gans)
     saved = out if is_complete else partial  # never in place of a complete model

@@ -14,6 +14,7 @@ from ganaug.cli.parameters import (
     device_option,
     json_option,
     overwrite_option,
+    quiet_option,
 )
 
 
@@ -42,6 +43,7 @@ from ganaug.cli.parameters import (
 @allow_distrusted_option
 @device_option
 @json_option
+@quiet_option
 def command(
     model: Path,
     counts: Mapping[str, int],
@@ -52,6 +54,7 @@ def command(
     allow_distrusted: bool,
     device: str,
     as_json: bool,
+    quiet: bool,
 ) -> None:
     """Write synthetic samples of MODEL: exactly as many of each class as asked for.
 
@@ -59,20 +62,23 @@ def command(
     OUT.partial until all is written.
     """
     from ganaug.augmenter import GANAugmenter
-    from ganaug.cli.trust import check_trust, digest_of
+    from ganaug.cli.terminal import progress_bar
+    from ganaug.cli.trust import check_trust, origin_of
     from ganaug.inputs.files import labels_of_names
-    from ganaug.outputs import Origin, check_output, open_output
+    from ganaug.outputs import check_output, open_output
 
     check_output(out, overwrite=overwrite)
     augmenter = GANAugmenter.load(model, device=device)
     wanted = labels_of_names(counts, augmenter.classes_)
     check_trust(augmenter, list(wanted), allow_distrusted)
-    origin = Origin(augmenter.seed_ if seed is None else seed, digest_of(model))
-    with open_output(out, augmenter.spec_, origin, overwrite=overwrite) as output:
+    origin = origin_of(augmenter, model, seed)
+    total = sum(wanted.values())
+    bar = progress_bar(total, "Sampling", quiet)
+    with bar, open_output(out, augmenter.spec_, origin, overwrite=overwrite) as output:
         for label, n in wanted.items():
             X, _ = augmenter.sample({label: n}, random_state=seed, start=start)
             output.add(X, [str(label)] * n, ["synthetic"] * n, range(start, start + n))
+            bar.update(n)
     written = {"out": str(out), "written": {str(label): n for label, n in wanted.items()}}
-    total = sum(wanted.values())
     text = f"Wrote {total} synthetic samples to {out}"
     click.echo(json.dumps(written) if as_json else text)

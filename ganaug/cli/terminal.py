@@ -7,24 +7,27 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
+from tqdm.auto import tqdm
+
 from ganaug.progress import bar_options
 
-MANY_FILES = 500
+MANY = 500  # fewer files or samples are done before one has read a bar
 
 
-def progress_over_files(quiet: bool) -> Callable[[range], Iterable[int]] | None:
-    """Give what shows a bar while many files are read; None where there shall be none."""
-    if quiet:
-        return None
+def progress_bar(total: int, description: str, quiet: bool) -> tqdm:
+    """Make a bar for what takes long enough to be shown."""
+    hidden = quiet or total < MANY
+    return tqdm(total=total, desc=description, disable=hidden, **bar_options())
 
-    def show(positions: range) -> Iterable[int]:
-        from tqdm.auto import tqdm
 
-        few = len(positions) < MANY_FILES
-        bar: Iterable[int] = tqdm(
-            positions, desc="Reading images", unit=" files", disable=few, **bar_options()
-        )
-        return bar
+def progress_over_files(quiet: bool) -> Callable[[range], Iterable[int]]:
+    """Give what shows a bar while files are read."""
+
+    def show(positions: range) -> Iterator[int]:
+        with progress_bar(len(positions), "Reading images", quiet) as bar:
+            for position in positions:
+                yield position
+                bar.update()
 
     return show
 

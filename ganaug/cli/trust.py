@@ -11,6 +11,7 @@ from ganaug.augmenter import GANAugmenter
 from ganaug.checks import warn_user
 from ganaug.exceptions import SamplingError, TrainingWarning
 from ganaug.naming import printable
+from ganaug.outputs import Origin
 from ganaug.persistence import TENSORS_NAME
 
 
@@ -53,7 +54,9 @@ def check_trust(augmenter: GANAugmenter, labels: Iterable[Any], allow_distrusted
         )
 
 
-def digest_of(model: Path) -> str:
-    """Give the SHA-256 of a saved model's tensors."""
+def origin_of(augmenter: GANAugmenter, model: Path, seed: int | None = None) -> Origin:
+    """Describe, for manifests, the samples of a model that is saved as `model`."""
     with (model / TENSORS_NAME).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    trust = {str(label): share for label, share in augmenter.trust_.items()}
+    return Origin(augmenter.seed_ if seed is None else seed, digest, trust)

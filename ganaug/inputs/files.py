@@ -71,6 +71,14 @@ class LabelledData:
     files: tuple[Path, ...] = ()
     groups: Array | None = None
 
+    def as_arrays(self) -> LabelledData:
+        """Give a Dataset's images, and the names of their classes, as arrays."""
+        if self.y is not None:
+            return self
+        labels, names = _dataset_labels(self.X), getattr(self.X, "classes", None)
+        y = labels if names is None else np.asarray(list(map(normalised, names)))[labels]
+        return LabelledData(np.asarray(self.X.data), y)
+
 
 @dataclass
 class _Listing:
@@ -380,9 +388,13 @@ def _torchvision_set(name: str, data_dir: Path | None, download: bool, train: bo
 def _limited_dataset(dataset: Any, limits: Mapping[str, int] | None, seed: int) -> LabelledData:
     if not limits:
         return LabelledData(dataset, None)
-    labels = np.asarray(dataset.targets if hasattr(dataset, "targets") else dataset.labels)
+    labels = _dataset_labels(dataset)
     chosen = _chosen(labels, limits, seed, getattr(dataset, "classes", None))
     return LabelledData(np.asarray(dataset.data)[chosen], labels[chosen])
+
+
+def _dataset_labels(dataset: Any) -> Array:
+    return np.asarray(dataset.targets if hasattr(dataset, "targets") else dataset.labels)
 
 
 # --- classes -------------------------------------------------------------------------------------
