@@ -173,8 +173,8 @@ def build_audit(
         Shown as it is: versions, seeds, fingerprint, recipe, ... Nested dicts become tables.
     verdict : optional
         Outcome of a measured gain: a dict, or an object with ``to_dict()``, with `text` and `gan`,
-        which is "chosen" where a GAN is worth its training; `per_class` (dicts of `gain`, `low`, `high` in recall, by class name) is shown as a
-        table.
+        which is "chosen" where a GAN is worth its training; `per_class` (dicts of `gain`, `low`,
+        `high` in recall, by class name) is shown as a table.
     notes : sequence of str, optional
         Sentences about what is doubtful, for the summary.
     interpolations : dict of int to numpy.ndarray, optional
