@@ -1,13 +1,21 @@
-"""An over-sampler that keeps GANOverSampler's contract and trains in no time: for tests of gain."""
+"""For tests of gain: a verdict, and an over-sampler that keeps GANOverSampler's contract and trains
+in no time."""
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar
 
 import numpy as np
 from imblearn.over_sampling.base import BaseOverSampler
 from sklearn.base import BaseEstimator, clone
 from sklearn.frozen import FrozenEstimator
+from sklearn.svm import SVC
+
+from ganaug import Verdict
+from ganaug.gain.intervals import PairedInterval
+from ganaug.gain.remedies import Task, find_remedy
+from ganaug.gain.verdict import ClassGain
 
 
 class StandInGAN(BaseEstimator):
@@ -81,3 +89,41 @@ class StandInSampler(BaseOverSampler):
                 X_parts.append(self.augmenter_.make(label, n_synthetic))
             y_parts.append(np.full(n, label))
         return np.concatenate(X_parts), np.concatenate(y_parts)
+
+
+def interval(low, high):
+    return PairedInterval((low + high) / 2, low, high, 5)
+
+
+def verdict_of(choice="smote", **changes):
+    fields = {
+        "choice": choice,
+        "is_decided": True,
+        "gain": interval(0.01, 0.03),
+        "gain_over_best_without_gan": interval(0.0, 0.0),
+        "gain_of_gan": interval(-0.02, 0.01),
+        "gan": "not worth it",
+        "gan_reason": "",
+        "agreement": 0.8,
+        "scores": {
+            "nothing": [0.8, 0.82, 0.84],
+            "smote": [0.83, 0.84, 0.85],
+            "ganaug": [0.82, 0.83, math.nan],
+        },
+        "per_class": {
+            "bag": ClassGain(90, 0.0, -0.01, 0.01),
+            "7": ClassGain(4, 0.5, 0.0, 1.0),
+        },
+        "needed": {},
+        "scoring": "balanced_accuracy",
+        "classifier": "SVC()",
+        "n_samples": 94,
+        "n_splits": 3,
+        "notes": ["few samples: 3 folds"],
+        "seconds": 12.5,
+        "task": Task(seed=5, is_image=True, n_axes=2, image_shape=(8, 8)),
+        "remedy": find_remedy(choice),
+        "estimator": SVC(random_state=5),
+    }
+    fields["scores"].setdefault(choice, [0.81, 0.82, 0.83])
+    return Verdict(**{**fields, **changes})

@@ -31,6 +31,7 @@ from ganaug.inputs.files import read_data
 from ganaug.model import FittedModel
 from ganaug.naming import MANIFEST_NAME
 from ganaug.progress import bar_options
+from tests.stand_ins import verdict_of
 
 # Trainings here are far too short to be any good; what they give is not what is tested.
 pytestmark = pytest.mark.filterwarnings("ignore::ganaug.exceptions.TrainingWarning")
@@ -775,6 +776,33 @@ def test_evaluate_prints_json_and_keeps_groups_together(
     assert np.array_equal(seen["groups"], groups)
 
 
+@with_the_new_sampler
+def test_evaluate_measures_with_a_classifier_of_scikit_learns_and_draws(
+    run, archive_of_pictures, tmp_path, quick_evaluation
+):
+    plot = tmp_path / "new" / "scores.png"
+    arguments = ["evaluate", archive_of_pictures, "--folds", "4", "--estimator", "knn", *SMALL]
+
+    code, out, err = run(*arguments, "--plot", plot)
+
+    assert code == 0, err
+    assert "KNeighborsClassifier()" in out
+    assert Image.open(plot).size[0] > 500
+
+
+@with_the_new_sampler
+def test_a_dry_run_of_evaluate_tells_the_costs(
+    run, archive_of_pictures, tmp_path, quick_evaluation
+):
+    arguments = ["evaluate", archive_of_pictures, "--folds", "4", "--dry-run", *SMALL]
+
+    code, out, err = run(*arguments, "--json", "--out", tmp_path / "verdict.json")
+
+    assert code == 0, err
+    assert json.loads(out)["seconds"] > 0
+    assert not (tmp_path / "verdict.json").exists()
+
+
 def test_an_audit_shows_the_gains_of_a_verdict(run, mnist, model, tmp_path, monkeypatch):
     shown = {}
 
@@ -783,12 +811,12 @@ def test_an_audit_shows_the_gains_of_a_verdict(run, mnist, model, tmp_path, monk
             return "{}"
 
     def audit(self, X, y, *, verdict, **others):
-        shown.update(verdict)
+        shown.update(verdict.to_dict())
         return Report()
 
     monkeypatch.setattr(GANAugmenter, "audit", audit)
-    verdict = {"gan": "chosen", "text": "Use synthetic rows.", "per_class": {}}
-    (tmp_path / "verdict.json").write_text(json.dumps(verdict), encoding="utf-8")
+    verdict = verdict_of("smote")
+    verdict.save(tmp_path / "verdict.json")
 
     code, _, err = run(
         *("audit", model, "--train", "MNIST", "--data-dir", mnist),
@@ -796,7 +824,7 @@ def test_an_audit_shows_the_gains_of_a_verdict(run, mnist, model, tmp_path, monk
     )
 
     assert code == 0, err
-    assert shown == verdict
+    assert shown == verdict.to_dict()
 
 
 @pytest.mark.parametrize("text", ["no json", "[]", '{"gan": "chosen"}'])

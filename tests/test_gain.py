@@ -731,7 +731,7 @@ def test_the_clock_counts_down():
         ({"estimator": LogisticRegression(C=-1.0)}, "`estimator` must learn and score the samples"),
         ({"y": np.zeros(114)}, "class"),
         ({"y": np.zeros(5)}, "same length"),
-        ({"y": np.repeat([0, 1], [112, 2])}, "every class must have 3 or more samples"),
+        ({"y": np.repeat([0, 1], [112, 2])}, "Class 1 has 2 samples; at least 3"),
         ({"random_state": "seven"}, "`random_state` must be"),
         ({"image_shape": (8, 9)}, "image_shape"),
     ],
@@ -756,7 +756,7 @@ def test_an_unknown_scorer_is_named_by_scikit_learn(few):
 
 
 def test_a_group_per_class_cannot_be_split(few):
-    with pytest.raises(GanaugError, match="every class must have 2 or more groups"):
+    with pytest.raises(GanaugError, match="Class 1 has 1 groups; at least 2"):
         evaluate(few, groups=few[1])
 
 

@@ -1,4 +1,4 @@
-"""ganaug/gain/verdict.py, record.py: what users read, use and keep."""
+"""ganaug/gain/verdict.py: what users read, use and keep."""
 
 from __future__ import annotations
 
@@ -20,49 +20,11 @@ import ganaug.gain.remedies
 from ganaug import GANAugmenter, Verdict
 from ganaug.exceptions import GanaugError, GanaugWarning, ModelFileError
 from ganaug.gain.intervals import PairedInterval
-from ganaug.gain.remedies import SmallClassSMOTE, Task, UsersSampler, find_remedy
-from ganaug.gain.verdict import ClassGain
-from tests.stand_ins import StandInSampler
+from ganaug.gain.remedies import SmallClassSMOTE, Task, UsersSampler
+from ganaug.gain.verdict import ClassGain, augmenter_is_own
+from tests.stand_ins import StandInSampler, verdict_of
 
 NAN = math.nan
-
-
-def interval(low, high):
-    return PairedInterval((low + high) / 2, low, high, 5)
-
-
-def verdict_of(choice="smote", **changes):
-    fields = {
-        "choice": choice,
-        "is_decided": True,
-        "gain": interval(0.01, 0.03),
-        "gain_over_best_without_gan": interval(0.0, 0.0),
-        "gain_of_gan": interval(-0.02, 0.01),
-        "gan": "not worth it",
-        "gan_reason": "",
-        "agreement": 0.8,
-        "scores": {
-            "nothing": [0.8, 0.82, 0.84],
-            "smote": [0.83, 0.84, 0.85],
-            "ganaug": [0.82, 0.83, NAN],
-        },
-        "per_class": {
-            "bag": ClassGain(90, interval(-0.01, 0.01)),
-            "7": ClassGain(4, interval(0, 1)),
-        },
-        "needed": {},
-        "scoring": "balanced_accuracy",
-        "n_samples": 94,
-        "n_splits": 3,
-        "notes": ["few samples: 3 folds"],
-        "seconds": 12.5,
-        "task": Task(seed=5, is_image=True, n_axes=2, image_shape=(8, 8)),
-        "remedy": find_remedy(choice),
-        "estimator": SVC(random_state=5),
-    }
-    fields["scores"].setdefault(choice, [0.81, 0.82, 0.83])
-    return Verdict(**{**fields, **changes})
-
 
 # --- ready to use --------------------------------------------------------------------------------
 
@@ -160,13 +122,12 @@ def test_the_tables_hold_every_remedy_and_every_class():
     assert text.endswith("note: few samples: 3 folds")
 
 
-def test_the_notebook_table_is_escaped():
-    verdict = verdict_of("<b>mine", scores={"nothing": [0.5], "<b>mine": [0.6]}, remedy=None)
+def test_what_strangers_named_cannot_steer_a_terminal():
+    names = {"\x1b[2Jbag": ClassGain(3, 0.5, 0.0, 1.0)}
 
-    table = verdict._repr_html_()
+    text = str(verdict_of("mine\x1b", remedy=None, per_class=names, notes=["\x07"]))
 
-    assert "<b>mine" not in table.replace("&lt;b&gt;mine", "")
-    assert "<td>0.6000</td>" in table
+    assert text.replace("\n", "").isprintable()
 
 
 # --- files ---------------------------------------------------------------------------------------
@@ -180,7 +141,7 @@ def test_the_notebook_table_is_escaped():
 def test_what_is_saved_is_loaded(choice, numbers, name, tmp_path_factory):
     path = tmp_path_factory.getbasetemp() / "verdict.json"
     scores = {"nothing": [0.5, 0.6, 0.7], choice: numbers}
-    verdict = verdict_of(choice, scores=scores, per_class={name: ClassGain(3, interval(0, 1))})
+    verdict = verdict_of(choice, scores=scores, per_class={name: ClassGain(3, 0.5, 0.0, 1.0)})
 
     verdict.save(path)
     loaded = Verdict.load(path)
@@ -196,18 +157,31 @@ def test_a_loaded_verdict_makes_the_same_pipeline_and_needs_the_classifier(tmp_p
 
     with pytest.raises(GanaugError, match="`estimator` must be passed to a verdict from a file"):
         loaded.make_pipeline()
+    with pytest.warns(GanaugWarning, match="'smote' was not measured with this GaussianNB"):
+        loaded.make_pipeline(GaussianNB())
     assert repr(loaded.make_pipeline(SVC(random_state=5))) == repr(verdict_of().make_pipeline())
     assert loaded.splits is None
 
 
-def test_what_the_user_brought_must_be_brought_again(tmp_path, monkeypatch):
-    monkeypatch.setattr(ganaug.gain.remedies, "GANOverSampler", StandInSampler)
+def test_a_sampler_of_the_users_must_be_brought_again(tmp_path):
     path = tmp_path / "verdict.json"
     verdict_of("mine", remedy=UsersSampler("mine", ADASYN())).save(path)
     with pytest.raises(GanaugError, match="`remedies` must be passed to Verdict.load"):
         Verdict.load(path).make_sampler()
     again = Verdict.load(path, remedies={"mine": RandomOverSampler()}).make_sampler()
     assert again.random_state == 5
+
+
+def test_an_augmenters_settings_are_kept_and_its_objects_must_be_brought_again(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(ganaug.gain.remedies, "GANOverSampler", StandInSampler)
+    path = tmp_path / "verdict.json"
+    task = dataclasses.replace(verdict_of().task, augmenter=GANAugmenter(width=8, cache_dir="x"))
+
+    verdict_of("ganaug", task=task).save(path)
+    kept = Verdict.load(path).make_sampler().augmenter
+    assert kept.get_params() == GANAugmenter(width=8).get_params()
 
     verdict_of("ganaug", needs_augmenter=True).save(path)
     with pytest.raises(GanaugError, match="`augmenter` must be passed to Verdict.load"):
@@ -243,34 +217,36 @@ DEEP = "[" * 100_000
     ("content", "message"),
     [
         ("", "Expecting value"),
-        ("[]", "an object"),
+        ("[]", "a JSON object"),
         ("{}", "the fields choice"),
         ('{"a": ' + DEEP, "recursion"),
         (changed(extra=1), "the fields choice"),
-        (changed(is_decided=1), "is_decided: expected true or false, got 1"),
-        (changed(choice="import os"), "`scores` of the choice"),
-        (changed(choice=["smote"]), "choice: expected a line"),
-        (changed(gan="certain"), "gan: expected one of"),
-        (changed(gain={"mean": 0}), "gain: expected the fields"),
-        (changed(gain__low="0"), "gain: low: expected a number"),
-        (changed(gain__low=True), "gain: low: expected a number"),
-        (changed(gain__low=10**400), "gain: low: expected a number"),
-        (changed(gain__n=-1), "gain: n: expected a whole number"),
-        (changed(task__seed=2**32), "task: seed: expected a whole number"),
-        (changed(task__seed=1.5), "task: seed: expected a whole number"),
-        (changed(task__augmenter="x"), "task: expected the fields"),
-        (changed(task__image_shape=[8]), "task: image_shape: expected 2 or 3 sizes"),
-        (changed(task__image_shape=[8, 10**9]), "task: image_shape: expected a whole number"),
-        (changed(task__max_images=0), "task: max_images"),
-        (changed(scores__smote="high"), "scores: expected a list"),
-        (changed(notes=["\x1b[2J"]), "notes: expected a line"),
-        (changed(notes=["x" * 2000]), "notes: expected a line"),
-        (changed(per_class={"bag\n": {}}), "per_class: expected a line"),
-        (changed(seconds=1).replace('"seconds": 1', '"seconds": 1e999'), "seconds: expected"),
-        (changed(seconds=1).replace('"seconds": 1', '"seconds": NaN'), "seconds: expected"),
-        (changed(seconds=1).replace('"seconds": 1', '"seconds": ' + "9" * 5000), "digits"),
+        (changed(is_decided=1), "`is_decided` must be true or false. Got 1"),
+        (changed(choice="import os"), "`scores` must have 'nothing' and the choice"),
+        (changed(choice=["smote"]), "`choice` must be a text"),
+        (changed(choice=None), "`choice` must be a text"),
+        (changed(gan="certain"), "`gan` must be one of"),
+        (changed(gain={"mean": 0}), "`gain` must have the key"),
+        (changed(gain__low="0"), "`gain.low` must be a number"),
+        (changed(gain__low=True), "`gain.low` must be a number"),
+        (changed(gain__low=10**400), "within 64 bits"),
+        (changed(gain__n=1.5), "`gain.n` must be a whole number"),
+        (changed(task__seed=1.5), "`seed` must be a whole number"),
+        (changed(task__augmenter="x"), "Task must have the fields"),
+        (changed(task__image_shape=8), "`image_shape` must be"),
+        (changed(task=None), "Task must have the fields"),
+        (changed(augmenter={"cache_dir": "x"}), "must not name 'cache_dir'"),
+        (changed(augmenter={"warm_start_from": "x"}), "must not name 'warm_start_from'"),
+        (changed(augmenter={"width": "wide"}), "`parameters.width` must be a whole number"),
+        (changed(augmenter=[]), "must be a JSON object"),
+        (changed(scores__smote="high"), "`scores.smote` must be a list"),
+        (changed(notes=[3]), "must be a text"),
+        (changed(per_class={"bag": {}}), "`per_class.bag` must have the key"),
+        (changed(seconds=1).replace('"seconds": 1', '"seconds": 1e999'), "within float64"),
+        (changed(seconds=1).replace('"seconds": 1', '"seconds": NaN'), "JSON knows"),
+        (changed(seconds=1).replace('"seconds": 1', '"seconds": ' + "9" * 5000), "64 bits"),
         ("x" * 5_000_000, "at most 4,194,304 bytes"),
-        (b"\xff\xfe", "codec"),
+        (b"\xff\xfe", "JSON"),
     ],
 )
 def test_a_strangers_file_is_refused_in_one_sentence(tmp_path, content, message):
@@ -281,6 +257,12 @@ def test_a_strangers_file_is_refused_in_one_sentence(tmp_path, content, message)
         Verdict.load(path)
 
     assert len(str(caught.value)) < 2000
+
+
+def test_what_an_augmenter_holds_of_the_users_own_is_seen():
+    assert not augmenter_is_own(None)
+    assert not augmenter_is_own(GANAugmenter(width=8, device="cpu", cache_dir="x"))
+    assert augmenter_is_own(GANAugmenter(warm_start_from="model"))
 
 
 def test_a_missing_file_is_named(tmp_path):
@@ -305,4 +287,3 @@ def test_no_value_of_a_field_is_more_than_an_error(tmp_path_factory, value, name
     except ModelFileError:
         return
     assert isinstance(str(verdict), str)
-    assert isinstance(verdict._repr_html_(), str)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -77,10 +76,12 @@ def command(
     """
     from ganaug.augmenter import GANAugmenter
     from ganaug.cli.terminal import progress_over_files
+    from ganaug.gain.verdict import Verdict
     from ganaug.inputs.files import LabelledData, read_data
     from ganaug.outputs import check_creatable, write_text
 
     check_creatable(out)
+    verdict = None if verdict_file is None else Verdict.load(verdict_file)
     augmenter = GANAugmenter.load(model, device=device)
     resize, bar = augmenter.spec_.resize, progress_over_files(quiet)
     options: dict[str, Any] = {"data_dir": data_dir, "resize": resize, "progress": bar}
@@ -94,7 +95,7 @@ def command(
         X_holdout=held_out.X,
         y_holdout=held_out.y,
         n_samples=n_samples,
-        verdict=None if verdict_file is None else _load_verdict(verdict_file),
+        verdict=verdict,
     )
     if out.suffix == ".html":
         report.to_html(out)
@@ -102,16 +103,3 @@ def command(
         text = report.to_markdown() if out.suffix == ".md" else report.to_json()
         write_text(out, text)
     click.echo(report.to_json() if as_json else f"{report!r}\nWritten to {out}")
-
-
-def _load_verdict(path: Path) -> dict[str, Any]:
-    """Load what `evaluate --out` wrote."""
-    from ganaug.exceptions import InvalidInputError
-
-    try:
-        verdict = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InvalidInputError(f"{path} is not a readable verdict: {error}") from error
-    if not isinstance(verdict, dict) or not {"gan", "text", "per_class"} <= verdict.keys():
-        raise InvalidInputError(f"{path} must be what `ganaug evaluate --out` wrote, and is not.")
-    return verdict

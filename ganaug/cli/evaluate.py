@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,16 +18,36 @@ from ganaug.cli.parameters import (
     seed_option,
 )
 
+ESTIMATORS = ("cnn", "rf", "svc", "knn", "logistic", "mlp")
+
 
 @click.command("evaluate")
 @data_options
+@click.option(
+    "--estimator",
+    type=click.Choice(ESTIMATORS),
+    default="cnn",
+    show_default=True,
+    help="Whose scores count: a small network that augments its images, or scikit-learn's.",
+)
 @budget_options
 @click.option("--max-seconds", type=click.FloatRange(0, min_open=True), help="Time box, in all.")
-@click.option("--folds", type=click.IntRange(2), help="Splits of the samples; 5 by default.")
+@click.option(
+    "--folds", type=click.IntRange(2), default=5, show_default=True, help="Splits of the samples."
+)
+@click.option("--jobs", type=int, help="Classifiers at a time, each in a process; -1: all cores.")
+@click.option("--dry-run", is_flag=True, help="Only estimate what it takes.")
 @device_option
 @seed_option
 @click.option(
-    "--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the verdict here (JSON)."
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the verdict here (JSON), for `ganaug augment --verdict`.",
+)
+@click.option(
+    "--plot",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Draw all scores here (.png, .svg, ...).",
 )
 @json_option
 @quiet_option
@@ -37,30 +58,40 @@ def command(
     max_per_class: Mapping[str, int],
     resize: tuple[int, int] | None,
     image_shape: tuple[int, ...] | None,
+    estimator: str,
     width: int | None,
     max_images: int | None,
     max_seconds: float | None,
-    folds: int | None,
+    folds: int,
+    jobs: int | None,
+    dry_run: bool,
     device: str,
     seed: int,
     out: Path | None,
+    plot: Path | None,
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Tell which remedy for DATA's rare classes is best for a small classifier.
+    """Tell which remedy for DATA's rare classes is best for a classifier.
 
-    DATA is as for `fit`. GANs are trained for three to five of the folds, so this takes as long as
-    so many `fit`s. A .npz file may hold an array `groups` too: samples of one
+    DATA is as for `fit`. GANs are trained for three to five of the folds, where they may win, so
+    this takes as long as so many `fit`s. A .npz file may hold an array `groups` too: samples of one
     group (patient, site, ...) stay on one side of a split.
     """
     from ganaug.augmenter import GANAugmenter
+    from ganaug.checks import require_extra
+    from ganaug.cli.arrays import arrays_of
+    from ganaug.cli.classifiers import classifier_of
     from ganaug.cli.terminal import progress_over_files
+    from ganaug.gain.cost import CostEstimate
     from ganaug.gain.evaluate import evaluate_gain
     from ganaug.inputs.files import read_data
-    from ganaug.outputs import check_creatable, write_text
+    from ganaug.outputs import check_creatable
 
-    if out is not None:  # not found out about when all is done
-        check_creatable(out)
+    for place in filter(None, (out, plot)):  # not found out about when all is done
+        check_creatable(place)
+    if plot is not None:
+        require_extra("matplotlib", "report")
     source = read_data(
         data,
         data_dir=data_dir,
@@ -70,19 +101,27 @@ def command(
         seed=seed,
         progress=progress_over_files(quiet),
     )
-    options: dict[str, Any] = {"device": device, "resize": resize, "image_shape": image_shape}
+    arrays = arrays_of(source, image_shape, resize)
+    options: dict[str, Any] = {"device": device, "image_shape": arrays.image_shape}
     options |= {} if width is None else {"width": width}
     options |= {} if max_images is None else {"max_images": max_images}
-    verdict = evaluate_gain(
-        "cnn",
-        source.X,
-        source.y,
+    found = evaluate_gain(
+        classifier_of(estimator),
+        arrays.X,
+        arrays.y,
         augmenter=GANAugmenter(verbose=int(not quiet), **options),
-        cv=folds or 5,
+        cv=folds,
         groups=source.groups,
+        n_jobs=jobs,
         max_seconds=max_seconds,
         random_state=seed,
+        dry_run=dry_run,  # type: ignore[call-overload]
     )
+    if isinstance(found, CostEstimate):
+        click.echo(json.dumps(vars(found)) if as_json else str(found))
+        return
     if out is not None:
-        write_text(out, verdict.to_json() + "\n")
-    click.echo(verdict.to_json() if as_json else str(verdict))
+        found.save(out)
+    if plot is not None:
+        found.plot(plot)
+    click.echo(found.to_json() if as_json else str(found))

@@ -59,6 +59,7 @@ def choose(
     *,
     rule: Rule = "simplest",
     default: int | None = None,
+    among: Sequence[int] | None = None,
 ) -> Choice:
     """Choose an arm.
 
@@ -71,6 +72,8 @@ def choose(
         "simplest": the first arm within one standard error of the best; "best": just the best.
     default : int, optional
         The arm to take where the scores are too few or too noisy to tell it from the best.
+    among : sequence of int, optional
+        The arms to choose from; all of them by default.
 
     Returns
     -------
@@ -89,11 +92,13 @@ def choose(
     >>> choose(scores, 0.25)
     Choice(arm=1, is_decided=True)
     """
-    best = int(np.argmax(mean_scores(scores)))
+    among = range(len(scores)) if among is None else among
+    means = mean_scores(scores)
+    best = max(among, key=lambda arm: means[arm])
     if rule == "best":
         return Choice(best, True)
-    apart = [_difference_to(scores[best], arm, test_over_train) for arm in scores]
-    tied = [arm for arm, (mean, error) in enumerate(apart) if mean <= error or arm == best]
+    apart = {arm: _difference_to(scores[best], scores[arm], test_over_train) for arm in among}
+    tied = [arm for arm, (mean, error) in apart.items() if mean <= error or arm == best]
     chosen = tied[0]
     is_coarse = apart[chosen][1] > COARSE  # 0 for the best itself
     if is_coarse and default is not None and default in tied:
@@ -158,6 +163,7 @@ def cross_fit(
     *,
     rule: Rule = "simplest",
     default: int | None = None,
+    among: Sequence[int] | None = None,
 ) -> Picks:
     """Choose an arm for every split by other splits, so that its score there is no luck.
 
@@ -166,24 +172,23 @@ def cross_fit(
     scores : ndarray of shape (n_arms, n_splits)
     may_vote : ndarray of bool, shape (n_splits, n_splits)
         As :func:`voters` gives.
-    test_over_train, rule, default
+    test_over_train, rule, default, among
         As for :func:`choose`.
 
     Returns
     -------
     ndarray of int, shape (n_splits,)
-        Arms; only those that were tried on a split are chosen for it. -1 where no split may vote.
+        Arms; only those that were tried on a split are chosen for it. -1 where there is none, or no
+        split may vote.
     """
     picks = np.full(scores.shape[1], -1)
     for split, by in enumerate(may_vote):
-        if by.any():
-            there = np.flatnonzero(~np.isnan(scores[:, split]))
-            at = np.flatnonzero(there == default)
-            among = scores[np.ix_(there, np.flatnonzero(by))]
-            choice = choose(
-                among, test_over_train, rule=rule, default=int(at[0]) if len(at) else None
-            )
-            picks[split] = there[choice.arm]
+        votes = scores[:, by]
+        tried = ~np.isnan(scores[:, split]) & ~np.isnan(votes).all(axis=1)
+        arms = [arm for arm in (range(len(scores)) if among is None else among) if tried[arm]]
+        if arms:
+            choice = choose(votes, test_over_train, rule=rule, default=default, among=arms)
+            picks[split] = choice.arm
     return picks
 
 

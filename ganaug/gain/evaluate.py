@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Literal, TypedDict, Unpack, overload
+from typing import Any, Literal, overload
 
 import joblib
 import numpy as np
@@ -36,38 +36,19 @@ WORTH_FILLING = 0.01  # of the samples; below, classes are about equally frequen
 AT_MOST_ONE = ("accuracy", "balanced_accuracy", "f1", "precision", "recall", "jaccard", "roc_auc")
 
 
-class _Options(TypedDict, total=False):
-    """Parameters of `evaluate_gain`, for type checkers."""
-
-    image_shape: tuple[int, ...] | None
-    augmenter: Any
-    remedies: Any
-    cv: Any
-    scoring: Any
-    groups: Any
-    n_jobs: int | None
-    max_seconds: float | None
-    random_state: Any
-
-
 @overload
 def evaluate_gain(
-    estimator: Any,
-    X: Any,
-    y: Any = None,
-    *,
-    dry_run: Literal[False] = False,
-    **options: Unpack[_Options],
+    estimator: Any, X: Any, y: Any = None, *, dry_run: Literal[False] = False, **options: Any
 ) -> Verdict: ...
 
 
 @overload
 def evaluate_gain(
-    estimator: Any, X: Any, y: Any = None, *, dry_run: Literal[True], **options: Unpack[_Options]
+    estimator: Any, X: Any, y: Any = None, *, dry_run: Literal[True], **options: Any
 ) -> CostEstimate: ...
 
 
-def evaluate_gain(
+def evaluate_gain(  # type: ignore[misc]  # the overloads do not repeat every parameter
     estimator: Any,
     X: Any,
     y: Any = None,

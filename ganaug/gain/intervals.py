@@ -29,6 +29,12 @@ class PairedInterval:
             return "better"
         return "worse" if self.high < 0 else "no clear difference"
 
+    def __str__(self) -> str:
+        """Format mean and interval."""
+        if math.isnan(self.low):
+            return "unknown" if math.isnan(self.mean) else f"{self.mean:+.4f} (one split)"
+        return f"{self.mean:+.4f} ({self.low:+.4f} to {self.high:+.4f})"
+
 
 def paired_interval(scores: Sequence[float], baseline: Sequence[float]) -> PairedInterval:
     """Compare scores with a baseline's, pair by pair.
@@ -67,14 +73,14 @@ def corrected_interval(
 
     The corrected resampled t-test (Nadeau & Bengio, 2003, section 3): the variance of the mean of n
     splits is taken as (1/n + n_test/n_train) times that of a split, which does not vanish however
-    often the same rows are split.
+    often the same samples are split.
 
     Parameters
     ----------
     scores, baseline : sequences of float of one length
         Scores on the same splits. Empty ones give an interval of NaN.
     test_over_train : float
-        Rows of a test part over rows of a training part.
+        Samples of a test part over samples of a training part.
 
     Returns
     -------

@@ -9,22 +9,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ganaug.gain.choice import (
-    MATTERS,
-    Choice,
-    Mask,
-    Picks,
-    Rule,
-    Scores,
-    choose,
-    cross_fit,
-    difference,
-    voters,
-)
+from ganaug.gain.choice import MATTERS, Picks, Rule, choose, cross_fit, difference, voters
 from ganaug.gain.intervals import PairedInterval, corrected_interval, needed_to_tell
+from ganaug.gain.problem import Split
 from ganaug.gain.remedies import DEFAULTS, Remedy
 from ganaug.gain.trials import Trials
-from ganaug.gain.verdict import ClassGain, GanFinding, Verdict
+from ganaug.gain.verdict import (
+    ClassGain,
+    GanFinding,
+    Verdict,
+    augmenter_is_own,
+    describe_classifier,
+)
 
 __all__ = ["RULE", "Race", "default_arm", "judge"]
 
@@ -54,27 +50,14 @@ class Race:
     gan_reason: str
 
     @property
-    def contenders(self) -> list[Remedy]:
-        """What may be chosen."""
-        return [*self.cheap, *([] if self.gan_reason else self.gans)]
+    def splits(self) -> list[Split]:
+        """The splits of `numbers`."""
+        return [self.trials.splits[number] for number in self.numbers]
 
     @property
     def test_over_train(self) -> float:
         """Samples of a test part over samples of a training part, in the mean."""
-        splits = [self.trials.splits[number] for number in self.numbers]
-        return float(np.mean([len(split.test) / len(split.train) for split in splits]))
-
-
-@dataclass(frozen=True)
-class _Decision:
-    """The choice by all splits, and the arms that other splits choose for each."""
-
-    choice: Choice
-    scores: Scores
-    picks: Picks
-    rivals: Picks
-    may_vote: Mask
-    is_honest: bool
+        return float(np.mean([len(split.test) / len(split.train) for split in self.splits]))
 
 
 def default_arm(remedies: Sequence[Remedy]) -> int | None:
@@ -85,125 +68,94 @@ def default_arm(remedies: Sequence[Remedy]) -> int | None:
 
 def judge(race: Race, scoring: Any, notes: Sequence[str], seconds: float) -> Verdict:
     """Choose a remedy, and say what that is worth."""
-    trials, problem = race.trials, race.trials.problem
-    made = _decide(race)
-    chosen = race.contenders[made.choice.arm]
-    ratio, nothing = race.test_over_train, np.zeros_like(made.picks)
-    gain = difference(made.scores, made.picks, nothing, ratio)
-    gain_of_gan = _gain_of_gan(race, made)
-    gan = _gan_finding(race, chosen, gain_of_gan)
-    open_gain = gain_of_gan if gan == "not shown" else gain
-    is_open = gan == "not shown" or not made.choice.is_decided
-    needed = needed_to_tell(open_gain, ratio, MATTERS, len(problem.y)) if is_open else {}
-    reported = made.picks[made.picks >= 0]
-    all_remedies = [*race.cheap, *race.gans]
-    table = trials.table(all_remedies, race.numbers)
-    per_class, note_on_rare = _per_class(race, made)
-    all_notes = [*notes, *trials.failures, *note_on_rare]
-    if not made.is_honest:
-        all_notes.append("test parts of `cv` overlap: the gains are flattered by the choice")
-    done = trials.done(chosen)
+    trials, problem, ratio = race.trials, race.trials.problem, race.test_over_train
+    remedies = [*race.cheap, *race.gans]
+    scores = trials.table(remedies, race.numbers)
+    may_vote, is_honest = voters([s.test for s in race.splits], len(problem.y))
+    cheap, gans = range(len(race.cheap)), range(len(race.cheap), len(remedies))
+    among = cheap if race.gan_reason else range(len(remedies))
+    default = default_arm(remedies)
+
+    def cross_fitted(among: Sequence[int], rule: Rule = RULE) -> Picks:
+        return cross_fit(scores, may_vote, ratio, rule=rule, default=default, among=among)
+
+    choice = choose(scores, ratio, rule=RULE, default=default, among=among)
+    picks, rivals = cross_fitted(among), cross_fitted(cheap)
+    if len(among) > len(cheap):  # elsewhere a GAN could not have been chosen
+        picks[np.isnan(scores[gans]).all(axis=0)] = -1
+    gain = difference(scores, picks, np.zeros_like(picks), ratio)
+    of_gan = difference(scores, cross_fitted(gans, "best"), rivals, ratio)
+    chosen = remedies[choice.arm]
+    finding = _gan_finding(race, chosen, of_gan)
+    is_open = finding == "not shown" or not choice.is_decided
+    open_gain = of_gan if finding == "not shown" else gain
+    per_class, of_rare = _per_class(race, [remedies[arm] if arm >= 0 else None for arm in picks])
+    notes = [*notes, *trials.failures, *of_rare]
+    if not is_honest:
+        notes.append("test parts of `cv` overlap: the gains are flattered by the choice")
+    done = [trials.splits[number] for number in trials.done(chosen)]
     return Verdict(
         choice=chosen.name,
-        is_decided=made.choice.is_decided,
+        is_decided=choice.is_decided,
         gain=gain,
-        gain_over_best_without_gan=difference(made.scores, made.picks, made.rivals, ratio),
-        gain_of_gan=gain_of_gan,
-        gan=gan,
-        gan_reason=_line(race.gan_reason),
-        agreement=float(np.mean(reported == made.choice.arm)) if len(reported) else 0.0,
-        scores={r.name: row.tolist() for r, row in zip(all_remedies, table, strict=True)},
+        gain_over_best_without_gan=difference(scores, picks, rivals, ratio),
+        gain_of_gan=of_gan if of_gan.n else None,
+        gan=finding,
+        gan_reason=race.gan_reason,
+        agreement=float((picks[picks >= 0] == choice.arm).mean()) if (picks >= 0).any() else 0.0,
+        scores={r.name: row.tolist() for r, row in zip(remedies, scores, strict=True)},
         per_class=per_class,
-        needed=needed,
+        needed=needed_to_tell(open_gain, ratio, MATTERS, len(problem.y)) if is_open else {},
         scoring=scoring if isinstance(scoring, str) else "score",
+        classifier=describe_classifier(problem.estimator),
         n_samples=len(problem.y),
         n_splits=len(race.numbers),
-        notes=[_line(note) for note in all_notes],
+        notes=notes,
         seconds=seconds,
         task=trials.task,
-        needs_augmenter=trials.task.augmenter is not None,
+        needs_augmenter=augmenter_is_own(trials.task.augmenter),
         remedy=chosen,
         estimator=problem.estimator,
-        splits=[(trials.splits[n].train, trials.splits[n].test) for n in done],
+        splits=[(split.train, split.test) for split in done],
     )
 
 
-def _decide(race: Race) -> _Decision:
-    trials, contenders, ratio = race.trials, race.contenders, race.test_over_train
-    scores = trials.table(contenders, race.numbers)
-    tests = [trials.splits[number].test for number in race.numbers]
-    may_vote, is_honest = voters(tests, len(trials.problem.y))
-    default, n_cheap = default_arm(contenders), len(race.cheap)
-    choice = choose(scores, ratio, rule=RULE, default=default)
-    picks = cross_fit(scores, may_vote, ratio, rule=RULE, default=default)
-    rivals = cross_fit(
-        scores[:n_cheap], may_vote, ratio, rule=RULE, default=default_arm(race.cheap)
-    )
-    if len(contenders) > n_cheap:  # elsewhere a GAN could not have been chosen
-        picks[np.isnan(scores[n_cheap:]).all(axis=0)] = -1
-    return _Decision(choice, scores, picks, rivals, may_vote, is_honest)
-
-
-def _gain_of_gan(race: Race, made: _Decision) -> PairedInterval | None:
-    """Compare the best remedy with a GAN with the best without: each chosen by other splits."""
-    tried = [remedy for remedy in race.gans if race.trials.done(remedy)]
-    if not tried:
-        return None
-    table = race.trials.table([*race.cheap, *tried], race.numbers)
-    n_cheap, ratio = len(race.cheap), race.test_over_train
-    columns = np.flatnonzero(~np.isnan(table[n_cheap:]).any(axis=0))
-    if not len(columns):
-        return None
-    with_gan, here = table[n_cheap:, columns], np.ix_(columns, columns)
-    picks = np.full(table.shape[1], -1)
-    best = cross_fit(with_gan, made.may_vote[here], ratio, rule="best")
-    picks[columns] = np.where(best >= 0, best + n_cheap, -1)
-    return difference(table, picks, made.rivals, ratio)
-
-
-def _gan_finding(race: Race, chosen: Remedy, gain: PairedInterval | None) -> GanFinding:
+def _gan_finding(race: Race, chosen: Remedy, gain: PairedInterval) -> GanFinding:
     if chosen.uses_gan:
         return "chosen"
-    if gain is None:
+    if not gain.n:
         return "not tried"
     is_no_better = bool(race.gan_reason) or gain.mean <= 0 or gain.high < MATTERS
     return "not worth it" if is_no_better else "not shown"
 
 
-def _per_class(race: Race, made: _Decision) -> tuple[dict[str, ClassGain], list[str]]:
+def _per_class(
+    race: Race, picked: Sequence[Remedy | None]
+) -> tuple[dict[str, ClassGain], list[str]]:
     """Gains in recall of the choice over nothing, by class; and of the rare ones together."""
-    problem, columns = race.trials.problem, np.flatnonzero(made.picks >= 0)
-    contenders = race.contenders
-    pairs = [(race.numbers[c], contenders[made.picks[c]]) for c in columns]
-    hits = np.array([race.trials.score(remedy, n).hits for n, remedy in pairs])
-    before = np.array([race.trials.score(race.cheap[0], n).hits for n, _ in pairs])
-    tests = [problem.y[race.trials.splits[n].test] for n, _ in pairs]
-    sizes = np.array([[np.count_nonzero(y == c) for c in problem.classes] for y in tests])
-    shape = (len(pairs), len(problem.classes))
-    hits, before, sizes = (part.reshape(shape) for part in (hits, before, sizes))
+    trials, problem = race.trials, race.trials.problem
+    pairs = [
+        (number, remedy) for number, remedy in zip(race.numbers, picked, strict=True) if remedy
+    ]
+    hits, before, sizes = np.zeros((3, len(pairs), len(problem.classes)))
+    for row, (number, remedy) in enumerate(pairs):
+        hits[row] = trials.score(remedy, number).hits
+        before[row] = trials.score(race.cheap[0], number).hits
+        tested = problem.y[trials.splits[number].test]
+        sizes[row] = [np.count_nonzero(tested == label) for label in problem.classes]
 
-    def gain_of(chosen: npt.NDArray[np.bool_]) -> PairedInterval:
-        n = sizes[:, chosen].sum(axis=1)
-        there = n > 0
-        rises = [part[there][:, chosen].sum(axis=1) / n[there] for part in (hits, before)]
+    def gain_of(classes: npt.NDArray[np.bool_]) -> PairedInterval:
+        n = sizes[:, classes].sum(axis=1)
+        rises = [part[n > 0][:, classes].sum(axis=1) / n[n > 0] for part in (hits, before)]
         return corrected_interval(*rises, test_over_train=race.test_over_train)
 
-    gains, names = {}, [_line(str(label)) for label in problem.classes.tolist()]
-    for position, name in enumerate(names):
-        only = np.arange(len(names)) == position
-        gains[name] = ClassGain(int(problem.counts[position]), gain_of(only))
+    gains = {}
+    alone = np.eye(len(problem.classes), dtype=bool)
+    for name, n, only in zip(problem.class_names, problem.counts.tolist(), alone, strict=True):
+        found = gain_of(only)
+        gains[name] = ClassGain(n, found.mean, found.low, found.high)
     rare = problem.counts < RARE
     if rare.sum() < 2:
         return gains, []
-    found = gain_of(rare)
-    note = (
-        f"the {rare.sum()} classes of under {RARE} samples together: recall {found.mean:+.4f} "
-        f"({found.low:+.4f} to {found.high:+.4f}) over nothing"
-    )
-    return gains, [note]
-
-
-def _line(text: str) -> str:
-    """Make one printable line of a text, as a file may hold it."""
-    line = " ".join(text.split())[:1000]
-    return "".join(letter if letter.isprintable() else "?" for letter in line)
+    together = f"the {rare.sum()} classes of under {RARE} samples together"
+    return gains, [f"{together}: recall {gain_of(rare)} over nothing"]

@@ -50,6 +50,7 @@ class Problem:
     y : ndarray of shape (n_samples,)
     classes : ndarray
         Sorted labels.
+    class_names : tuple of str
     is_image : bool
     image_shape : tuple or None
         Of the images that the columns of 2-D X hold.
@@ -63,6 +64,7 @@ class Problem:
     X: Any
     y: Array
     classes: Array
+    class_names: tuple[str, ...]
     is_image: bool
     image_shape: tuple[int, ...] | None
     estimator: Any
@@ -104,6 +106,7 @@ def pose(
         X=data.values if gathered else _as_array(X),
         y=data.classes[data.labels],
         classes=data.classes,
+        class_names=data.class_names or tuple(map(str, data.classes.tolist())),
         is_image=data.spec.kind == "image",
         image_shape=None if shape is None else tuple(shape),
         estimator=with_seed(clone(estimator), seed),
@@ -209,19 +212,21 @@ def _foreign_pairs(problem: Problem, cv: Any, groups: Any) -> list[tuple[Any, An
 
 def _folds(problem: Problem, n_asked: int, groups: Any, seed: int) -> tuple[list[Split], list[str]]:
     """Draw stratified folds, of groups if there are any: as many as the rarest class allows."""
+    if n_asked < 2:
+        raise InvalidInputError(f"`cv` must be an int >= 2, or a splitter. Got {n_asked} instead.")
     y, notes = problem.y, []
-    most, unit = int(problem.counts.min()), "samples"
+    least, unit, counts = 3, "samples", problem.counts  # a GAN learns from two and more
     if groups is not None:
-        most = min(len(np.unique(groups[y == label])) for label in problem.classes)
-        unit = "groups"
-    n_folds = min(n_asked, most)
-    if n_folds < 2 or (groups is None and most < 3):
-        least = 3 if groups is None else 2
+        least, unit = 2, "groups"
+        counts = np.array([len(np.unique(groups[y == label])) for label in problem.classes])
+    most = int(counts.min())
+    if most < least:
+        label = problem.classes.tolist()[counts.argmin()]
         raise InvalidInputError(
-            f"`cv` must be an int >= 2, and every class must have {least} or more {unit}, to learn "
-            f"from and to test with. Got cv={n_asked} and {most} {unit} of a class instead: "
-            "collect more of that class, or leave it out."
+            f"Class {label!r} has {most} {unit}; at least {least} are needed, to learn from and to "
+            "test with: collect more, or leave the class out."
         )
+    n_folds = min(n_asked, most)
     if n_folds < n_asked:
         notes.append(f"{n_folds} folds, not {n_asked}: a class has no more than {most} {unit}")
     is_small = len(y) < FEW_SAMPLES or int(problem.counts.min()) < FEW_OF_A_CLASS

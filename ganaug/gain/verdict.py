@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import html
-import json
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,17 +13,38 @@ import numpy as np
 from sklearn.base import clone
 from torch.utils.data import Dataset, Subset
 
+from ganaug.augmenter import GANAugmenter
 from ganaug.checks import warn_user
-from ganaug.exceptions import GanaugWarning, InvalidInputError, InvalidTypeError
+from ganaug.exceptions import GanaugWarning, InvalidInputError, InvalidTypeError, ModelFileError
 from ganaug.gain.intervals import PairedInterval
-from ganaug.gain.record import read_record
-from ganaug.gain.remedies import Remedy, Task, UsersSampler, find_remedy
+from ganaug.gain.plot import draw_scores
+from ganaug.gain.remedies import (
+    Remedy,
+    Synthetic,
+    Task,
+    UsersSampler,
+    checked_augmenter,
+    find_remedy,
+)
 from ganaug.gain.remedies import make_pipeline as pipeline_of
 from ganaug.inputs import as_labels
+from ganaug.jsonable import SchemaError, dumps, jsonable, loads_strictly, read_as, type_hints_of
+from ganaug.naming import printable
+from ganaug.outputs import write_text
+from ganaug.persistence import plain_parameters, read_parameters
 
 __all__ = ["ClassGain", "Verdict"]
 
 GanFinding = Literal["chosen", "not worth it", "not shown", "not tried"]
+
+
+MAX_BYTES = 2**22
+NOT_IN_A_FILE = {
+    "Verdict": ("task", "remedy", "estimator", "splits"),
+    "Task": ("augmenter", "n_jobs"),
+}
+THIS_MACHINES = {"cache_dir", "checkpoint_dir", "device", "random_state"}
+"""Parameters of an augmenter that no file keeps, and that change no sample."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +52,13 @@ class ClassGain:
     """Of one class: real samples, and gain in recall of the choice over nothing, with interval."""
 
     n_samples: int
-    gain: PairedInterval
+    gain: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        """Format gain and interval."""
+        return str(PairedInterval(self.gain, self.low, self.high, 0))
 
 
 @dataclass(frozen=True)
@@ -65,11 +90,14 @@ class Verdict:
         By class name.
     needed : dict of str to int
         About how many "splits" or "samples" would settle an open comparison; empty if none is.
-    scoring : str
+    scoring, classifier : str
+        What was measured: the score, and whose.
     n_samples, n_splits : int
     notes : list of str
         What was left out or cut short, and why.
     seconds : float
+    needs_augmenter : bool
+        Whether the augmenter holds what no file keeps, so that `load` needs it again.
     splits : list of (train, test) or None
         Positions, of the splits on which the choice was scored; None after `load`.
 
@@ -90,6 +118,7 @@ class Verdict:
     per_class: dict[str, ClassGain]
     needed: dict[str, int]
     scoring: str
+    classifier: str
     n_samples: int
     n_splits: int
     notes: list[str]
@@ -109,8 +138,8 @@ class Verdict:
         ----------
         estimator : scikit-learn classifier, optional
             By default a clone of the one that was measured, with the seed it was measured with:
-            ``cross_val_score(verdict.make_pipeline(), X, y, cv=verdict.splits)`` then gives the
-            scores of the choice again, bit for bit. Needed after `load`.
+            ``cross_val_score(verdict.make_pipeline(), X, y, cv=verdict.splits, scoring=...)`` then
+            gives the scores of the choice again, bit for bit. Needed after `load`.
 
         Returns
         -------
@@ -130,12 +159,12 @@ class Verdict:
                     "the classifier that was measured."
                 )
             return pipeline_of(remedy, self.task, self.estimator)
-        if self.estimator is not None and not _are_alike(estimator, self.estimator):
-            message = (
+        if describe_classifier(estimator) != self.classifier:
+            warn_user(
                 f"'{self.choice}' was not measured with this {type(estimator).__name__}: run "
-                "evaluate_gain with it to know whether it is the best remedy there, too."
+                "evaluate_gain with it to know whether it is the best remedy there, too.",
+                GanaugWarning,
             )
-            warn_user(message, GanaugWarning)
         obstacle = remedy.obstacle(self.task, estimator)
         if obstacle:
             raise InvalidInputError(
@@ -203,11 +232,11 @@ class Verdict:
                 f"`remedies` must be passed to Verdict.load with the sampler '{self.choice}', "
                 "which is not kept in the file."
             )
-        uses_augmenter = self.needs_augmenter and hasattr(self.remedy, "share")
+        uses_augmenter = isinstance(self.remedy, Synthetic) and self.needs_augmenter
         if uses_augmenter and self.task.augmenter is None:
             raise InvalidInputError(
                 f"`augmenter` must be passed to Verdict.load: '{self.choice}' was measured with "
-                "one of your own, which is not kept in the file."
+                "one that holds objects of your own, which are not kept in the file."
             )
         return self.remedy
 
@@ -218,8 +247,8 @@ class Verdict:
         """The verdict in a few sentences."""
         how = "" if self.is_decided else " (a default: the scores cannot tell it from others)"
         lines = [f"Use '{self.choice}'{how}."]
-        lines.append(f"{self.scoring}: {_interval(self.gain)} over nothing, 95% interval;")
-        lines.append(f"{_interval(self.gain_over_best_without_gan)} over the best without a GAN;")
+        lines.append(f"{self.scoring}: {self.gain} over nothing, 95% interval;")
+        lines.append(f"{self.gain_over_best_without_gan} over the best without a GAN;")
         lines.append(f"the same choice on {self.agreement:.0%} of the folds.")
         lines.append(self._about_gan())
         if self.needed:
@@ -232,90 +261,79 @@ class Verdict:
             return "The GAN is worth its training here."
         if self.gan == "not tried":
             return f"No GAN was trained: {self.gan_reason}." if self.gan_reason else ""
-        against = "" if self.gain_of_gan is None else f" ({_interval(self.gain_of_gan)})"
+        against = "" if self.gain_of_gan is None else f" ({self.gain_of_gan})"
         if self.gan == "not worth it":
             return f"The GAN is not worth its training here{against}; use '{self.choice}'."
         return f"That the GAN is worth its training could not be shown{against}."
 
-    def _rows(self) -> list[tuple[str, float, float, int]]:
+    def _means(self) -> list[tuple[str, float, float, int]]:
         """Remedy, mean score, mean gain over nothing on the same splits, and their number."""
-        nothing = np.array(self.scores["nothing"])
         rows = []
-        for name, of_remedy in self.scores.items():
-            scores = np.array(of_remedy)
-            tried = ~np.isnan(scores)
-            if tried.any():
-                mean, gain = scores[tried].mean(), (scores - nothing)[tried].mean()
-                rows.append((name, float(mean), float(gain), int(tried.sum())))
+        for name, scores in self.scores.items():
+            pairs = zip(scores, self.scores["nothing"], strict=False)
+            tried = [(score, base) for score, base in pairs if not math.isnan(score - base)]
+            if tried:
+                mean, base = (sum(column) / len(tried) for column in zip(*tried, strict=True))
+                rows.append((name, mean, mean - base, len(tried)))
         return rows
 
     def __str__(self) -> str:
         """Format the verdict with its tables."""
         width = max(map(len, self.scores))
-        lines = [self.text, "", f"{'remedy':{width}}  {self.scoring}, gain over nothing, splits"]
-        for name, mean, gain, n in self._rows():
+        lines = [self.text, f"Measured with {self.classifier} on {self.n_samples:,} samples.", ""]
+        lines.append(f"{'remedy':{width}}  {self.scoring}, gain over nothing, splits")
+        for name, mean, gain, n in self._means():
             mark = "  <- the choice" if name == self.choice else ""
             lines.append(f"{name:{width}}  {mean:.4f}  {gain:+.4f}  {n:2d}{mark}")
         width = max(map(len, ["class", *self.per_class]))
         lines += ["", f"{'class':>{width}}  samples, gain in recall over nothing"]
         for name, found in self.per_class.items():
-            lines.append(f"{name:>{width}}  {found.n_samples:6d}  {_interval(found.gain)}")
-        return "\n".join(lines + [f"note: {note}" for note in self.notes])
+            lines.append(f"{name:>{width}}  {found.n_samples:6d}  {found}")
+        lines += [f"note: {note}" for note in self.notes]
+        return "\n".join(map(printable, lines))  # names may be a stranger's
 
-    def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td>{'<b>' * is_it}{html.escape(name)}{'</b>' * is_it}</td><td>{mean:.4f}</td>"
-            f"<td>{gain:+.4f}</td><td>{n}</td></tr>"
-            for name, mean, gain, n in self._rows()
-            for is_it in [name == self.choice]
-        )
-        head = "".join(
-            f"<th>{html.escape(title)}</th>"
-            for title in ("remedy", self.scoring, "gain over nothing", "splits")
-        )
-        return f"<p>{html.escape(self.text)}</p><table><tr>{head}</tr>{rows}</table>"
+    def plot(self, path: str | os.PathLike[str]) -> None:
+        """Draw the scores of every remedy, split by split.
+
+        Parameters
+        ----------
+        path : path-like
+            Its ending says what is written: .png, .svg, .pdf, ...
+
+        Raises
+        ------
+        MissingDependencyError
+            Without matplotlib, which comes with ``pip install "ganaug[report]"``.
+        """
+        draw_scores(path, self.scores, self.scoring, self.choice)
 
     # --- as a file ---
 
     def to_dict(self) -> dict[str, Any]:
         """Give everything but the user's own objects as plain values; NaN as None."""
-        own = ("task", "remedy", "estimator", "splits", "needs_augmenter")
-        plain = {
-            name: asdict(value) if hasattr(value, "__dataclass_fields__") else value
-            for name, value in vars(self).items()
-            if name not in own
+        augmenter = self.task.augmenter
+        plain = _plain(self) | {
+            "per_class": {name: vars(found) for name, found in self.per_class.items()},
+            "task": _plain(self.task),
+            "augmenter": None if augmenter is None else plain_parameters(augmenter),
+            "text": self.text,
         }
-        plain["per_class"] = {  # flat, as reports show it
-            name: {
-                "n_samples": found.n_samples,
-                "gain": found.gain.mean,
-                "low": found.gain.low,
-                "high": found.gain.high,
-                "n": found.gain.n,
-            }
-            for name, found in self.per_class.items()
-        }
-        task = asdict(Task(**{**vars(self.task), "augmenter": None}))
-        plain["task"] = {k: v for k, v in task.items() if k not in ("augmenter", "n_jobs")}
-        plain["needs_augmenter"] = self.needs_augmenter
-        plain["text"] = self.text
-        cleaned: dict[str, Any] = _without_nan(plain)
-        return cleaned
+        return dict(jsonable(plain))
 
     def to_json(self, *, indent: int | None = 1) -> str:
         """Give `to_dict` as JSON text."""
-        return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False, allow_nan=False)
+        return dumps(self.to_dict(), indent=indent)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the verdict as JSON: names of built-in remedies and numbers.
+        """Write the verdict as JSON: names of built-in remedies, settings, and numbers.
 
-        The estimator, an augmenter, samplers and splits of the user's are not kept.
+        The estimator, splits, and samplers or transforms of the user's are not kept.
 
         Parameters
         ----------
         path : path-like
         """
-        Path(path).write_text(self.to_json() + "\n", encoding="utf-8")
+        write_text(Path(path), self.to_json() + "\n")
 
     @classmethod
     def load(
@@ -325,13 +343,13 @@ class Verdict:
         augmenter: Any = None,
         remedies: Mapping[str, Any] | None = None,
     ) -> Verdict:
-        """Read what `save` wrote. Nothing in the file is run.
+        """Read what `save` wrote. It may come from a stranger: nothing in it is run.
 
         Parameters
         ----------
         path : path-like
         augmenter : GANAugmenter, optional
-            The one that was passed to `evaluate_gain`, if any: needed to use the choice.
+            The one that was passed to `evaluate_gain`: needed where it held objects of your own.
         remedies : dict of str to sampler, optional
             Those passed to `evaluate_gain`, if one of them is the choice.
 
@@ -344,53 +362,75 @@ class Verdict:
         ModelFileError
             When the file is missing, or not a verdict; says what is wrong.
         """
-        record = read_record(Path(path))
-        fields = {name: record[name] for name in record if name not in ("task", "text")}
-        fields["per_class"] = {
-            name: ClassGain(found["n_samples"], _as_interval({"mean": found["gain"], **found}))
-            for name, found in record["per_class"].items()
-        }
-        for name in ("gain", "gain_over_best_without_gan", "gain_of_gan"):
-            found = fields[name]
-            fields[name] = None if found is None else _as_interval(found)
+        try:
+            with Path(path).open("rb") as file:
+                content = file.read(MAX_BYTES + 1)
+            record, parameters = _read(content)
+        except OSError as error:
+            raise ModelFileError(f"{path} cannot be read: {error}") from error
+        except SchemaError as error:
+            raise ModelFileError(
+                f"{path} must be a file that Verdict.save wrote: {error}"
+            ) from None
+        if augmenter is not None:
+            augmenter = clone(checked_augmenter(augmenter, None))
+        elif parameters is not None and not record["needs_augmenter"]:
+            augmenter = GANAugmenter(**parameters)
         own = [UsersSampler(name, sampler) for name, sampler in (remedies or {}).items()]
-        return cls(
-            **fields,
-            task=Task(**record["task"], augmenter=None if augmenter is None else clone(augmenter)),
-            remedy=find_remedy(record["choice"], own),
-        )
+        task = Task(**record.pop("task"), augmenter=augmenter)
+        return cls(**record, task=task, remedy=find_remedy(record["choice"], own))
 
 
-def _as_interval(found: Mapping[str, Any]) -> PairedInterval:
-    return PairedInterval(found["mean"], found["low"], found["high"], found["n"])
+def describe_classifier(estimator: Any) -> str:
+    """Give an estimator's kind and parameters, but for seeds, in one line."""
+    seeds = [name for name in estimator.get_params() if name.rpartition("__")[2] == "random_state"]
+    return " ".join(repr(clone(estimator).set_params(**dict.fromkeys(seeds))).split())
 
 
-def _are_alike(one: Any, other: Any) -> bool:
-    """Compare two estimators by kind and parameters, but for seeds."""
-    return type(one) is type(other) and _parameters(one) == _parameters(other)
+def augmenter_is_own(augmenter: Any) -> bool:
+    """Tell whether an augmenter holds what no file can, such as a transform."""
+    if augmenter is None:
+        return False
+    unkept = augmenter.get_params(deep=False).keys() - plain_parameters(augmenter).keys()
+    return any(getattr(augmenter, name) is not None for name in unkept - THIS_MACHINES)
 
 
-def _parameters(estimator: Any) -> str:
-    parameters = {
-        name: value
-        for name, value in estimator.get_params(deep=True).items()
-        if name.rpartition("__")[2] != "random_state" and not hasattr(value, "get_params")
-    }
-    parameters.pop("steps", None)
-    return repr(sorted(parameters.items()))
+def _plain(record: Any) -> dict[str, Any]:
+    """Give the fields of a dataclass that a file may hold."""
+    kept = (f.name for f in fields(record) if f.name not in NOT_IN_A_FILE[type(record).__name__])
+    values = {name: getattr(record, name) for name in kept}
+    return {name: vars(v) if is_dataclass(v) else v for name, v in values.items()}
 
 
-def _interval(interval: PairedInterval) -> str:
-    if math.isnan(interval.low):
-        return "unknown" if math.isnan(interval.mean) else f"{interval.mean:+.4f} (one split)"
-    return f"{interval.mean:+.4f} ({interval.low:+.4f} to {interval.high:+.4f})"
+def _read(content: bytes) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """Check a file's content; give the verdict's fields, and the augmenter's parameters."""
+    if len(content) > MAX_BYTES:
+        raise SchemaError(f"it must have at most {MAX_BYTES:,} bytes. Got more instead.")
+    record = loads_strictly(content)
+    if not isinstance(record, dict):
+        raise SchemaError(f"it must be a JSON object. Got {record!r:.60} instead.")
+    parameters, task = record.pop("augmenter", None), record.pop("task", None)
+    record.pop("text", None)  # for readers: it is written anew from the rest
+    read = _checked(Verdict, {name: _filled(value) for name, value in record.items()})
+    if not {"nothing", read["choice"]} <= read["scores"].keys():
+        raise SchemaError(f"`scores` must have 'nothing' and the choice. Got {[*read['scores']]}.")
+    read["task"] = _checked(Task, task)
+    return read, None if parameters is None else read_parameters(GANAugmenter, parameters)
 
 
-def _without_nan(value: Any) -> Any:
+def _checked(kind: type, record: Any) -> dict[str, Any]:
+    """Read a dataclass's fields, but for those that no file holds."""
+    name, hints = kind.__name__, type_hints_of(kind)
+    kinds = {field: hints[field] for field in hints if field not in NOT_IN_A_FILE[name]}
+    if not isinstance(record, dict) or record.keys() != kinds.keys():
+        raise SchemaError(f"{name} must have the fields {', '.join(kinds)}. Got {record!r:.60}.")
+    return {key: read_as(kinds[key], value, key) for key, value in record.items()}
+
+
+def _filled(value: Any) -> Any:
+    """Give NaN for null, but for a whole field."""
     if isinstance(value, dict):
-        return {k: _without_nan(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nan(v) for v in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value.item() if isinstance(value, np.generic) else value
+        return {key: math.nan if item is None else _filled(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [math.nan if item is None else _filled(item) for item in value]
+    return value

@@ -1,0 +1,48 @@
+"""DATA as arrays, for what takes nothing else: scikit-learn's classifiers, any over-sampler."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ganaug.inputs import DataSpec, read_training_set
+from ganaug.inputs.files import LabelledData
+
+__all__ = ["Arrays", "arrays_of"]
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """Samples and labels as arrays.
+
+    Parameters
+    ----------
+    X : ndarray
+        The arrays of a .npz or a data set as they are; image files, and what is resized, as uint8
+        (n, C, H, W).
+    y : ndarray of shape (n,)
+    image_shape : tuple or None
+        Of the images that the columns of 2-D X hold.
+    spec : DataSpec
+        What DATA looks like; decodes (n, C, H, W).
+    """
+
+    X: npt.NDArray[Any]
+    y: npt.NDArray[Any]
+    image_shape: tuple[int, ...] | None
+    spec: DataSpec
+
+
+def arrays_of(
+    source: LabelledData, image_shape: tuple[int, ...] | None, resize: tuple[int, int] | None
+) -> Arrays:
+    """Give what was read as arrays."""
+    X, y = source.as_arrays().X, source.as_arrays().y
+    data = read_training_set(X, y, image_shape=image_shape, resize=resize)
+    labels = data.classes[data.labels]
+    if isinstance(X, np.ndarray) and resize is None:
+        return Arrays(X, labels, image_shape, data.spec)
+    return Arrays(data.values, labels, None, data.spec)

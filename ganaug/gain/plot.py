@@ -1,0 +1,52 @@
+"""A verdict as a picture: what each remedy scored, fold by fold."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from ganaug.checks import require_extra
+
+__all__ = ["draw_scores"]
+
+
+def draw_scores(
+    path: str | os.PathLike[str], scores: Mapping[str, Sequence[float]], scoring: str, choice: str
+) -> None:
+    """Draw a remedy a line: a dot for each split, and a bar at their mean.
+
+    Parameters
+    ----------
+    path : path-like
+        Its ending says what is written: .png, .svg, .pdf, ...
+    scores : mapping of str to sequence of float
+        By remedy; NaN where it was not tried.
+    scoring : str
+    choice : str
+        The remedy that is drawn in colour.
+
+    Raises
+    ------
+    MissingDependencyError
+        Without matplotlib, which comes with ``pip install "ganaug[report]"``.
+    """
+    matplotlib = require_extra("matplotlib", "report")
+    figure_class = require_extra("matplotlib.figure", "report").Figure
+    with matplotlib.rc_context({"text.parse_math": False}):  # a remedy may be called "$5"
+        figure = figure_class(figsize=(7, 1.2 + 0.35 * len(scores)), layout="constrained")
+        axes = figure.subplots()
+        for row, (name, of_remedy) in enumerate(scores.items()):
+            values = np.array(of_remedy)[~np.isnan(of_remedy)]
+            colour = "tab:blue" if name == choice else "0.45"
+            axes.plot(values, np.full(len(values), row), "o", color=colour, alpha=0.45, ms=5)
+            if len(values):
+                axes.plot(values.mean(), row, "|", color=colour, ms=20, mew=3)
+        axes.set_yticks(range(len(scores)), list(scores))
+        axes.invert_yaxis()
+        axes.set_xlabel(f"{scoring}, a dot a split, a bar at their mean")
+        axes.set_title(f"The choice: {choice}", loc="left")
+        axes.grid(axis="x", alpha=0.3)
+        axes.spines[["top", "right", "left"]].set_visible(False)
+        figure.savefig(path, dpi=150)
