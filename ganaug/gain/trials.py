@@ -14,7 +14,7 @@ from sklearn.base import clone
 
 from ganaug.exceptions import SamplingError
 from ganaug.gain.remedies import Problem, Remedy, Score, Split, are_balanced
-from ganaug.resampling import plan_resampling
+from ganaug.resampling import default_share, plan
 from ganaug.seeds import derived_seed
 
 __all__ = ["PerRealRow", "Trials"]
@@ -159,13 +159,8 @@ class Trials:
 
     def counts(self, strategy: Any, y: Array) -> dict[Any, int]:
         """Synthetic rows by class that a strategy gives to labels."""
-        plans = plan_resampling(
-            y,
-            strategy,
-            max_ratio=getattr(self.augmenter, "max_ratio", 5.0),
-            max_share=getattr(self.augmenter, "max_share", 1.0),
-        )
-        return {label: plan.n_synthetic for label, plan in plans.items() if plan.n_synthetic}
+        plans = plan(y, strategy, synthetic_share=default_share(len(y)))
+        return {label: p.n_synthetic for label, p in plans.items() if p.n_synthetic}
 
     def _sample(self, split: Split, label: Any, n: int) -> Any:
         """Return n or more rows of a class; None where the GAN's filter lets none through."""
