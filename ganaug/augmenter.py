@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import math
-import numbers
 import os
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,27 +15,46 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import validate_data
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, Subset
 
 from ganaug.audit.audit import MIN_ROWS
 from ganaug.audit.report import AuditReport, build_audit
+from ganaug.augmentation import (
+    Augmentation,
+    TransformCheck,
+    accept_transform,
+    augments,
+    make_augmentation,
+)
 from ganaug.cache import cached_training, check_cache_dir, training_key
-from ganaug.checks import check_parameter_names, did_you_mean, warn_user
+from ganaug.checks import (
+    check_count,
+    check_parameter_names,
+    check_parameters,
+    multiple_of,
+    number,
+    one_of,
+    strategy,
+    warn_user,
+    whole_number,
+)
 from ganaug.dataset import AugmentedDataset, read_dataset_labels
+from ganaug.devices import resolve_device
 from ganaug.exceptions import (
+    GanaugWarning,
     InvalidInputError,
     InvalidTypeError,
     NotFittedError,
     SamplingError,
     TrainingWarning,
 )
+from ganaug.fitting import TrainingOptions, estimate_cost, train_model
 from ganaug.gan.config import GROUP_SIZE, LOSSES, classic_options
-from ganaug.gan.monitor import REMEDIES, Alarm
-from ganaug.gan.sampling import Sampler
-from ganaug.gan.training import estimate_seconds
+from ganaug.history import alarm_in_words, alarms_of, describe_troubles, history_of
 from ganaug.inputs import (
     DataSpec,
     TrainingSet,
+    encode_dataset,
     encode_labels,
     read_labelled,
     read_training_set,
@@ -49,16 +65,9 @@ from ganaug.inputs.containers import (
     refuse_two_looks,
     refuse_unsupported,
     replace_samples,
-    take_samples,
 )
-from ganaug.inputs.labels import read_labels
-from ganaug.model import (
-    FILTERS,
-    FittedModel,
-    TrainingOptions,
-    plan_networks,
-    train_model,
-)
+from ganaug.mixing import mix, plans_by_code
+from ganaug.model import MIN_TRUST, FittedModel
 from ganaug.options import CONDITIONINGS, RECIPES
 from ganaug.persistence import (
     describe_origin,
@@ -69,24 +78,61 @@ from ganaug.persistence import (
     save_model,
 )
 from ganaug.progress import progress_bar, readable_seconds
-from ganaug.resampling import STRATEGIES, ClassPlan, plan_resampling
+from ganaug.resampling import (
+    NETWORK_SHARE,
+    STRATEGIES,
+    Added,
+    ClassPlan,
+    carry_out,
+    default_share,
+    is_trusted,
+    plan,
+)
+from ganaug.sampler import TrainedSampler
 from ganaug.seeds import derived_seed, draw_seed
 
 Array = npt.NDArray[Any]
 
-IMAGES_PER_ROW = 40
-MIN_AUTO_IMAGES, MAX_AUTO_IMAGES = 60_000, 400_000
+IMAGES_PER_SAMPLE = 40
+MIN_AUTO_IMAGES, MAX_AUTO_IMAGES = 60_000, 200_000
 MAX_AUTO_TABLE_IMAGES = 100_000
+
+_ENGINE_OPTIONS = (
+    *("learning_rate", "loss", "diffaugment", "lecam", "class_power", "ema_halflife_images"),
+)
+_CHECKS = {
+    "recipe": one_of(*RECIPES),
+    "conditioning": one_of(*CONDITIONINGS),
+    "n_generators": whole_number(1, 64),
+    "width": whole_number(4, 1024),
+    "latent_dim": whole_number(1, 4096),
+    "batch_size": multiple_of(GROUP_SIZE, 65536),
+    "max_images": whole_number(1, float("inf"), "auto", None),
+    "max_seconds": number(0, float("inf"), None),
+    "learning_rate": number(0, 1, None),
+    "loss": one_of(None, *LOSSES),
+    "diffaugment": one_of(None, True, False),
+    "lecam": number(0, float("inf"), None),
+    "class_power": number(0, 1, None),
+    "ema_halflife_images": number(0, float("inf"), None),
+    "filter": one_of("auto", "classifier", None),
+    "sampling_strategy": strategy(STRATEGIES),
+    "synthetic_share": number(0, 1, None),
+    "mix_fraction": number(0, 1),
+    "min_real": whole_number(0),
+    "n_jobs": whole_number(-64, 1024, None),
+    "verbose": whole_number(0),
+}
 
 
 class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
-    """Learn a labelled image set with a conditional GAN, and serve synthetic rows of each class.
+    """Learn a labelled image set with conditional GANs, and serve synthetic samples of each class.
 
     Parameters
     ----------
     image_shape : tuple (H, W), (H, W, C) or (C, H, W), optional
-        Shape of the images that 2-D rows hold. Without it, 2-D rows are plain features and a
-        small network for tables is trained.
+        Shape of the images that the columns of 2-D X hold. Without it, 2-D X are plain features and
+        a small network for tables is trained.
     value_range : tuple of float (low, high), optional
         Values of black and white; inferred by default: [0, 1], [-1, 1], [0, 255], else the data's
         own minimum and maximum.
@@ -99,50 +145,58 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     conditioning : {"joint", "per_class"}, default="joint"
         One network for all classes, in which rare classes borrow from frequent ones, or one
         network per class.
-    width : int, default=32
+    n_generators : int, default=3
+        Independently trained generators that samples are drawn from in turn: they make different
+        mistakes, and three small ones are worth more than a large one of their cost.
+    width : int, default=16
         Channels of the networks at half resolution. Time grows about with its square.
     latent_dim : int, default=64
         Length of the noise vector.
     batch_size : int, default=64
         Real images per step; a multiple of 4.
     max_images : int, "auto" or None, default="auto"
-        Budget in real images shown to the discriminator. "auto" is 40 times the number of rows,
-        within 60,000 and 400,000 (tables: at most 100,000). None: only `max_seconds` limits.
+        Budget of each generator, in real images shown to the discriminator. "auto" is 40 times the
+        number of samples, within 60,000 and 200,000 (tables: 100,000). None: only `max_seconds`
+        limits.
     max_seconds : float, optional
-        Budget in seconds; results then depend on the machine's speed.
+        Budget of all generators in seconds; results then depend on the machine's speed.
     learning_rate, loss, diffaugment, lecam, class_power, ema_halflife_images : optional
         Options of the engine, documented in `ganaug.gan.config.GANConfig`. None is the recipe's
         own value.
     filter : {"auto", "classifier"} or None, default="auto"
-        Which synthetic rows are rejected and redrawn. "classifier": those that a classifier of the
-        real rows takes for another class. "auto" is "classifier" for images and None for tables.
-        May be changed after `fit`.
+        Which synthetic samples are rejected and redrawn. "classifier": those that a classifier of
+        the real ones takes for another class. "auto" is "classifier" for images and None for
+        tables. May be changed after `fit`.
     sampling_strategy : str, float, dict or callable, default="auto"
-        What `augment` and `wrap` add, in imbalanced-learn's meaning: a string equalises classes
-        (see `max_ratio`), a dict gives exact totals per class.
-    max_ratio : float, default=5.0
-        With a string or float strategy at most this many synthetic rows per real row of a class;
-        the remainder are duplicates of real rows.
-    max_share : float, default=0.1
-        With a string or float strategy at most this share of a class's rows, after resampling, is
-        synthetic: a precaution, since a quarter did harm (docs/experiments.md).
-    min_trust : float, default=0.8
-        With a string or float strategy, a class gets duplicates only when a classifier of the real
-        rows takes less than this share of its synthetic rows for their class (see `trust_`).
-        `fit_transform` leaves such a class alone.
+        What `augment` and `wrap` add, in imbalanced-learn's meaning: a string equalises classes, a
+        dict gives totals per class.
+    synthetic_share : float, optional
+        Of the samples that `augment` and `wrap` add to a class, this share is synthetic, and none
+        where the class is distrusted (see `trust_`); the others are augmented real ones. None is
+        what was best where it was measured: for `augment` 0.25, with 2,500 samples or more 0.5;
+        for `wrap` 0, since a convolutional network gains nothing from synthetic images.
+    augmentation : str, callable or None, default=None
+        How real images are augmented: "affine" (None: small turns, shifts and scalings), "mirror"
+        or "quarter_turn" (with "affine"), a transform of torchvision (v2) or albumentations, or any
+        function of one uint8 tensor (C, H, W); "none" repeats images as they are. All but "affine"
+        are refused where training with them makes images of some classes be taken for others.
+        Feature rows are interpolated as by SMOTE instead.
     mix_fraction : float, default=0.3
-        Share of rows that `fit_transform` replaces by synthetic ones. 0 replaces nothing.
+        Share of samples that `fit_transform` replaces by synthetic ones. 0 replaces nothing.
     min_real : int, default=100
-        `fit_transform` leaves classes with fewer rows alone.
+        `fit_transform` leaves classes with fewer samples alone.
     cache_dir : str or path, optional
-        Directory that keeps trained models by data and parameters (`max_ratio`, `max_share`,
-        `sampling_strategy`, `min_trust`, `mix_fraction` and `min_real` are not among them).
+        Directory that keeps trained models by data and parameters, those that decide only what is
+        added (from `sampling_strategy` to `min_real`) aside.
     checkpoint_dir : str or path, optional
         Where training saves its state, and resumes from when data and parameters match.
     warm_start_from : str, path or GANAugmenter, optional
         A model of the same classes and networks to start training from.
     device : str, default="auto"
         "auto" (CUDA if there is one, else CPU), "cpu", "cuda", "cuda:1", ...
+    n_jobs : int, optional
+        Train so many networks at a time, each in a worker process of one thread; -1 is all cores.
+        The samples are the same for any number. None trains in this process, with its threads.
     random_state : int, RandomState or None, default=None
         Seed of everything. With an int, same data, versions, device and threads: same bytes.
     verbose : int, default=1
@@ -153,7 +207,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     classes_ : ndarray of shape (n_classes,)
         Sorted labels.
     class_counts_ : dict
-        Real rows per class.
+        Real samples per class.
     n_features_in_ : int
         Columns of X; only for 2-D X.
     value_range_ : tuple of float or None
@@ -164,30 +218,37 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     alarms_ : list of dict
         What is wrong with the weights that were kept: kind, class, value, remedy.
     n_images_seen_ : int
-        Real images shown to the discriminator.
+        Real images shown to the discriminators.
     fit_seconds_ : float
         Seconds of training, those before a resumed checkpoint included.
     origin_ : dict
         `versions` and `hardware` of the training.
     trust_ : dict
-        Per class, the share of unfiltered synthetic rows that a classifier of the real rows takes
-        for their class; empty when `filter` at `fit` has no "classifier".
+        Per class, the share of unfiltered synthetic samples that a classifier of the real ones
+        takes for their class; empty when `filter` at `fit` was None. A class under 0.8 is
+        distrusted: `augment`, `wrap` and `fit_transform` add no synthetic samples to it.
     data_fingerprint_ : str
-        SHA-256 of the training rows and labels.
+        SHA-256 of the training samples and labels.
     spec_ : DataSpec
-        What the data looked like; synthetic rows come back alike.
+        What the data looked like; synthetic samples come back alike.
     seed_ : int
         The seed drawn from `random_state`.
-    synthetic_mask_ : ndarray of bool
-        Which rows of the last `fit_transform` or `augment` are synthetic.
+    sampler_ : TrainedSampler
+        What makes the samples: the interface for adapters and bulk generation.
+    augmentation_check_ : TransformCheck or None
+        What was found about an `augmentation` other than "affine".
+    kinds_ : ndarray of str
+        Of each sample of the last `fit_transform` or `augment`: "real", "synthetic", "augmented"
+        or "duplicate".
     sample_indices_ : ndarray of int64
-        Which of the X given to the last `augment` each sample is, or repeats; -1 for synthetic.
+        Which of the X given to the last `augment` each sample is, repeats or was made from; -1 for
+        synthetic ones.
     resampling_report_ : list of ClassPlan
-        Real, synthetic and duplicated rows per class of the last `augment` or `wrap`.
+        Samples of each kind per class of the last `augment` or `wrap`, and why.
 
     See Also
     --------
-    GANOverSampler : The same inside an imbalanced-learn pipeline; removes no real row.
+    GANOverSampler : The same inside an imbalanced-learn pipeline; removes no real sample.
 
     Examples
     --------
@@ -202,14 +263,17 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     ((7, 64), [3, 3, 3, 3, 3, 8, 8])
     """
 
+    model_: FittedModel
+    _sampler: TrainedSampler
     classes_: Array
     class_counts_: dict[Any, int]
+    trust_: dict[Any, float]
     spec_: DataSpec
     seed_: int
-    synthetic_mask_: npt.NDArray[np.bool_]
+    augmentation_check_: TransformCheck | None
+    kinds_: npt.NDArray[np.str_]
     sample_indices_: npt.NDArray[np.int64]
     resampling_report_: list[ClassPlan]
-    _sampler: Sampler
 
     def __init__(
         self,
@@ -221,7 +285,8 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         label_key: str | None = None,
         recipe: str = "default",
         conditioning: str = "joint",
-        width: int = 32,
+        n_generators: int = 3,
+        width: int = 16,
         latent_dim: int = 64,
         batch_size: int = 64,
         max_images: int | Literal["auto"] | None = "auto",
@@ -234,15 +299,15 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         ema_halflife_images: float | None = None,
         filter: str | None = "auto",  # noqa: A002
         sampling_strategy: Any = "auto",
-        max_ratio: float = 5.0,
-        max_share: float = 0.1,
-        min_trust: float = 0.8,
+        synthetic_share: float | None = None,
+        augmentation: Any = None,
         mix_fraction: float = 0.3,
         min_real: int = 100,
         cache_dir: str | os.PathLike[str] | None = None,
         checkpoint_dir: str | os.PathLike[str] | None = None,
         warm_start_from: Any = None,
         device: str = "auto",
+        n_jobs: int | None = None,
         random_state: Any = None,
         verbose: int = 1,
     ) -> None:
@@ -253,6 +318,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.label_key = label_key
         self.recipe = recipe
         self.conditioning = conditioning
+        self.n_generators = n_generators
         self.width = width
         self.latent_dim = latent_dim
         self.batch_size = batch_size
@@ -266,15 +332,15 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.ema_halflife_images = ema_halflife_images
         self.filter = filter
         self.sampling_strategy = sampling_strategy
-        self.max_ratio = max_ratio
-        self.max_share = max_share
-        self.min_trust = min_trust
+        self.synthetic_share = synthetic_share
+        self.augmentation = augmentation
         self.mix_fraction = mix_fraction
         self.min_real = min_real
         self.cache_dir = cache_dir
         self.checkpoint_dir = checkpoint_dir
         self.warm_start_from = warm_start_from
         self.device = device
+        self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
 
@@ -311,27 +377,36 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             When the monitor raised an alarm, or Ctrl-C ended the training early.
         """
         data, options, checkpoint_dir, start_from = self._prepare(X, y)
+        augmentation = make_augmentation(self.augmentation, data.spec.kind)
+        found = accept_transform(augmentation, data.values, data.labels, seed=options.seed)
         self._forget()
         if data.spec.layout == "rows":
             validate_data(self, X, skip_check_array=True)
         model = self._train(data, options, checkpoint_dir, start_from)
         self._take_up(model, options.device)
-        self._warn_of_alarms()
+        self.augmentation_check_ = found
+        if troubles := describe_troubles(model):
+            warnings.warn(f"GANAugmenter: {troubles}", TrainingWarning, stacklevel=2)
         return self
 
-    def _prepare(
-        self, X: Any, y: Any
-    ) -> tuple[TrainingSet, TrainingOptions, Path | None, FittedModel | None]:
-        """Check everything that can be checked before a training."""
-        self._check_parameters()
-        check_cache_dir(self.cache_dir)
-        device = resolve_device(self.device)
-        data = self._read(X, y)
-        start_from = self._model_to_start_from()
-        options = self._training_options(data, device)
-        return data, options, self._make_checkpoint_dir(), start_from
+    def read(self, X: Any, y: Any = None) -> TrainingSet:
+        """Check parameters and data as `fit` does, and train nothing.
 
-    def _read(self, X: Any, y: Any) -> TrainingSet:
+        Parameters
+        ----------
+        X, y : as in `fit`
+
+        Returns
+        -------
+        TrainingSet
+            What the networks would see.
+
+        Raises
+        ------
+        InvalidInputError, InvalidTypeError
+            As `fit`.
+        """
+        self._check_parameters()
         return read_training_set(
             X,
             y,
@@ -342,24 +417,34 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             label_key=self.label_key,
         )
 
+    def _prepare(
+        self, X: Any, y: Any
+    ) -> tuple[TrainingSet, TrainingOptions, Path | None, FittedModel | None]:
+        """Check everything that can be checked before a training."""
+        self._check_parameters()
+        check_cache_dir(self.cache_dir)
+        device = resolve_device(self.device)
+        data = self.read(X, y)
+        start_from = self._model_to_start_from()
+        options = self._training_options(data, device)
+        return data, options, self._make_checkpoint_dir(), start_from
+
     def _training_options(self, data: TrainingSet, device: torch.device) -> TrainingOptions:
         config_options = classic_options() if self.recipe == "classic" else {}
-        for name in (
-            *("learning_rate", "loss", "diffaugment", "lecam", "class_power"),
-            "ema_halflife_images",
-        ):
-            if getattr(self, name) is not None:
-                config_options[name] = _plain(getattr(self, name))
-        for name in ("width", "latent_dim", "batch_size", "max_seconds", "max_images"):
+        set_ones = [name for name in _ENGINE_OPTIONS if getattr(self, name) is not None]
+        for name in (*set_ones, "width", "latent_dim", "batch_size", "max_seconds", "max_images"):
             config_options[name] = _plain(getattr(self, name))
         is_table = data.spec.kind == "table"
         if self.max_images == "auto":
             config_options["max_images"] = auto_max_images(len(data.labels), is_table)
-        filters = self._filter_names()
-        if self.filter == "auto" and is_table:
-            filters = ()
+        is_filtered = not is_table if self.filter == "auto" else self.filter is not None
         return TrainingOptions(
-            config_options, self.conditioning, filters, draw_seed(self.random_state), str(device)
+            config_options,
+            self.conditioning,
+            int(self.n_generators),
+            is_filtered,
+            draw_seed(self.random_state),
+            str(device),
         )
 
     def _make_checkpoint_dir(self) -> Path | None:
@@ -382,29 +467,28 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         checkpoint_dir: Path | None,
         start_from: FittedModel | None,
     ) -> FittedModel:
-        def train() -> FittedModel:
-            if not self.verbose:
-                return train_model(
-                    data, options, checkpoint_dir=checkpoint_dir, start_from=start_from
-                )
-            with progress_bar(_describe_cost(data, options)) as show:
-                return train_model(
-                    data,
-                    options,
-                    checkpoint_dir=checkpoint_dir,
-                    on_progress=show,
-                    start_from=start_from,
-                )
-
-        def train_and_note_origin() -> FittedModel:
-            model = train()
+        def train(show: Any = None) -> FittedModel:
+            model = train_model(
+                data,
+                options,
+                checkpoint_dir=checkpoint_dir,
+                on_progress=show,
+                start_from=start_from,
+                n_jobs=self.n_jobs,
+            )
             model.origin = describe_origin(options.device)
             return model
 
+        def train_and_show() -> FittedModel:
+            if not self.verbose:
+                return train()
+            with progress_bar(_describe_cost(data, options)) as show:
+                return train(show)
+
         if self.cache_dir is None or start_from is not None:
-            return train_and_note_origin()
+            return train_and_show()
         key = training_key(data, options)
-        return cached_training(self.cache_dir, key, train_and_note_origin, options.device)
+        return cached_training(self.cache_dir, key, train_and_show, options.device)
 
     def _model_to_start_from(self) -> FittedModel | None:
         if self.warm_start_from is None:
@@ -428,42 +512,21 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     def _take_up(self, model: FittedModel, device: str) -> None:
         """Set the fitted attributes."""
+        labels = model.classes.tolist()
         self.model_ = model
         self.origin_ = model.origin
         self.device_ = device
         self.classes_ = model.classes
-        counts = model.class_counts.tolist()
-        self.class_counts_ = dict(zip(model.classes.tolist(), counts, strict=True))
+        self.class_counts_ = dict(zip(labels, model.class_counts.tolist(), strict=True))
         self.spec_ = model.spec
         self.value_range_ = model.spec.value_range
-        trust = [] if model.trust is None else model.trust
-        self.trust_ = dict(zip(model.classes.tolist(), trust, strict=False))
+        self.trust_ = dict(zip(labels, model.trust or [], strict=False))
         self.data_fingerprint_ = model.fingerprint
         self.seed_ = model.seed
-        self.history_ = _named_history(model)
-        self.alarms_ = [
-            alarm
-            for gan, codes in _gans_with_codes(model)
-            for alarm in _named(gan.alarms, codes, model)
-        ]
-        self.n_images_seen_ = sum(gan.images_seen for gan in model.gans)
-        self.fit_seconds_ = sum(gan.seconds for gan in model.gans)
-
-    def _warn_of_alarms(self) -> None:
-        lines = []
-        if any(gan.interrupted for gan in self.model_.gans):
-            lines.append(
-                f"training was interrupted after {self.n_images_seen_:,} images; the best weights "
-                "so far are kept."
-            )
-        for kind, remedy in REMEDIES.items():
-            raised = [alarm for alarm in self.alarms_ if alarm["kind"] == kind]
-            classes = [str(alarm["class"]) for alarm in raised if alarm["class"] is not None]
-            if raised:
-                where = f" in class {', '.join(classes)}" if classes else ""
-                lines.append(f"{kind}{where}: {remedy}")
-        if lines:
-            warnings.warn(f"GANAugmenter: {' '.join(lines)}", TrainingWarning, stacklevel=3)
+        self.history_ = history_of(model)
+        self.alarms_ = alarms_of(model)
+        self.n_images_seen_ = model.images_seen
+        self.fit_seconds_ = model.seconds
 
     def estimate_fit_seconds(self, X: Any, y: Any = None) -> float:
         """Estimate how long `fit` will train, from a few steps of throw-away networks.
@@ -477,10 +540,8 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         float
             Seconds on this machine as it is now; a cache or a checkpoint may spare them.
         """
-        self._check_parameters()
-        device = resolve_device(self.device)
-        data = self._read(X, y)
-        return _estimate_cost(data, self._training_options(data, device))[1]
+        data, device = self.read(X, y), resolve_device(self.device)
+        return estimate_cost(data, self._training_options(data, device))[1]
 
     # --- sampling ---
 
@@ -517,159 +578,120 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         -----
         The same seed gives the same rows of a class, whatever else is asked for.
         """
-        counts = self._counts_by_code(n_samples)
-        values, codes = self._sample_values(counts, seed=random_state, start=start)
-        return self.spec_.decode(values), self.model_.label_kind.decode(codes, self.classes_)
+        return self.sampler_.sample(n_samples, random_state=random_state, start=start)
 
-    def _sample_values(
-        self, counts: Mapping[int, int], *, seed: int | None = None, start: int = 0
-    ) -> tuple[Array, npt.NDArray[np.int64]]:
-        """Make rows as the networks see them, by class code."""
+    @property
+    def sampler_(self) -> TrainedSampler:
+        """The networks on the device, behind the filter as it is set now."""
         model = self._fitted_model()
-        start = _check_count("start", start)
-        seed = self.seed_ if seed is None else draw_seed(seed)
-        return model.sample_values(self._get_sampler(), counts, seed=seed, start=start)
-
-    def _get_sampler(self) -> Sampler:
-        """Return the networks on the device, behind the filters as they are set now."""
-        model = self._fitted_model()
-        if mistakes := self._filter_mistakes():
-            raise InvalidInputError(" ".join(mistakes))
-        filters = model.filters if self.filter == "auto" else self._filter_names()
-        if "_sampler" not in vars(self) or tuple(self._sampler.filters) != filters:
-            self._sampler = model.build_sampler(torch.device(self.device_), filters)
+        check_parameters(self, {"filter": _CHECKS["filter"]})
+        is_filtered = model.is_filtered if self.filter == "auto" else self.filter is not None
+        if "_sampler" not in vars(self) or self._sampler.is_filtered != is_filtered:
+            self._sampler = TrainedSampler(model, self.device_, is_filtered)
         return self._sampler
-
-    def _counts_by_code(self, n_samples: int | Mapping[Any, int]) -> dict[int, int]:
-        self._fitted_model()
-        n_classes = len(self.classes_)
-        if not isinstance(n_samples, Mapping):
-            n = _check_count("n_samples", n_samples)
-            return {code: n // n_classes + (code < n % n_classes) for code in range(n_classes)}
-        code_of = {label: code for code, label in enumerate(self.classes_.tolist())}
-        counts = {}
-        for label, n in n_samples.items():
-            plain = label.item() if isinstance(label, np.generic | torch.Tensor) else label
-            if plain not in code_of:
-                raise InvalidInputError(
-                    f"`n_samples` names the unknown class {label!r}. Known classes: "
-                    f"{list(code_of)}.{did_you_mean(plain, code_of)}"
-                )
-            counts[code_of[plain]] = _check_count(f"n_samples[{label!r}]", n)
-        return counts
 
     # --- mixing ---
 
-    def augment(self, X: Any, y: Any, *, sampling_strategy: Any = None) -> tuple[Any, Any]:
-        """Add synthetic rows to real ones.
+    def augment(
+        self, X: Any, y: Any, *, sampling_strategy: Any = None, synthetic_share: float | None = None
+    ) -> tuple[Any, Any]:
+        """Add synthetic samples and augmented real ones to real ones.
 
         Parameters
         ----------
-        X, y : rows and labels as in `fit`
+        X, y : samples and labels as in `fit`
             Need not be those of `fit`, but of its classes. No Dataset: see `wrap`.
-        sampling_strategy : optional
+        sampling_strategy, synthetic_share : optional
             Instead of the estimator's own.
 
         Returns
         -------
         X, y
-            The real rows first and untouched, then class by class synthetic rows and duplicates.
-            `synthetic_mask_` and `resampling_report_` say which and how many.
+            The real samples first and untouched, then synthetic, augmented and repeated ones, class
+            by class within each kind. `kinds_`, `sample_indices_` and `resampling_report_` say
+            which and how many.
+
+        Raises
+        ------
+        InvalidInputError, InvalidTypeError
+            For samples, a strategy or an `augmentation` that cannot be used.
+        SamplingError
+            When the filter rejects nearly everything of a class.
 
         Warns
         -----
         TrainingWarning
-            When `min_trust` leaves no class any synthetic row.
+            When no class is trusted with synthetic samples.
         """
         self._fitted_model()
         X = extendable_samples(X, self.spec_)
-        codes = encode_labels(y, self.classes_)
-        if len(codes) != len(X):
-            raise InvalidInputError(
-                f"X and y must have the same length. Got {len(X)} and {len(codes)} instead."
-            )
-        self.spec_.check(X)
         if self.spec_.kind == "image":
             refuse_two_looks(X, self.spec_.resize)
-        plans = self._plan(codes, sampling_strategy)
-        values, new_codes = self._sample_values({c: p.n_synthetic for c, p in plans.items()})
-        duplicates = self._draw_duplicates(codes, plans)
-        X_out = self.spec_.concatenate(X, self.spec_.decode(values))
-        if len(duplicates):
-            X_out = self.spec_.concatenate(X_out, take_samples(X, duplicates))
-        label_kind = read_labels(y)[2]  # which need not be that of fit
-        y_new = label_kind.decode(np.r_[new_codes, codes[duplicates]], self.classes_)
-        y_out = label_kind.concatenate(y, y_new)
-        parts = [np.zeros(len(codes)), np.ones(len(new_codes)), np.zeros(len(duplicates))]
-        self.synthetic_mask_ = np.concatenate(parts).astype(bool)
-        self.sample_indices_ = np.r_[np.arange(len(codes)), np.full(len(new_codes), -1), duplicates]
-        return X_out, y_out
+        values, codes = read_labelled(X, y, spec=self.spec_, classes=self.classes_)
+        augmentation = self._augmentation(values, codes)
+        share = default_share(len(codes))
+        plans = self._plan(codes, sampling_strategy, synthetic_share, share)
+        added = carry_out(
+            plans,
+            values,
+            codes,
+            sampler=self.sampler_,
+            augmentation=augmentation,
+            seed=self.seed_,
+        )
+        mixed = mix(X, y, added, self.spec_, self.classes_)
+        self.kinds_, self.sample_indices_ = mixed.kinds, mixed.sources
+        return mixed.X, mixed.y
 
-    def _plan(self, codes: Array, sampling_strategy: Any) -> dict[int, ClassPlan]:
+    def _augmentation(self, values: Array, codes: Array) -> Augmentation | None:
+        """Give the augmentation as it is set now, checked on the samples if `fit` has not."""
+        augmentation = make_augmentation(self.augmentation, self.spec_.kind)
+        known = getattr(self, "augmentation_check_", None)
+        if augmentation is not None and (known is None or known.name != augmentation.name):
+            self.augmentation_check_ = accept_transform(
+                augmentation, values, codes, seed=self.seed_
+            )
+        return augmentation
+
+    def _plan(
+        self,
+        codes: Array,
+        sampling_strategy: Any,
+        synthetic_share: float | None,
+        default: float,
+    ) -> dict[int, ClassPlan]:
         """Resolve a strategy to plans by class code, and report them."""
         strategy = self.sampling_strategy if sampling_strategy is None else sampling_strategy
-        plans = plan_resampling(
-            self.classes_[codes], strategy, max_ratio=self.max_ratio, max_share=self.max_share
+        share = self.synthetic_share if synthetic_share is None else synthetic_share
+        plans = plan(
+            self.classes_[codes],
+            strategy,
+            synthetic_share=default if share is None else share,
+            trust=self.trust_,
+            augments=augments(self.augmentation),
         )
-        if isinstance(strategy, str | numbers.Real):  # a dict or callable is taken at its word
-            asked = [label for label, plan in plans.items() if plan.n_synthetic]
-            plans = {label: self._distrust(plan) for label, plan in plans.items()}
-            if asked and not any(plan.n_synthetic for plan in plans.values()):
-                self._warn_that_all_are_distrusted(asked, "get duplicates of real rows only")
         self.resampling_report_ = list(plans.values())
-        code_of = {label: code for code, label in enumerate(self.classes_.tolist())}
-        return {code_of[label]: plan for label, plan in plans.items()}
+        noted = [p.label for p in plans.values() if p.note]
+        if noted and not any(p.n_synthetic for p in plans.values()):
+            self._warn_that_all_are_distrusted(noted, "are filled up with real ones")
+        return plans_by_code(plans, self.classes_)
 
-    def _is_trusted(self, label: Any) -> bool:
-        return bool(self.trust_.get(label, 1.0) >= self.min_trust)
-
-    def _warn_that_all_are_distrusted(self, labels: Sequence[Any], what_they_do: str) -> None:
+    def _warn_that_all_are_distrusted(self, labels: list[Any], what_they_do: str) -> None:
         best = max(self.trust_[label] for label in labels)
         message = (
-            f"GANAugmenter adds no synthetic rows: all classes {what_they_do}. A classifier of the "
-            f"real rows takes at most {best:.0%} of the samples of any of them for their class, "
-            f"less than min_trust={self.min_trust:g}. Train longer (`max_images`), on a "
-            "GPU if need be, or leave the GAN out."
+            f"GANAugmenter adds no synthetic samples: all classes {what_they_do}. A classifier of "
+            f"the real samples takes at most {best:.0%} of the synthetic ones of any of them for "
+            f"their class, less than {MIN_TRUST:.0%}. Train longer (`max_images`), on a GPU if "
+            "need be, or leave the GAN out."
         )
         warn_user(message, TrainingWarning)
 
-    def _distrust(self, plan: ClassPlan) -> ClassPlan:
-        """Put duplicates in place of synthetic rows of a class that the generator does not know.
-
-        Where a classifier of the real rows disputes many of a class's samples, even those that it
-        accepts did harm (docs/experiments.md).
-        """
-        if self._is_trusted(plan.label) or not plan.n_synthetic:
-            return plan
-        trust = self.trust_[plan.label]
-        note = (
-            f"duplicates only: a classifier of the real rows takes {trust:.0%} of the "
-            f"synthetic rows for their class, less than min_trust={self.min_trust:g}"
-        )
-        return replace(
-            plan, n_synthetic=0, n_duplicates=plan.n_duplicates + plan.n_synthetic, note=note
-        )
-
-    def _draw_duplicates(
-        self, codes: Array, plans: Mapping[int, ClassPlan]
-    ) -> npt.NDArray[np.int64]:
-        """Positions of real rows to repeat: every row of a class equally often, but for one."""
-        chosen = [np.empty(0, dtype=np.int64)]
-        for code, plan in plans.items():
-            if plan.n_duplicates:
-                members = np.flatnonzero(codes == code)
-                rng = np.random.default_rng(derived_seed(self.seed_, "duplicates", code))
-                order = rng.permutation(members)
-                chosen.append(np.resize(order, plan.n_duplicates))
-        return np.concatenate(chosen)
-
     def fit_transform(self, X: Any, y: Any = None, **fit_params: Any) -> Any:
-        """Fit, then replace the share `mix_fraction` of the rows by synthetic ones.
+        """Fit, then replace the share `mix_fraction` of the samples by synthetic ones.
 
-        The number of rows and their labels stay as they are: a replaced row becomes a synthetic
-        row of the same class. Classes with fewer than `min_real` rows are left alone, and those
-        whose samples a classifier of the real rows disputes (`min_trust`).
-        `synthetic_mask_` says which rows are synthetic.
+        The number of samples and their labels stay as they are: a replaced sample becomes a
+        synthetic one of the same class. Classes with fewer than `min_real` samples are left alone,
+        and so are distrusted ones (see `trust_`). `kinds_` says which samples are synthetic.
 
         Parameters
         ----------
@@ -691,7 +713,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             )
         if self.resize is not None and self.mix_fraction != 0:
             raise InvalidInputError(
-                "fit_transform cannot mix rows of two sizes: resize X itself before, instead of "
+                "fit_transform cannot mix samples of two sizes: resize X itself before, instead of "
                 "passing `resize`."
             )
         self._check_output_container(getattr(X, "ndim", 2))
@@ -700,21 +722,22 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.fit(X, y)
         X_out = self._checked(X)
         codes = encode_labels(y, self.classes_)
-        replaced = self._rows_to_replace(codes)
-        self.synthetic_mask_ = np.zeros(len(codes), dtype=bool)
+        replaced = self._samples_to_replace(codes)
         positions = np.concatenate([np.empty(0, dtype=np.int64), *replaced.values()])
+        self.kinds_ = np.full(len(codes), "real", dtype="<U9")
+        self.kinds_[positions] = "synthetic"
         if not len(positions):
             return X_out
-        values, _ = self._sample_values({code: len(rows) for code, rows in replaced.items()})
-        self.synthetic_mask_[positions] = True
+        counts = {code: len(members) for code, members in replaced.items()}
+        values, _ = self.sampler_.sample_values(counts)
         return replace_samples(X_out, positions, self.spec_.decode(values))
 
-    def _rows_to_replace(self, codes: Array) -> dict[int, npt.NDArray[np.int64]]:
+    def _samples_to_replace(self, codes: Array) -> dict[int, npt.NDArray[np.int64]]:
         chosen, distrusted = {}, []
         for code, label in enumerate(self.classes_.tolist()):
             members = np.flatnonzero(codes == code)
             n = round(self.mix_fraction * len(members)) if len(members) >= self.min_real else 0
-            if n and not self._is_trusted(label):
+            if n and not is_trusted(self.trust_.get(label, 1.0)):
                 distrusted.append(label)
                 continue
             rng = np.random.default_rng(derived_seed(self.seed_, "replaced", code))
@@ -728,18 +751,18 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : rows as in `fit`
+        X : samples as in `fit`
 
         Returns
         -------
         X
-            Itself (lists of rows as an array).
+            Itself (lists of feature rows as an array).
         """
         self._fitted_model()
         return X if isinstance(X, Dataset) else self._checked(X, reset=False)
 
     def _checked(self, X: Any, reset: bool = True) -> Any:
-        """Check X's shape and values; return it as it is, lists of rows as an array."""
+        """Check X's shape and values; return it as it is, lists of feature rows as an array."""
         refuse_unsupported(X)
         if self.spec_.layout == "rows" and not isinstance(X, torch.Tensor):
             try:
@@ -757,7 +780,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         if ndim != 2 and _get_output_config("transform", self)["dense"] != "default":
             raise InvalidInputError(
                 f"`set_output` is for 2-D X: images do not fit into a data frame. Got {ndim}-D X "
-                "instead. Pass rows and `image_shape`, or set_output(transform='default')."
+                "instead. Pass 2-D X and `image_shape`, or set_output(transform='default')."
             )
 
     def wrap(
@@ -765,6 +788,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         dataset: Any,
         *,
         sampling_strategy: Any = None,
+        synthetic_share: float | None = None,
         transform: Any = None,
         target_transform: Any = None,
         refresh: bool = False,
@@ -773,48 +797,79 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return_is_synthetic: bool = False,
         directory: str | os.PathLike[str] | None = None,
     ) -> AugmentedDataset:
-        """Put synthetic items behind a Dataset's own.
+        """Put synthetic and augmented items behind a Dataset's own.
 
         Parameters
         ----------
         dataset : map-style torch Dataset
             Its items look like those learnt in `fit`, its labels were seen there.
-        sampling_strategy : optional
+        sampling_strategy, synthetic_share : optional
             Instead of the estimator's own.
         transform, target_transform : callable, optional
             Applied to real and synthetic items alike. A torchvision dataset's own transforms are
             applied to synthetic items anyway.
         refresh : bool, default=False
-            Whether each `set_epoch` of the result brings new synthetic rows.
+            Whether each `set_epoch` of the result brings new synthetic and augmented samples.
         synthetic_weight : float, default=1.0
-            Weight of a synthetic row in the result's `weights`; real rows have 1.
+            Weight of a synthetic sample in the result's `weights`; all others have 1.
         return_weight, return_is_synthetic : bool, default=False
             Return (image, label, weight) or (image, label, is_synthetic).
         directory : path-like, optional
-            Where the memory-mapped synthetic rows are kept while the result lives.
+            Where the memory-mapped samples that were made are kept while the result lives.
 
         Returns
         -------
         AugmentedDataset
-            Drop-in for DataLoader; `resampling_report_` says how many rows of each class are what.
+            Drop-in for DataLoader; `resampling_report_` says how many samples of each class are of
+            which kind.
+
+        Warns
+        -----
+        GanaugWarning
+            When no `synthetic_share` is set: no synthetic images are added then.
+        TrainingWarning
+            When no class is trusted with synthetic samples.
         """
         self._fitted_model()
         keys = {"image_key": self.spec_.image_key, "label_key": self.spec_.label_key}
         labels = read_dataset_labels(dataset, self.classes_, **keys)
-        plans = self._plan(labels.codes, sampling_strategy)
-        counts = {code: plan.n_synthetic for code, plan in plans.items()}
+        codes = labels.codes
+        augmentation = make_augmentation(self.augmentation, self.spec_.kind)
+        default = NETWORK_SHARE if self.spec_.kind == "image" else default_share(len(codes))
+        plans = self._plan(codes, sampling_strategy, synthetic_share, default)
+        values = self._values_to_augment(dataset, codes, plans)
+        if default == 0 and synthetic_share is None and self.synthetic_share is None:
+            warn_user(
+                "wrap adds augmented real images and no synthetic ones: a convolutional network "
+                "trained with augmentation gained nothing from them where it was measured. Pass "
+                "synthetic_share=0.25 to add them all the same.",
+                GanaugWarning,
+            )
 
-        def rows_of_epoch(epoch: int) -> tuple[Array, npt.NDArray[np.int64]]:
+        def make(epoch: int) -> Added:
             seed = derived_seed(self.seed_, "epoch", epoch) if epoch else self.seed_
-            return self._sample_values(counts, seed=seed)
+            return carry_out(
+                plans,
+                values,
+                codes,
+                sampler=self.sampler_.reseeded(seed),
+                augmentation=augmentation,
+                seed=seed,
+            )
 
+        def made_of_epoch(epoch: int) -> tuple[Array, npt.NDArray[np.int64]]:
+            added = make(epoch)
+            return added.values, added.codes[: added.n_made]
+
+        first = make(0)
         return AugmentedDataset(
             dataset,
-            rows_of_epoch,
+            made_of_epoch if refresh else (first.values, first.codes[: first.n_made]),
             spec=self.spec_,
             classes=self.classes_,
             labels=labels,
-            duplicates=self._draw_duplicates(labels.codes, plans),
+            sources=first.sources[: first.n_made],
+            duplicates=first.repeated,
             transform=transform,
             target_transform=target_transform,
             refresh=refresh,
@@ -823,6 +878,17 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             return_is_synthetic=return_is_synthetic,
             directory=directory,
         )
+
+    def _values_to_augment(
+        self, dataset: Any, codes: Array, plans: Mapping[int, ClassPlan]
+    ) -> Array:
+        """Read the items of a Dataset that are to be augmented; the others stay zeros, unread."""
+        augmented = [code for code, p in plans.items() if p.n_augmented]
+        positions = np.flatnonzero(np.isin(codes, augmented))
+        some = encode_dataset(Subset(dataset, positions.tolist()), self.spec_)
+        values = np.zeros((len(codes), *some.shape[1:]), dtype=some.dtype)
+        values[positions] = some
+        return values
 
     # --- audit ---
 
@@ -872,7 +938,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             When the filters reject nearly everything of every class.
         """
         model = self._fitted_model()
-        n = _check_count("n_samples", n_samples)
+        n = check_count("n_samples", n_samples)
         if n < MIN_ROWS:
             raise InvalidInputError(
                 f"`n_samples` must be {MIN_ROWS} or more for a class to be measured. Got {n} "
@@ -919,7 +985,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         made, rejected, failure = [], [], None
         for code, label in enumerate(self.classes_.tolist()):
             try:
-                made.append(self._sample_values({code: n}))
+                made.append(self.sampler_.sample_values({code: n}))
             except SamplingError as error:
                 failure = error
                 rejected.append(str(label))
@@ -937,29 +1003,26 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     def _interpolations(self, n_steps: int = 10) -> dict[int, Array] | None:
         if self.spec_.kind == "table":
             return None
-        sampler = self._get_sampler()
-        return {
-            code: sampler.interpolate(code, seed=self.seed_, n_steps=n_steps).numpy()
-            for code in range(len(self.classes_))
-        }
+        codes = range(len(self.classes_))
+        return {code: self.sampler_.interpolate(code, n_steps=n_steps) for code in codes}
 
     def _model_card(self) -> dict[str, Any]:
         """Describe how the model came about."""
         model = self._fitted_model()
-        acceptance = model.acceptance(self._get_sampler())
+        acceptance = self.sampler_.acceptance()
         return {
-            "rows per class": {str(label): n for label, n in self.class_counts_.items()},
+            "samples per class": {str(label): n for label, n in self.class_counts_.items()},
             "data fingerprint": self.data_fingerprint_,
             "seed": self.seed_,
             "recipe": model.gans[0].config.recipe,
-            "conditioning": "joint" if len(model.gans) == 1 else "per_class",
+            "conditioning": "joint" if model.is_joint else "per_class",
             "images seen": self.n_images_seen_,
             "training seconds": round(self.fit_seconds_, 1),
             "hardware of the training": self.origin_["hardware"],
             "versions at the training": self.origin_["versions"],
-            "filters": ", ".join(self._get_sampler().filters) or "none",
+            "filters": "classifier" if self.sampler_.is_filtered else "none",
             "acceptance by the filters": {str(k): round(v, 3) for k, v in acceptance.items()},
-            "alarms and remedies": [_alarm_in_words(alarm) for alarm in self.alarms_],
+            "alarms and remedies": [alarm_in_words(alarm) for alarm in self.alarms_],
             "options": model.gans[0].config.to_json(),
             "versions at the audit": library_versions(),
         }
@@ -1044,44 +1107,14 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         super().set_params(**params)
         return self
 
-    def _filter_names(self) -> tuple[str, ...]:
-        return () if self.filter is None else FILTERS
-
-    def _filter_mistakes(self) -> list[str]:
-        return _unknown_option("filter", self.filter, ("auto", *FILTERS, None))
-
     def _check_parameters(self) -> None:
         """Collect all mistakes in the parameters, and raise once."""
-        mistakes = [
-            *_unknown_option("recipe", self.recipe, RECIPES),
-            *_unknown_option("conditioning", self.conditioning, CONDITIONINGS),
-            *_unknown_option("loss", self.loss, (None, *LOSSES)),
-        ]
-        mistakes += self._filter_mistakes()
-        if self.diffaugment not in (None, True, False):
-            mistakes.append(
-                f"`diffaugment` must be a bool or None. Got {self.diffaugment!r} instead."
-            )
-        strategy = self.sampling_strategy
-        if isinstance(strategy, str):
-            mistakes += _unknown_option("sampling_strategy", strategy, STRATEGIES)
-        elif not isinstance(strategy, numbers.Real | Mapping) and not callable(strategy):
-            mistakes.append(
-                "`sampling_strategy` must be a string, a number, a dict or a callable. Got "
-                f"{strategy!r} instead."
-            )
-        values: dict[str, Any] = self.get_params(deep=False)
-        for name, (low, high, integral) in _NUMBERS.items():
-            mistakes += _out_of_range(name, values[name], low, high, integral)
-        batch_size = values["batch_size"]
-        if isinstance(batch_size, int | np.integer) and batch_size % GROUP_SIZE:
-            mistakes.append(
-                f"`batch_size` must be a multiple of {GROUP_SIZE}. Got {batch_size} instead."
-            )
+        check_parameters(self, _CHECKS)
         if self.max_images is None and self.max_seconds is None:
-            mistakes.append("`max_images` and `max_seconds` are both None: set one of them.")
-        if mistakes:
-            raise InvalidInputError(" ".join(mistakes))
+            raise InvalidInputError(
+                "`max_images` and `max_seconds` are both None: set one of them."
+            )
+        make_augmentation(self.augmentation)
 
     def _fitted_model(self) -> FittedModel:
         if "model_" not in vars(self):
@@ -1101,57 +1134,10 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return tags
 
 
-# --- parameters, one by one --------------------------------------------------------------------
-
-_NUMBERS: dict[str, tuple[float, float, bool]] = {
-    "width": (4, 1024, True),
-    "latent_dim": (1, 4096, True),
-    "batch_size": (GROUP_SIZE, 65536, True),
-    "max_images": (1, float("inf"), True),
-    "max_seconds": (0, float("inf"), False),
-    "learning_rate": (0, 1, False),
-    "lecam": (0, float("inf"), False),
-    "class_power": (0, 1, False),
-    "ema_halflife_images": (0, float("inf"), False),
-    "max_ratio": (0, float("inf"), False),
-    "max_share": (0, 1, False),
-    "min_trust": (0, 1, False),
-    "mix_fraction": (0, 1, False),
-    "min_real": (0, float("inf"), True),
-    "verbose": (0, float("inf"), True),
-}
-
-
-_BESIDE_NUMBERS: dict[str, tuple[str | None, ...]] = {
-    "max_images": ("auto", None),
-    "max_seconds": (None,),
-    "learning_rate": (None,),
-    "lecam": (None,),
-    "class_power": (None,),
-    "ema_halflife_images": (None,),
-}
-
-
-def _unknown_option(name: str, value: object, options: tuple[object, ...]) -> list[str]:
-    if any(value is option or value == option for option in options):
-        return []
-    listed = ", ".join(map(repr, options))
-    return [
-        f"`{name}` must be one of {listed}. Got {value!r} instead.{did_you_mean(value, options)}"
-    ]
-
-
-def _out_of_range(name: str, value: Any, low: float, high: float, integral: bool) -> list[str]:
-    others = _BESIDE_NUMBERS.get(name, ())
-    if isinstance(value, numbers.Integral if integral else numbers.Real):
-        if low <= float(value) <= high:
-            return []
-    elif (value is None or isinstance(value, str)) and value in others:
-        return []
-    kind = "an integer" if integral else "a number"
-    bounds = f"of {low:g} or more" if math.isinf(high) else f"from {low:g} to {high:g}"
-    listed = "".join(f", or {other!r}" for other in others)
-    return [f"`{name}` must be {kind} {bounds}{listed}. Got {value!r} instead."]
+def auto_max_images(n_samples: int, is_table: bool) -> int:
+    """Budget of `max_images="auto"`."""
+    most = MAX_AUTO_TABLE_IMAGES if is_table else MAX_AUTO_IMAGES
+    return min(most, max(MIN_AUTO_IMAGES, IMAGES_PER_SAMPLE * n_samples))
 
 
 def _plain(value: Any) -> Any:
@@ -1159,95 +1145,10 @@ def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _check_count(name: str, n: Any) -> int:
-    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 0:
-        raise InvalidInputError(f"`{name}` must be a non-negative integer. Got {n!r} instead.")
-    return int(n)
-
-
-def auto_max_images(n_rows: int, is_table: bool) -> int:
-    """Budget of `max_images="auto"`."""
-    most = MAX_AUTO_TABLE_IMAGES if is_table else MAX_AUTO_IMAGES
-    return min(most, max(MIN_AUTO_IMAGES, IMAGES_PER_ROW * n_rows))
-
-
-def resolve_device(device: str) -> torch.device:
-    """Turn the `device` parameter into one that is there."""
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        resolved = torch.device(device)
-    except (RuntimeError, TypeError) as error:
-        raise InvalidInputError(
-            f"`device` must be 'auto' or a torch device such as 'cpu' or 'cuda'. Got {device!r} "
-            "instead."
-        ) from error
-    available = ["cpu", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
-    wanted = f"cuda:{resolved.index or 0}" if resolved.type == "cuda" else str(resolved)
-    if wanted not in available:
-        raise InvalidInputError(
-            f"`device` must be one that is there ({', '.join(available)}) or 'auto'. Got "
-            f"{device!r} instead."
-        )
-    return resolved
-
-
-# --- training, and its report ------------------------------------------------------------------
-
-
 def _describe_cost(data: TrainingSet, options: TrainingOptions) -> str:
-    """Say before training what it will take, from a few steps on throw-away networks."""
-    budget, seconds = _estimate_cost(data, options)
+    """Say before training what it will take."""
+    budget, seconds = estimate_cost(data, options)
     images = f"{budget:,} images" if budget else "time budget"
-    return f"GAN on {options.device}, {images}, estimated {readable_seconds(seconds)}"
-
-
-def _estimate_cost(data: TrainingSet, options: TrainingOptions) -> tuple[int, float]:
-    """Give the images and the seconds that a training will take."""
-    networks = plan_networks(data, options)
-    config = networks[0][0]
-    budget = sum(c.max_images or 0 for c, _ in networks)
-    seconds = estimate_seconds(config, data.values, data.labels, options.device) * len(networks)
-    return budget, seconds
-
-
-def _gans_with_codes(model: FittedModel) -> list[tuple[Any, list[int]]]:
-    """Pair each network with the class codes it makes."""
-    if len(model.gans) == 1:
-        return [(model.gans[0], list(range(len(model.classes))))]
-    return [(gan, [code]) for code, gan in enumerate(model.gans)]
-
-
-def _named(alarms: Any, codes: list[int], model: FittedModel) -> list[dict[str, Any]]:
-    """Describe alarms with the user's labels in place of a network's codes."""
-    described = []
-    for alarm in alarms:
-        alarm = Alarm(**alarm) if isinstance(alarm, dict) else alarm
-        code = alarm.class_code
-        label = None if code is None else model.classes.tolist()[codes[code]]
-        described.append(
-            {
-                "kind": alarm.kind,
-                "class": label,
-                "value": None if math.isnan(alarm.value) else alarm.value,
-                "remedy": REMEDIES[alarm.kind],
-            }
-        )
-    return described
-
-
-def _alarm_in_words(alarm: Mapping[str, Any]) -> str:
-    where = "" if alarm["class"] is None else f" in class {alarm['class']}"
-    return f"{alarm['kind'].replace('_', ' ')}{where}: {alarm['remedy']}"
-
-
-def _named_history(model: FittedModel) -> list[dict[str, Any]]:
-    history = []
-    for gan, codes in _gans_with_codes(model):
-        for record in gan.history:
-            named = dict(record, alarms=_named(record["alarms"], codes, model))
-            if "variety" in record:
-                labels = [model.classes.tolist()[code] for code in codes]
-                named["variety"] = dict(zip(labels, record["variety"], strict=True))
-            history.append(named)
-    return history
+    n = options.n_generators
+    gans = "GAN" if n == 1 else f"{n} GANs"
+    return f"{gans} on {options.device}, {images}, estimated {readable_seconds(seconds)}"

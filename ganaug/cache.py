@@ -12,9 +12,10 @@ from typing import Any
 from ganaug import tensorfile
 from ganaug.checks import warn_user
 from ganaug.exceptions import InvalidInputError, ModelFileError, TrainingWarning
+from ganaug.fitting import TrainingOptions
 from ganaug.inputs import TrainingSet
 from ganaug.jsonable import SchemaError, dumps, marked
-from ganaug.model import FittedModel, TrainingOptions
+from ganaug.model import FittedModel
 from ganaug.model_schema import ModelContent, describe, read_content, rebuild, tensors_of
 from ganaug.persistence import FORMAT_VERSION, library_versions
 from ganaug.settings import own_settings
@@ -103,7 +104,7 @@ def cached_training(
         except ModelFileError as error:
             warn_user(f"The cached model is not used, and trained anew: {error}", TrainingWarning)
     model = train()
-    if not any(gan.interrupted for gan in model.gans):
+    if not model.interrupted:
         _keep(path, key, model)
     return model
 

@@ -4,21 +4,34 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import math
+import numbers
 import sys
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from types import ModuleType
 from typing import Any
 
 from ganaug.exceptions import GanaugWarning, InvalidInputError, MissingDependencyError
 
 __all__ = [
+    "Check",
+    "check_count",
     "check_option",
     "check_parameter_names",
+    "check_parameters",
     "did_you_mean",
+    "multiple_of",
+    "number",
+    "one_of",
     "require_extra",
+    "strategy",
     "warn_user",
+    "whole_number",
 ]
+
+Check = Callable[[str, Any], str | None]
+"""Takes a parameter's name and value; returns what is wrong with it, or None."""
 
 
 def did_you_mean(name: object, options: Iterable[object]) -> str:
@@ -77,6 +90,115 @@ def check_option(parameter_name: str, value: object, options: Iterable[object]) 
         f"`{parameter_name}` must be one of {listed}. Got {value!r} instead."
         + did_you_mean(value, allowed)
     )
+
+
+def one_of(*options: object) -> Check:
+    """Make a check that a value is one of some options.
+
+    Examples
+    --------
+    >>> one_of("joint", "per_class")("conditioning", "per-class")
+    "`conditioning` must be one of 'joint', 'per_class'. Got 'per-class' instead. Did you mean \
+'per_class'?"
+    """
+
+    def check(name: str, value: Any) -> str | None:
+        if any(
+            value is option or (type(value) is type(option) and value == option)
+            for option in options
+        ):
+            return None
+        listed = ", ".join(map(repr, options))
+        return f"`{name}` must be one of {listed}. Got {value!r} instead." + did_you_mean(
+            value, options
+        )
+
+    return check
+
+
+def whole_number(low: float, high: float = math.inf, *others: object) -> Check:
+    """Make a check that a value is an integer within bounds, or one of a few other values."""
+    return _within("an integer", numbers.Integral, low, high, others)
+
+
+def number(low: float, high: float = math.inf, *others: object) -> Check:
+    """Make a check that a value is a number within bounds, or one of a few other values."""
+    return _within("a number", numbers.Real, low, high, others)
+
+
+def _within(what: str, kind: type, low: float, high: float, others: tuple[object, ...]) -> Check:
+    bounds = f"of {low:g} or more" if math.isinf(high) else f"from {low:g} to {high:g}"
+    listed = "".join(f", or {other!r}" for other in others)
+
+    def check(name: str, value: Any) -> str | None:
+        if isinstance(value, kind) and not isinstance(value, bool):
+            if low <= float(value) <= high:  # type: ignore[arg-type]
+                return None
+        elif (value is None or isinstance(value, str)) and value in others:
+            return None
+        return f"`{name}` must be {what} {bounds}{listed}. Got {value!r} instead."
+
+    return check
+
+
+def multiple_of(factor: int, high: float) -> Check:
+    """Make a check that a value is an integer up to a bound, and a multiple of a factor."""
+    within = whole_number(factor, high)
+
+    def check(name: str, value: Any) -> str | None:
+        mistake = within(name, value)
+        if mistake is None and value % factor:
+            return f"`{name}` must be a multiple of {factor}. Got {value} instead."
+        return mistake
+
+    return check
+
+
+def strategy(names: tuple[str, ...]) -> Check:
+    """Make a check that a value is one of some strategies, or a number, a dict or a callable."""
+    named = one_of(*names)
+
+    def check(name: str, value: Any) -> str | None:
+        if isinstance(value, str):
+            return named(name, value)
+        is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+        if is_number or isinstance(value, Mapping) or callable(value):
+            return None
+        return f"`{name}` must be a string, a number, a dict or a callable. Got {value!r} instead."
+
+    return check
+
+
+def check_parameters(estimator: Any, checks: Mapping[str, Check]) -> None:
+    """Check an estimator's parameters; collect all mistakes, and raise once.
+
+    Parameters
+    ----------
+    estimator : scikit-learn estimator
+    checks : mapping of parameter name to Check
+
+    Raises
+    ------
+    InvalidInputError
+        Names every parameter that cannot be used.
+    """
+    values = estimator.get_params(deep=False)
+    mistakes = [check(name, values[name]) for name, check in checks.items()]
+    if any(mistakes):
+        raise InvalidInputError(" ".join(filter(None, mistakes)))
+
+
+def check_count(name: str, n: Any) -> int:
+    """Return a count as an int.
+
+    Raises
+    ------
+    InvalidInputError
+        Unless `n` is a non-negative integer.
+    """
+    if isinstance(n, bool) or not isinstance(n, numbers.Integral) or n < 0:
+        raise InvalidInputError(f"`{name}` must be a non-negative integer. Got {n!r} instead.")
+    return int(n)
 
 
 def check_parameter_names(estimator: Any, names: Iterable[str]) -> None:

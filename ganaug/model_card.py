@@ -18,9 +18,8 @@ def model_card(model: FittedModel) -> str:
     gans, spec = model.gans, model.spec
     config = gans[0].config
     shape = config.image_shape or (config.n_features,)
-    images_seen = sum(gan.images_seen for gan in gans)
     versions = model.origin.get("versions", {})
-    state = " The training was interrupted." if any(gan.interrupted for gan in gans) else ""
+    state = " The training was interrupted." if model.interrupted else ""
     return f"""---
 license: unknown
 library_name: ganaug
@@ -64,8 +63,9 @@ their class.
 ## Training
 
 - Networks: {len(gans)}, recipe {config.recipe}, width {config.width}, seed {model.seed}
-- Real images shown: {images_seen:,}, in {sum(gan.seconds for gan in gans):.0f} seconds.{state}
-- Filters of samples: {", ".join(model.filters) or "none"}
+- Real images shown: {model.images_seen:,}, in {model.seconds:.0f} seconds.{state}
+- Samples that a classifier of the real ones takes for another class are \
+{"rejected" if model.is_filtered else "kept"}
 - Alarms: {_alarms(model)}
 - Versions: {_escaped(", ".join(f"{name} {v}" for name, v in versions.items()) or "unknown")}
 

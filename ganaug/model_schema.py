@@ -25,8 +25,9 @@ from ganaug.gan.records import EvaluationRecord, check_records
 from ganaug.gan.scaling import ColumnScaler
 from ganaug.gan.training import TrainedGAN
 from ganaug.inputs import DataSpec, LabelKind
+from ganaug.inputs.training_set import FEW_LEVELS
 from ganaug.jsonable import SchemaError, read_as
-from ganaug.model import FILTERS, FittedModel
+from ganaug.model import FittedModel
 from ganaug.tensorfile import Layout, check_layouts, layouts_of
 
 __all__ = ["ModelContent", "describe", "expected_layouts", "read_content", "rebuild", "tensors_of"]
@@ -91,8 +92,9 @@ class ModelContent(TypedDict):
 
     data: DataContent
     seed: int
-    filters: tuple[str, ...]
-    trust: list[float] | None
+    is_filtered: bool
+    n_generators: int
+    generator_trust: list[list[float]] | None
     classifier: ClassifierConfig | None
     gans: list[GANContent]
     origin: OriginContent
@@ -112,8 +114,9 @@ def describe(model: FittedModel) -> dict[str, Any]:
             "fingerprint": model.fingerprint,
         },
         "seed": model.seed,
-        "filters": model.filters,
-        "trust": model.trust,
+        "is_filtered": model.is_filtered,
+        "n_generators": model.n_generators,
+        "generator_trust": model.generator_trust,
         "classifier": None if model.classifier is None else model.classifier.config.to_json(),
         "gans": [_describe_gan(gan) for gan in model.gans],
         "origin": model.origin,
@@ -130,6 +133,8 @@ def tensors_of(model: FittedModel) -> dict[str, Tensor]:
         tensors |= _prefixed("classifier", model.classifier.state_dict())
     if model.scaler is not None:
         tensors |= _prefixed("scaler", model.scaler.tensors())
+    if model.lookups is not None:
+        tensors["lookups"] = torch.from_numpy(model.lookups)
     return tensors
 
 
@@ -163,13 +168,18 @@ def read_content(content: Any, layouts: Mapping[str, Layout]) -> ModelContent:
         _check_gan(gan, f"gans[{index}]")
     _check_against_data(read)
     configs = [gan["config"] for gan in gans]
-    check_layouts(layouts, expected_layouts(configs, read["classifier"]))
+    n_classes = len(data["classes"])
+    expected = expected_layouts(configs, read["classifier"], read["n_generators"], n_classes)
+    check_layouts(layouts, expected)
     _try_out(data, configs[0])
     return read
 
 
 def expected_layouts(
-    configs: list[GANConfig], classifier: ClassifierConfig | None
+    configs: list[GANConfig],
+    classifier: ClassifierConfig | None,
+    n_generators: int,
+    n_classes: int,
 ) -> dict[str, Layout]:
     """Give the layouts of all tensors that a model has, without allocating any.
 
@@ -192,7 +202,9 @@ def expected_layouts(
         column = Layout((configs[0].n_features,), torch.float32)
         outlines_of_scaler = [field.name for field in fields(ColumnScaler)]
         return layouts_of(outlines) | {f"scaler/{name}": column for name in outlines_of_scaler}
-    return layouts_of(outlines)
+    n_channels = (configs[0].image_shape or (0,))[0]
+    lookups = Layout((n_generators, n_classes, n_channels, 256), torch.uint8)
+    return layouts_of(outlines) | {"lookups": lookups}
 
 
 def rebuild(
@@ -209,7 +221,7 @@ def rebuild(
         if not torch.isfinite(tensor).all():
             raise SchemaError(f"the tensor {name!r} must be finite. Got NaN or infinity instead.")
     data, classifier = content["data"], content["classifier"]
-    scaler = _with_prefix(tensors, "scaler")
+    scaler, lookups = _with_prefix(tensors, "scaler"), tensors.get("lookups")
     return FittedModel(
         spec=data["spec"],
         classes=data["label_kind"].restore_classes(data["classes"]),
@@ -217,8 +229,9 @@ def rebuild(
         class_counts=np.asarray(data["class_counts"], dtype=np.int64),
         fingerprint=data["fingerprint"],
         seed=content["seed"],
-        filters=content["filters"],
-        trust=content["trust"],
+        is_filtered=content["is_filtered"],
+        n_generators=content["n_generators"],
+        generator_trust=content["generator_trust"],
         gans=[_rebuild_gan(index, gan, tensors) for index, gan in enumerate(content["gans"])],
         classifier=None
         if classifier is None
@@ -226,6 +239,7 @@ def rebuild(
             classifier, _with_prefix(tensors, "classifier"), device=device
         ),
         scaler=ColumnScaler(**scaler) if scaler else None,
+        lookups=None if lookups is None else lookups.numpy(),
         origin={**content["origin"]},
     )
 
@@ -276,6 +290,10 @@ def _check_spec(data: DataContent) -> None:
     spec, label_kind = data["spec"], data["label_kind"]
     low, high = spec.value_range or (0, 1)
     _require(-math.inf < low < high < math.inf, "data.spec.value_range", "rising", (low, high))
+    levels = spec.levels or ()
+    sound = levels == tuple(sorted({*levels})) and all(low <= level <= high for level in levels)
+    sound = sound and len(levels) <= FEW_LEVELS
+    _require(sound, "data.spec.levels", f"at most {FEW_LEVELS}, rising, in the range", levels)
     modes = PIL_MODES if spec.container == "pil" else (None,)
     _require(spec.pil_mode in modes, "data.spec.pil_mode", f"one of {modes}", spec.pil_mode)
     _match(_NUMPY_DTYPE, spec.dtype, "data.spec.dtype")
@@ -308,29 +326,33 @@ _SIZES = ("class_counts", "image_shape", "n_features", "max_images")
 
 def _check_against_data(content: ModelContent) -> None:
     """Refuse networks, a classifier or figures that are not of the declared data."""
-    data, classifier, trust = content["data"], content["classifier"], content["trust"]
+    data, classifier, trust = content["data"], content["classifier"], content["generator_trust"]
     spec, n_classes = data["spec"], len(data["classes"])
-    sizes = {gan["config"].n_classes for gan in content["gans"]}
-    n_networks = len(content["gans"]) / (1 if sizes == {n_classes} else n_classes)
+    sizes, n_generators = (
+        {gan["config"].n_classes for gan in content["gans"]},
+        content["n_generators"],
+    )
+    n_networks = n_generators * (1 if sizes == {n_classes} else n_classes)
     _require(
-        sizes in ({1}, {n_classes}) and n_networks == int(n_networks) > 0,
+        sizes in ({1}, {n_classes}) and n_networks == len(content["gans"]) > 0,
         "gans",
-        "networks of all classes, or one for each class",
+        "networks of all classes, or one for each class, for each generator",
         sizes,
     )
     shape: object = spec.image_shape if spec.kind == "image" else (spec.n_columns,)
     for gan in content["gans"]:
         found: object = gan["config"].image_shape or (gan["config"].n_features,)
         _require(found == shape, "gans.config", f"of the data's shape, {shape}", found)
-    filters = content["filters"]
-    sound = all(name in FILTERS for name in filters) and len(set(filters)) == len(filters)
-    sound = sound and (classifier is not None or "classifier" not in filters)
-    _require(sound, "filters", "known ones whose parts are there", filters)
+    sound = classifier is not None or not content["is_filtered"]
+    _require(sound, "is_filtered", "false without a classifier", content["is_filtered"])
     if classifier is not None:
         found = (classifier.kind, classifier.input_shape, classifier.n_classes)
         _require(found == (spec.kind, shape, n_classes), "classifier", "of the data", found)
-    sound = trust is None or (len(trust) == n_classes and all(0 <= share <= 1 for share in trust))
-    _require(sound, "trust", "a share from 0 to 1 for each class", trust)
+    sound = trust is None or len(trust) == n_generators
+    for shares in trust or ():
+        sound = sound and len(shares) == n_classes and all(0 <= share <= 1 for share in shares)
+    expected = "a share from 0 to 1 for each generator and class"
+    _require(sound, "generator_trust", expected, trust)
     _require(0 <= content["seed"] <= 2**63 - 1, "seed", "from 0 to 2**63 - 1", content["seed"])
 
 

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import copy
 import os
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 from imblearn.over_sampling.base import BaseOverSampler
 from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
 from sklearn.utils._param_validation import Interval, InvalidParameterError
 from sklearn.utils.validation import validate_data
 from torch.utils.data import Dataset
 
+from ganaug.augmentation import accept_transform, augments, make_augmentation
 from ganaug.augmenter import GANAugmenter
 from ganaug.checks import check_parameter_names, did_you_mean
 from ganaug.exceptions import InvalidInputError, InvalidTypeError
 from ganaug.inputs import as_labels
 from ganaug.inputs.containers import refuse_two_looks, refuse_unsupported
-from ganaug.inputs.labels import one_hot_codes, one_hot_like, read_labels
-from ganaug.resampling import STRATEGIES, plan_resampling
+from ganaug.inputs.labels import one_hot_codes, one_hot_like
+from ganaug.mixing import mix, plans_by_code
+from ganaug.resampling import STRATEGIES, carry_out, default_share, plan
 from ganaug.seeds import draw_seed
 
 __all__ = ["GANOverSampler"]
@@ -29,46 +33,56 @@ Array = npt.NDArray[Any]
 
 
 class GANOverSampler(BaseOverSampler):
-    """Over-sample classes with rows that a conditional GAN has learnt from them.
+    """Over-sample classes with augmented real samples, and with synthetic ones of a GAN.
 
-    In an imbalanced-learn `Pipeline` it adds rows during `fit` and does nothing during `predict`:
-    inside cross-validation the GAN is trained on the training part of each fold only.
+    In an imbalanced-learn `Pipeline` it adds samples during `fit` and does nothing during
+    `predict`: inside cross-validation the GANs are trained on the training part of each fold only.
 
     Parameters
     ----------
-    augmenter : GANAugmenter, optional
-        What is cloned and trained on the rows; ``GANAugmenter()`` by default. Its parameters are
-        set as ``augmenter__max_images`` and so on, also those of the default.
+    augmenter : GANAugmenter or FrozenEstimator of a fitted one, optional
+        What is cloned and trained, ``GANAugmenter()`` by default; its parameters are set as
+        ``augmenter__width`` and so on. One that is frozen is used as it is: nothing is trained.
+    image_shape : tuple (H, W), (H, W, C) or (C, H, W), optional
+        Shape of the images that the columns of 2-D X hold. Without it, 2-D X are plain features.
+    synthetic_share : float from 0 to 1, optional
+        Of the samples that a class gets, this share is synthetic (none where a classifier of the
+        real ones does not take them for the class), the others are augmented real ones. None is
+        what was best over scikit-learn's classifiers: 0.25, with 2,500 samples or more 0.5. With 0
+        nothing is trained.
+    augmentation : str, callable or None, default=None
+        How real images are augmented, see `GANAugmenter`. Feature rows are interpolated (SMOTE).
+    n_generators : int, optional
+        Independently trained generators; 3 by default.
+    max_images : int, optional
+        Training budget of each generator, in images.
     sampling_strategy : str, float, dict or callable, default="auto"
         imbalanced-learn's: a string equalises classes, a float is the ratio of minority to
         majority (two classes only), a dict gives the total of each class, and a callable returns
         such a dict. The augmenter's own `sampling_strategy` is not used.
-    max_ratio : float, default=5.0
-        With a string or a float at most this many synthetic rows per real row of a class; the
-        remainder are duplicates of real rows, so that counts are exact.
-    max_share : float, default=0.1
-        With a string or a float at most this share of a class's rows, after resampling, is
-        synthetic. The augmenter's own `max_ratio` and `max_share` are not used, but its
-        `min_trust` is.
     random_state : int, RandomState or None, default=None
         Seed of everything. None leaves the augmenter its own.
+    n_jobs : int, optional
+        Generators trained at a time, in worker processes; see `GANAugmenter`.
     cache_dir : str or path, optional
         Directory that keeps trained GANs by data, parameters and seed, so that a search over
-        `sampling_strategy`, `max_ratio` and `max_share` trains one per fold. Needs an integer
+        `sampling_strategy` and `synthetic_share` trains one set per fold. Needs an integer
         `random_state`. None leaves the augmenter its own.
 
     Attributes
     ----------
     augmenter_ : GANAugmenter
-        The one that was trained; not fitted where no row was to be added.
+        The one that was trained; not fitted where no synthetic sample was to be added.
     sampling_strategy_ : dict
-        Rows added per class.
+        Samples added per class.
     resampling_report_ : list of ClassPlan
-        Real, synthetic and duplicated rows per class.
-    synthetic_mask_ : ndarray of bool, shape (n_resampled,)
-        Which of the rows returned are synthetic.
+        Samples of each kind per class, and why.
+    kinds_ : ndarray of str, shape (n_resampled,)
+        Of each sample returned: "real", "synthetic", "augmented" or "duplicate".
     sample_indices_ : ndarray of int64, shape (n_resampled,)
-        Which of the X given each is, or repeats; -1 for synthetic ones.
+        Which of the X given each sample is, repeats or was made from; -1 for synthetic ones.
+    augmentation_check_ : TransformCheck or None
+        What was found about an `augmentation` other than "affine".
     n_features_in_ : int
         Columns of X; only for 2-D X.
     feature_names_in_ : ndarray of str
@@ -77,60 +91,74 @@ class GANOverSampler(BaseOverSampler):
     See Also
     --------
     GANAugmenter : The GAN itself; a transformer for plain scikit-learn pipelines.
+    evaluate_gain : Which remedy is best for a classifier and data, this one among others.
 
     Notes
     -----
-    The two caps, and duplicates in place of the rest, are there because a generator that has seen
-    few rows has little new to tell, and classes of mostly synthetic rows did harm.
+    Augmented and synthetic images are given the shares of black and white, and the grid of values,
+    of the real images of their class: without that, a classifier learns 'looks processed = rare
+    class'.
 
     Examples
     --------
     >>> from sklearn.datasets import load_digits
-    >>> from ganaug import GANAugmenter, GANOverSampler
+    >>> from ganaug import GANOverSampler
     >>> X, y = load_digits(return_X_y=True)
     >>> X, y = X[(y < 2) & (y + X[:, 36] < 16)], y[(y < 2) & (y + X[:, 36] < 16)]
-    >>> augmenter = GANAugmenter(image_shape=(8, 8), max_images=512, filter=None, verbose=0)
-    >>> sampler = GANOverSampler(augmenter, random_state=0)
+    >>> sampler = GANOverSampler(image_shape=(8, 8), synthetic_share=0, random_state=0)
     >>> X_resampled, y_resampled = sampler.fit_resample(X, y)
+    >>> np.unique(sampler.kinds_).tolist()
+    ['augmented', 'real']
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **BaseOverSampler._parameter_constraints,
-        "augmenter": [GANAugmenter, None],
-        "max_ratio": [Interval(Real, 0, None, closed="left")],
-        "max_share": [Interval(Real, 0, 1, closed="both")],
-        "cache_dir": "no_validation",  # checked by the augmenter
+        "augmenter": [GANAugmenter, FrozenEstimator, None],
+        "synthetic_share": [Interval(Real, 0, 1, closed="both"), None],
+        "n_generators": [Interval(Integral, 1, None, closed="left"), None],
+        "max_images": [Interval(Integral, 1, None, closed="left"), None],
+        "n_jobs": [Integral, None],
+        "image_shape": "no_validation",  # these are checked by the augmenter
+        "augmentation": "no_validation",
+        "cache_dir": "no_validation",
     }
 
     def __init__(
         self,
-        augmenter: GANAugmenter | None = None,
+        augmenter: GANAugmenter | FrozenEstimator | None = None,
         *,
+        image_shape: tuple[int, ...] | None = None,
+        synthetic_share: float | None = None,
+        augmentation: Any = None,
+        n_generators: int | None = None,
+        max_images: int | None = None,
         sampling_strategy: Any = "auto",
-        max_ratio: float = 5.0,
-        max_share: float = 0.1,
         random_state: Any = None,
+        n_jobs: int | None = None,
         cache_dir: str | os.PathLike[str] | None = None,
     ) -> None:
         super().__init__(sampling_strategy=sampling_strategy)
         self.augmenter = augmenter
-        self.max_ratio = max_ratio
-        self.max_share = max_share
+        self.image_shape = image_shape
+        self.synthetic_share = synthetic_share
+        self.augmentation = augmentation
+        self.n_generators = n_generators
+        self.max_images = max_images
         self.random_state = random_state
+        self.n_jobs = n_jobs
         self.cache_dir = cache_dir
 
     # --- resampling ---
 
     def fit_resample(self, X: Any, y: Any) -> tuple[Any, Any]:
-        """Train a GAN on the rows, and add what `sampling_strategy` asks for.
+        """Train GANs on the samples, and add what `sampling_strategy` asks for.
 
-        Where it asks for no row, as of a verdict other than "use" or of classes of one size,
-        nothing is trained, and the rows come back as they are.
+        Where it asks for no synthetic sample, nothing is trained.
 
         Parameters
         ----------
         X : array, tensor, list or DataFrame
-            2-D rows, or images (n, H, W), (n, H, W, C) or (n, C, H, W), as in
+            2-D X, or images (n, H, W), (n, H, W, C) or (n, C, H, W), as in
             `GANAugmenter.fit`.
         y : array-like of shape (n,)
             Labels; also one-hot, (n, n_classes).
@@ -138,19 +166,18 @@ class GANOverSampler(BaseOverSampler):
         Returns
         -------
         X_resampled, y_resampled : like X and y
-            The real rows first and untouched, then class by class synthetic rows and duplicates.
-            A data frame's index is continued.
+            The real samples first and untouched, then synthetic, augmented and repeated ones, class
+            by class within each kind. A data frame's index is continued.
 
         Raises
         ------
         InvalidInputError, InvalidTypeError
             For data or parameters that cannot work; before any training.
         SamplingError
-            When the filters reject nearly everything of a class.
+            When the filter rejects nearly everything of a class.
         """
         labels, is_one_hot = self._check(X, y)
-        resample = self._fit_resample if self.sampling_strategy_ else self._leave_as_they_are
-        X_out, y_out = resample(_dense(X), labels if is_one_hot else y)
+        X_out, y_out = self._fit_resample(_dense(X), labels if is_one_hot else y)
         if is_one_hot:
             return _rows_like(X, X_out), one_hot_like(y, y_out[len(labels) :])
         return _rows_like(X, X_out), y_out.to_frame(y.columns[0]) if hasattr(
@@ -172,60 +199,104 @@ class GANOverSampler(BaseOverSampler):
         self._check(X, y)
         return self
 
+    def make_augmenter(self) -> GANAugmenter:
+        """Give the unfitted augmenter that `fit_resample` trains: a frozen one as it is.
+
+        Returns
+        -------
+        GANAugmenter
+        """
+        if isinstance(self.augmenter, FrozenEstimator):
+            frozen: GANAugmenter = copy.copy(self.augmenter.estimator)
+            return frozen
+        augmenter = GANAugmenter() if self.augmenter is None else clone(self.augmenter)
+        parameters = {
+            "image_shape": self.image_shape,
+            "n_generators": self.n_generators,
+            "max_images": self.max_images,
+            "n_jobs": self.n_jobs,
+            "cache_dir": self.cache_dir,
+            "augmentation": self.augmentation,
+            "random_state": None if self.random_state is None else draw_seed(self.random_state),
+        }
+        given = {name: value for name, value in parameters.items() if value is not None}
+        return augmenter.set_params(**given)
+
     def _fit_resample(self, X: Any, y: Any) -> tuple[Any, Any]:
-        augmenter = self._configured_augmenter()
+        self.augmenter_ = augmenter = self.make_augmenter()
+        if self.augmentation is not None:  # a frozen augmenter has its own
+            augmenter.augmentation = self.augmentation
         refuse_two_looks(X, augmenter.resize)  # before the training
-        self.augmenter_ = augmenter.fit(X, y)
-        resampled: tuple[Any, Any] = self.augmenter_.augment(X, y)
-        self.resampling_report_ = self.augmenter_.resampling_report_
-        self.synthetic_mask_ = self.augmenter_.synthetic_mask_
-        self.sample_indices_ = self.augmenter_.sample_indices_
+        n_new = sum(self.sampling_strategy_.values())
+        if not n_new or not self._share(augmenter, len(y)):
+            return self._without_gan(augmenter, X, y)
+        if not isinstance(self.augmenter, FrozenEstimator):
+            augmenter.fit(X, y)
+        resampled: tuple[Any, Any] = augmenter.augment(
+            X,
+            y,
+            sampling_strategy=self.sampling_strategy,
+            synthetic_share=self._share(augmenter, len(y)),
+        )
+        self.resampling_report_ = augmenter.resampling_report_
+        self.kinds_, self.sample_indices_ = augmenter.kinds_, augmenter.sample_indices_
+        self.augmentation_check_ = augmenter.augmentation_check_
         return resampled
 
-    def _leave_as_they_are(self, X: Any, y: Any) -> tuple[Any, Any]:
-        """Check parameters and rows as the augmenter's `fit` does, and give copies back."""
-        self.augmenter_ = self._configured_augmenter()
-        data, *_ = self.augmenter_._prepare(X, y)
-        plans = plan_resampling(data.classes[data.labels], self.sampling_strategy)
-        self.resampling_report_ = list(plans.values())
-        self.synthetic_mask_ = np.zeros(len(data.labels), dtype=bool)
-        self.sample_indices_ = np.arange(len(data.labels))
-        X_out = data.spec.concatenate(X, data.spec.decode(data.values[:0]))
-        label_kind = read_labels(y)[2]
-        return X_out, label_kind.concatenate(y, label_kind.decode(data.labels[:0], data.classes))
+    def _share(self, augmenter: GANAugmenter, n_samples: int) -> float:
+        """Give the share of synthetic samples: the sampler's, else the augmenter's or default."""
+        for share in (self.synthetic_share, augmenter.synthetic_share):
+            if share is not None:
+                return float(share)
+        return default_share(n_samples)
 
-    def _configured_augmenter(self) -> GANAugmenter:
-        """Clone the augmenter, with what the sampler decides in its place."""
-        augmenter = GANAugmenter() if self.augmenter is None else clone(self.augmenter)
-        for name in ("sampling_strategy", "max_ratio", "max_share"):
-            augmenter.set_params(**{name: getattr(self, name)})
-        if self.random_state is not None:
-            augmenter.set_params(random_state=draw_seed(self.random_state))
-        if self.cache_dir is not None:
-            augmenter.set_params(cache_dir=self.cache_dir)
-        return augmenter
+    def _without_gan(self, augmenter: GANAugmenter, X: Any, y: Any) -> tuple[Any, Any]:
+        """Check parameters and samples as the augmenter's `fit` does, and add real ones only."""
+        data, seed = augmenter.read(X, y), draw_seed(augmenter.random_state)
+        augmentation = make_augmentation(augmenter.augmentation, data.spec.kind)
+        plans = plan(
+            data.classes[data.labels],
+            self.sampling_strategy,
+            synthetic_share=0,
+            augments=augments(augmenter.augmentation),
+        )
+        self.augmentation_check_ = accept_transform(
+            augmentation if self.sampling_strategy_ else None, data.values, data.labels, seed=seed
+        )
+        added = carry_out(
+            plans_by_code(plans, data.classes),
+            data.values,
+            data.labels,
+            sampler=None,
+            augmentation=augmentation,
+            seed=seed,
+        )
+        mixed = mix(X, y, added, data.spec, data.classes)
+        self.resampling_report_ = list(plans.values())
+        self.kinds_, self.sample_indices_ = mixed.kinds, mixed.sources
+        return mixed.X, mixed.y
 
     # --- checks ---
 
     def _check(self, X: Any, y: Any) -> tuple[Array, bool]:
         """Check parameters, labels and strategy; return 1-D labels, and whether y was one-hot."""
         self._validate_params()
+        self._refuse_two_configurations()
         if isinstance(X, Dataset):
             raise InvalidTypeError(
-                "GANOverSampler adds rows to arrays, tensors, lists and data frames. Got a Dataset "
-                "instead: use GANAugmenter().fit(dataset).wrap(dataset)."
+                "GANOverSampler adds samples to arrays, tensors, lists and data frames. Got a "
+                "Dataset instead: use GANAugmenter().fit(dataset).wrap(dataset)."
             )
         refuse_unsupported(X)
         _, labels, is_one_hot = self._check_X_y(X, y)
-        plans = plan_resampling(labels, self.sampling_strategy, max_ratio=self.max_ratio)
-        added = {label: plan.n_total - plan.n_real for label, plan in plans.items()}
-        self.sampling_strategy_ = {label: n for label, n in added.items() if n}
+        plans = plan(labels, self.sampling_strategy, synthetic_share=0)
+        self.sampling_strategy_ = {label: p.n_added for label, p in plans.items() if p.n_added}
         return labels, is_one_hot
 
     def _check_X_y(  # noqa: N802 - imbalanced-learn's name
         self, X: Any, y: Any
     ) -> tuple[Any, Array, bool]:
-        """Check labels and column names; the augmenter checks the rows themselves."""
+        """Check labels and column names; the augmenter checks the samples themselves."""
         one_hot = one_hot_codes(y)
         labels = as_labels(y) if one_hot is None else one_hot
         if _is_two_dimensional(X):
@@ -245,23 +316,26 @@ class GANOverSampler(BaseOverSampler):
                 suggestion = did_you_mean(self.sampling_strategy, STRATEGIES)
             raise InvalidInputError(f"{error}{suggestion}") from None
 
+    def _refuse_two_configurations(self) -> None:
+        """Refuse parameters of the GAN beside an augmenter that has its own."""
+        if self.augmenter is None:
+            return
+        for name in ("image_shape", "n_generators", "max_images"):
+            if getattr(self, name) is not None:
+                raise InvalidInputError(
+                    f"`{name}` must be None beside an `augmenter`, which has its own. Got "
+                    f"{getattr(self, name)!r} instead: set augmenter__{name}."
+                )
+        frozen = self.augmenter.estimator if isinstance(self.augmenter, FrozenEstimator) else None
+        if frozen is not None and not (
+            isinstance(frozen, GANAugmenter) and frozen.__sklearn_is_fitted__()
+        ):
+            raise InvalidInputError(
+                "`augmenter` must be a GANAugmenter, or FrozenEstimator of a fitted one. Got "
+                f"{self.augmenter!r} instead."
+            )
+
     # --- parameters ---
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Give the parameters; `deep` includes the augmenter's, also the default one's.
-
-        Parameters
-        ----------
-        deep : bool, default=True
-
-        Returns
-        -------
-        dict
-        """
-        params: dict[str, Any] = super().get_params(deep)
-        if deep and self.augmenter is None:
-            params |= {f"augmenter__{k}": v for k, v in GANAugmenter().get_params().items()}
-        return params
 
     def set_params(self, **params: Any) -> GANOverSampler:
         """Set parameters by name, the augmenter's as ``augmenter__name``.
@@ -272,9 +346,6 @@ class GANOverSampler(BaseOverSampler):
             For an unknown name; suggests the intended one.
         """
         check_parameter_names(self, params)
-        is_nested = any(name.startswith("augmenter__") for name in params)
-        if is_nested and params.get("augmenter", self.augmenter) is None:
-            params = {**params, "augmenter": GANAugmenter()}
         super().set_params(**params)
         return self
 

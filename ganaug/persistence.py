@@ -13,7 +13,7 @@ import contextlib
 import inspect
 import os
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,9 +25,7 @@ import torch
 
 from ganaug import tensorfile
 from ganaug._version import __version__
-from ganaug.classifier import ClassifierConfig
 from ganaug.exceptions import InvalidInputError, ModelFileError
-from ganaug.gan.config import GANConfig
 from ganaug.jsonable import (
     SchemaError,
     as_read_back,
@@ -36,12 +34,11 @@ from ganaug.jsonable import (
     read_as,
     type_hints_of,
 )
-from ganaug.model import FittedModel
+from ganaug.model import FittedModel, class_trust
 from ganaug.model_card import model_card
 from ganaug.model_schema import (
     ModelContent,
     describe,
-    expected_layouts,
     read_content,
     rebuild,
     tensors_of,
@@ -54,7 +51,6 @@ __all__ = [
     "SavedModel",
     "check_can_save",
     "describe_origin",
-    "estimate_size",
     "library_versions",
     "load_model",
     "plain_parameters",
@@ -63,16 +59,17 @@ __all__ = [
     "save_model",
 ]
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 KIND = "model"
 MODEL_NAME, CONFIG_NAME, CARD_NAME = "model.safetensors", "config.json", "README.md"
-NOT_FROM_A_FILE = frozenset({"cache_dir", "checkpoint_dir", "warm_start_from", "device"})
+NOT_FROM_A_FILE = frozenset({"cache_dir", "checkpoint_dir", "warm_start_from", "device", "n_jobs"})
 """Parameters that name places and devices of this machine: neither saved nor loaded."""
 
 _Scalar = str | bool | int | float
 _KINDS_OF_ANY: dict[str, Any] = {
     "random_state": int | None,
     "sampling_strategy": str | int | float | dict[_Scalar, int | float] | None,
+    "augmentation": str | None,
 }
 
 
@@ -207,7 +204,7 @@ def check_can_save(path: str | os.PathLike[str], n_bytes: int = 0) -> Path:
     ----------
     path : str or path-like
     n_bytes : int, default=0
-        Room that is needed; see `estimate_size`.
+        Room that is needed.
 
     Returns
     -------
@@ -225,24 +222,6 @@ def check_can_save(path: str | os.PathLike[str], n_bytes: int = 0) -> Path:
     check_writable(target)
     check_room(target, n_bytes)
     return target
-
-
-@own_settings()
-def estimate_size(configs: Sequence[GANConfig], classifier: ClassifierConfig | None = None) -> int:
-    """Estimate the bytes that a model will take on the disk, without training or allocating it.
-
-    Parameters
-    ----------
-    configs : sequence of GANConfig
-        One for each network.
-    classifier : ClassifierConfig, optional
-
-    Returns
-    -------
-    int
-    """
-    layouts = expected_layouts(list(configs), classifier).values()
-    return 2**16 + sum(layout.n_bytes for layout in layouts)
 
 
 # --- parameters ----------------------------------------------------------------------------------
@@ -309,6 +288,7 @@ def _for_people(content: Mapping[str, Any]) -> dict[str, Any]:
     """Give a file's content as config.json shows it."""
     shown: dict[str, Any] = jsonable({"format_version": FORMAT_VERSION, **content})
     shown["data"]["value_range"] = shown["data"]["spec"]["value_range"]
+    shown["trust"] = class_trust(content["generator_trust"])
     shown |= shown.pop("origin")
     return shown
 

@@ -88,12 +88,12 @@ def command(
     options |= {} if max_images is None else {"max_images": max_images}
     augmenter = GANAugmenter(random_state=seed, verbose=int(not quiet), **options)
     augmenter.fit(source.X, source.y)
-    if any(gan.interrupted for gan in augmenter.model_.gans):
+    if augmenter.model_.interrupted:
         raise KeyboardInterrupt  # an output of a half-trained model was not asked for
     check_trust(augmenter, [], allow_distrusted)
     X, y = augmenter.augment(source.X, source.y)
     names = [str(label) for label in y]
-    kinds = _kinds(augmenter, len(source.y))
+    kinds = augmenter.kinds_.tolist()
     files = [str(file) for file in source.files]
     sources = files + [""] * (len(names) - len(files))
     with open_output(out, augmenter.spec_, _origin(augmenter), overwrite=overwrite) as output:
@@ -101,12 +101,6 @@ def command(
     written = _counted(names, kinds)
     result = {"out": str(out), "written": written}
     click.echo(json.dumps(result) if as_json else _describe(out, written))
-
-
-def _kinds(augmenter: GANAugmenter, n_real: int) -> list[str]:
-    """Give the kind of each sample that `augment` returned."""
-    rest = augmenter.synthetic_mask_[n_real:]
-    return ["real"] * n_real + ["synthetic" if each else "duplicate" for each in rest]
 
 
 def _indices(names: Sequence[str], kinds: Sequence[str]) -> list[int]:

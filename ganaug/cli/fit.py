@@ -101,7 +101,7 @@ def command(
         click.echo(json.dumps(cost) if as_json else describe_cost(cost))
         return
     was_interrupted = _fit(augmenter, source.X, source.y)
-    is_complete = not any(gan.interrupted for gan in augmenter.model_.gans)
+    is_complete = not augmenter.model_.interrupted
     saved = out if is_complete else partial  # never in place of a complete model
     with interrupts_held() as held:
         augmenter.save(saved)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from ganaug.model import MIN_TRUST
 from ganaug.naming import printable
 from ganaug.progress import readable_seconds
 
@@ -26,9 +27,10 @@ def summarise(config: dict[str, Any], path: Path) -> dict[str, Any]:
         "n_features": first["n_features"],
         "value_range": data["value_range"],
         "recipe": first["recipe"],
-        "conditioning": "joint" if len(gans) == 1 else "per_class",
+        "conditioning": "joint" if len(gans) == config["n_generators"] else "per_class",
+        "n_generators": config["n_generators"],
         "width": first["width"],
-        "filters": config["filters"],
+        "is_filtered": config["is_filtered"],
         "distrusted": _distrusted(config),
         "seed": config["seed"],
         "images_seen": sum(gan["images_seen"] for gan in gans),
@@ -47,16 +49,16 @@ def summarise(config: dict[str, Any], path: Path) -> dict[str, Any]:
 def _distrusted(config: dict[str, Any]) -> list[str]:
     """Name the classes whose samples a classifier of the real ones takes too seldom for them."""
     shares = config["trust"] or []
-    least = config["parameters"].get("min_trust", 0.0)
     classes = config["data"]["classes"]
-    return [str(label) for label, s in zip(classes, shares, strict=False) if s < least]
+    return [str(label) for label, s in zip(classes, shares, strict=False) if s < MIN_TRUST]
 
 
 def _alarm_class(alarm: dict[str, Any], index: int, config: dict[str, Any]) -> str | None:
     if alarm["class_code"] is None:
         return None
-    code = alarm["class_code"] if len(config["gans"]) == 1 else index
-    return str(config["data"]["classes"][code])
+    classes = config["data"]["classes"]
+    is_joint = len(config["gans"]) == config["n_generators"]
+    return str(classes[alarm["class_code"] if is_joint else index % len(classes)])
 
 
 def describe_model(summary: dict[str, Any]) -> str:
@@ -68,10 +70,11 @@ def describe_model(summary: dict[str, Any]) -> str:
     rows = f"images (C, H, W) = {tuple(shape)}" if shape else f"{summary['n_features']} features"
     lines.append(f"data          {rows}, values {summary['value_range']}")
     lines.append(
-        f"training      {summary['recipe']}, {summary['conditioning']}, width {summary['width']}, "
+        f"training      {summary['recipe']}, {summary['conditioning']}, "
+        f"{summary['n_generators']} generators of width {summary['width']}, "
         f"{summary['images_seen']:,} images in {summary['seconds']} s, seed {summary['seed']}"
     )
-    lines.append(f"filters       {', '.join(summary['filters']) or 'none'}")
+    lines.append(f"filter        {'classifier' if summary['is_filtered'] else 'none'}")
     lines += [f"  {label:>{width}}  {n:6d} real samples" for label, n in classes.items()]
     if summary["distrusted"]:
         lines.append(f"distrusted    {printable(', '.join(summary['distrusted']))}")

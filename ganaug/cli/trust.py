@@ -10,6 +10,7 @@ from typing import Any
 from ganaug.augmenter import GANAugmenter
 from ganaug.checks import warn_user
 from ganaug.exceptions import SamplingError, TrainingWarning
+from ganaug.model import MIN_TRUST
 from ganaug.naming import printable
 from ganaug.outputs import Origin
 from ganaug.persistence import MODEL_NAME
@@ -17,7 +18,7 @@ from ganaug.persistence import MODEL_NAME
 
 def distrusted_classes(augmenter: GANAugmenter) -> list[Any]:
     """List the classes of whose samples a classifier of the real ones takes too few for them."""
-    return [label for label, share in augmenter.trust_.items() if share < augmenter.min_trust]
+    return augmenter.sampler_.distrusted
 
 
 def check_trust(augmenter: GANAugmenter, labels: Iterable[Any], allow_distrusted: bool) -> None:
@@ -39,7 +40,7 @@ def check_trust(augmenter: GANAugmenter, labels: Iterable[Any], allow_distrusted
         raise SamplingError(
             "All classes are distrusted: a classifier of the real samples takes at most "
             f"{best:.0%} of the synthetic ones of any class for their class, less than "
-            f"{augmenter.min_trust:.0%}. Train longer, or go on with --allow-distrusted."
+            f"{MIN_TRUST:.0%}. Train longer, or go on with --allow-distrusted."
         )
     shown = [
         f"{printable(label)} ({augmenter.trust_[label]:.0%})"

@@ -28,13 +28,14 @@ Made = tuple[Array, npt.NDArray[np.int64]]  # values and class codes of syntheti
 class AugmentedDataset(Dataset[Any]):
     """A dataset and, behind its items, synthetic ones that look the same.
 
-    ``GANAugmenter.wrap`` makes one. Items come in the order: all of the dataset, synthetic ones,
-    duplicates of the dataset's. An item of the dataset is what the dataset returns, untouched but
-    for `transform` and `target_transform`, for images of palettes, which are converted as in
-    ``fit``, and for dicts, which keep image and label only: a synthetic item has nothing to put
-    under further keys. Synthetic items get the transforms of a torchvision
-    dataset, its own ones, just as its real items do. Random access, samplers, ``Subset``,
-    ``ConcatDataset`` and DataLoader workers (fork and spawn) work as with the dataset itself.
+    ``GANAugmenter.wrap`` makes one. Items come in the order: all of the dataset, made ones
+    (synthetic, then classically augmented ones of the dataset's), duplicates of the dataset's. An
+    item of the dataset is what the dataset returns, untouched but for `transform` and
+    `target_transform`, for images of palettes, which are converted as in ``fit``, and for dicts,
+    which keep image and label only: a synthetic item has nothing to put under further keys.
+    Synthetic items get the transforms of a torchvision dataset, its own ones, just as its real
+    items do. Random access, samplers, ``Subset``, ``ConcatDataset`` and DataLoader workers (fork
+    and spawn) work as with the dataset itself.
 
     Parameters
     ----------
@@ -51,6 +52,9 @@ class AugmentedDataset(Dataset[Any]):
         Sorted classes seen in ``fit``.
     labels : DatasetLabels, optional
         What :func:`read_dataset_labels` gave for the dataset, to spare reading it again.
+    sources : ndarray of int64, shape (m,), optional
+        Positions in `dataset` of the items that made samples are augmented copies of; -1, which is
+        the default, for synthetic ones.
     duplicates : sequence of int, optional
         Positions in `dataset` of items to repeat.
     transform : callable, optional
@@ -79,7 +83,10 @@ class AugmentedDataset(Dataset[Any]):
         Label of every item before any target transform, in the container of the dataset's own
         ``targets`` if it has them, else an ndarray. For ``WeightedRandomSampler`` and the like.
     source_index : ndarray of int64, shape (n,)
-        Position in the dataset of the item that stands there, or is repeated; -1 if synthetic.
+        Position in the dataset of the item that stands there, or is augmented or repeated; -1 if
+        synthetic.
+    kinds : ndarray of str, shape (n,)
+        "real", "synthetic", "augmented" or "duplicate".
     classes : list
         The dataset's own ``classes``, or the classes seen in ``fit``.
     class_to_idx : dict
@@ -87,9 +94,9 @@ class AugmentedDataset(Dataset[Any]):
     is_synthetic : ndarray of bool, shape (n,)
     weights : ndarray of float32, shape (n,)
         Weight of every item.
-    n_real, n_synthetic, n_duplicates : int
+    n_real, n_synthetic, n_augmented, n_duplicates : int
     bank : SyntheticBank
-        The synthetic samples.
+        The samples that were made.
 
     Raises
     ------
@@ -132,6 +139,7 @@ class AugmentedDataset(Dataset[Any]):
         spec: DataSpec,
         classes: npt.NDArray[Any],
         labels: DatasetLabels | None = None,
+        sources: npt.NDArray[np.int64] | None = None,
         duplicates: Sequence[int] | npt.NDArray[np.int64] = (),
         transform: Transform | None = None,
         target_transform: Transform | None = None,
@@ -156,25 +164,31 @@ class AugmentedDataset(Dataset[Any]):
         values, codes = synthetic(0) if callable(synthetic) else synthetic
         self.bank = SyntheticBank.create(_checked(values, spec), codes, directory)
         self._duplicates = np.asarray(duplicates, dtype=np.int64)
-
-        sizes = [len(labels.codes), len(codes), len(self._duplicates)]
-        self.n_real, self.n_synthetic, self.n_duplicates = sizes
+        sources = np.full(len(codes), -1) if sources is None else np.asarray(sources)
+        self.n_real, self.n_duplicates = len(labels.codes), len(self._duplicates)
+        self.n_synthetic = int((sources < 0).sum())
+        self.n_augmented = len(codes) - self.n_synthetic
+        self.source_index = np.concatenate([np.arange(self.n_real), sources, self._duplicates])
+        made = np.where(sources < 0, "synthetic", "augmented")
+        repeated = np.full(self.n_duplicates, "duplicate")
+        self.kinds = np.concatenate([np.full(self.n_real, "real"), made, repeated])
         all_codes = np.concatenate([labels.codes, codes, labels.codes[self._duplicates]])
-        self.is_synthetic = np.repeat([False, True, False], sizes)
+        self.is_synthetic = self.source_index < 0
         self.weights = np.where(self.is_synthetic, weight, 1)
         self.weights = self.weights.astype(np.float32)
         self.targets = _targets_like(
             dataset, np.asarray(self._format.labels).reshape(-1)[all_codes]
-        )
-        self.source_index = np.concatenate(
-            [np.arange(self.n_real), np.full(self.n_synthetic, -1), self._duplicates]
         )
         self.classes = getattr(innermost(dataset), "classes", None) or classes.tolist()
         if isinstance(codes_of := getattr(innermost(dataset), "class_to_idx", None), Mapping):
             self.class_to_idx = dict(codes_of)
 
     def __len__(self) -> int:
-        return len(self.is_synthetic)
+        return len(self.kinds)
+
+    @property
+    def _end_of_made(self) -> int:
+        return self.n_real + len(self.bank.labels)
 
     def __getitem__(self, index: int) -> Any:
         try:
@@ -222,7 +236,7 @@ class AugmentedDataset(Dataset[Any]):
         -------
         list of items
         """
-        n_real, end, n = self.n_real, self.n_real + self.n_synthetic, len(self)
+        n_real, end, n = self.n_real, self._end_of_made, len(self)
         if len(indices) and (min(indices) < 0 or max(indices) >= n):
             every = range(n)
             indices = [every[i] for i in indices]  # refuses what is out of range
@@ -239,7 +253,8 @@ class AugmentedDataset(Dataset[Any]):
     def __repr__(self) -> str:
         return (
             f"AugmentedDataset({self.n_real} real + {self.n_synthetic} synthetic + "
-            f"{self.n_duplicates} duplicate items of {type(self.dataset).__name__})"
+            f"{self.n_augmented} augmented + {self.n_duplicates} duplicate items of "
+            f"{type(self.dataset).__name__})"
         )
 
     @property
@@ -282,7 +297,7 @@ class AugmentedDataset(Dataset[Any]):
     def _read_real(self, indices: list[int]) -> list[Any]:
         """Read items of the dataset: its own, and those to be repeated."""
         if self.n_duplicates:
-            end = self.n_real + self.n_synthetic
+            end = self._end_of_made
             indices = [i if i < end else int(self._duplicates[i - end]) for i in indices]
         if indices and getattr(self.dataset, "__getitems__", None):
             return list(self.dataset.__getitems__(indices))

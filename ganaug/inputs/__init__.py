@@ -9,13 +9,19 @@ value range, label type), so that synthetic samples go out the same way.
 from ganaug.inputs.datasets import without_transforms
 from ganaug.inputs.labels import LabelKind, as_labels, encode_labels
 from ganaug.inputs.spec import DataSpec
-from ganaug.inputs.training_set import TrainingSet, read_labelled, read_training_set
+from ganaug.inputs.training_set import (
+    TrainingSet,
+    encode_dataset,
+    read_labelled,
+    read_training_set,
+)
 
 __all__ = [
     "DataSpec",
     "LabelKind",
     "TrainingSet",
     "as_labels",
+    "encode_dataset",
     "encode_labels",
     "read_labelled",
     "read_training_set",

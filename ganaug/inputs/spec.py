@@ -52,6 +52,9 @@ class DataSpec(DataFormat):
     ----------
     value_range : tuple (low, high) or None
         The user's values of the codes 0 and 255. None for tables.
+    levels : tuple of float, optional
+        All values that the user's images have, rising, where these are few: what comes out has
+        exactly these, and not neighbours of them by which a classifier could tell it.
 
     Examples
     --------
@@ -66,11 +69,17 @@ class DataSpec(DataFormat):
     """
 
     value_range: tuple[float, float] | None = None
+    levels: tuple[float, ...] | None = None
 
     @classmethod
-    def of(cls, format: DataFormat, value_range: tuple[float, float] | None) -> DataSpec:  # noqa: A002
+    def of(
+        cls,
+        format: DataFormat,  # noqa: A002
+        value_range: tuple[float, float] | None,
+        levels: tuple[float, ...] | None = None,
+    ) -> DataSpec:
         """Complete a format by the range of its values."""
-        return cls(**vars(format), value_range=value_range)
+        return cls(**vars(format), value_range=value_range, levels=levels)
 
     def to_json(self) -> dict[str, object]:
         """Give the fields as plain values that JSON can hold."""
@@ -225,10 +234,13 @@ class DataSpec(DataFormat):
 
     def _dequantise(self, values: Array) -> Array:
         low, high = _known(self.value_range)
-        levels = np.linspace(low, high, 256)
+        units = np.linspace(low, high, 256)
+        if self.levels is not None:
+            levels = np.asarray(self.levels)
+            units[self._quantise(levels)] = levels
         dtype = numpy_dtype(self.dtype)
         # codes are never out of bounds: not looking makes it three times as fast as indexing
-        return cast_rounded(levels, dtype).take(values, mode="clip")
+        return cast_rounded(units, dtype).take(values, mode="clip")
 
     def _wrap_images(self, images: Array) -> Samples:
         if self.container == "pil":

@@ -36,6 +36,9 @@ from ganaug.inputs.pixels import (
 from ganaug.inputs.sources import Source, open_source
 from ganaug.inputs.spec import DataSpec, numpy_dtype
 
+FEW_LEVELS = 64
+"""Up to this many distinct values in all images are a grid, which what is made keeps to."""
+
 
 @dataclass
 class TrainingSet:
@@ -200,6 +203,26 @@ def read_labelled(
     return values, encode_labels(_labels_for(source, y), classes)
 
 
+def encode_dataset(dataset: Samples, spec: DataSpec) -> Array:
+    """Read the items of a Dataset that look like the fitted data, labels aside.
+
+    Parameters
+    ----------
+    dataset : map-style Dataset
+    spec : DataSpec
+
+    Returns
+    -------
+    ndarray
+        uint8 (n, C, H, W), or float32 (n, d).
+    """
+    if not len(dataset):
+        shape = spec.image_shape if spec.kind == "image" else (spec.n_columns,)
+        return np.empty((0, *(shape or ())), dtype=np.uint8 if spec.kind == "image" else np.float32)
+    source = open_source(dataset, spec.row_shape, spec.resize, spec.image_key, spec.label_key)
+    return spec.encode_source(source)
+
+
 def _learnable_labels(source: Source, y: Samples) -> tuple[Codes, Array, LabelKind]:
     """Read the labels, and refuse classes that cannot be learnt."""
     codes, classes, kind = read_labels(_labels_for(source, y))
@@ -243,7 +266,7 @@ def _with_value_range(source: Source, value_range: tuple[float, float] | None) -
         return DataSpec.of(data, None)
     if value_range is None and data.dtype == "uint8":
         return DataSpec.of(data, (0.0, 255.0))
-    low, high = _scan_range(source)
+    low, high, levels = _scan_values(source)
     if value_range is None:
         value_range = _inferred_range(numpy_dtype(data.dtype), low, high)
     slack = 1e-6 * (value_range[1] - value_range[0])
@@ -252,17 +275,20 @@ def _with_value_range(source: Source, value_range: tuple[float, float] | None) -
             f"`value_range` must hold all values of X. Got {tuple(value_range)} for values from "
             f"{low:g} to {high:g} instead."
         )
-    return DataSpec.of(data, (float(value_range[0]), float(value_range[1])))
+    return DataSpec.of(data, (float(value_range[0]), float(value_range[1])), levels)
 
 
-def _scan_range(source: Source) -> tuple[float, float]:
-    """Give the smallest and the largest value; refuse NaN and infinity."""
+def _scan_values(source: Source) -> tuple[float, float, tuple[float, ...] | None]:
+    """Give the smallest and the largest value, and all where they are few; refuse NaN, infinity."""
     low, high, non_finite = math.inf, -math.inf, np.zeros(2, dtype=np.int64)
+    levels: set[float] = set()
     for chunk in source.chunks():
         non_finite += count_non_finite(chunk)
         low, high = min(low, float(chunk.min())), max(high, float(chunk.max()))
+        if len(levels) <= FEW_LEVELS:
+            levels.update(np.unique(chunk).astype(np.float64).tolist())
     raise_if_non_finite(non_finite)
-    return low, high
+    return low, high, tuple(sorted(levels)) if len(levels) <= FEW_LEVELS else None
 
 
 def _inferred_range(dtype: np.dtype[Any], low: float, high: float) -> tuple[float, float]:

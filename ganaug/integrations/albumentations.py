@@ -139,7 +139,8 @@ class SyntheticReplace(A.ImageOnlyTransform):
     def _images_of(self, code: int) -> Array:
         """Make the synthetic images of a class, uint8 (n_per_class, C, H, W), once."""
         if code not in self._made:
-            self._made[code], _ = self.augmenter._sample_values({code: self.n_per_class})
+            counts = {code: self.n_per_class}
+            self._made[code], _ = self.augmenter.sampler_.sample_values(counts)
         return self._made[code]
 
     def _like(self, values: Array, image: Array) -> Array:

@@ -13,6 +13,7 @@ from ganaug.exceptions import GanaugWarning
 from ganaug.inputs import DataSpec
 from ganaug.inputs.pixels import cast_rounded
 from ganaug.inputs.spec import numpy_dtype
+from ganaug.model import MIN_TRUST
 
 Array = npt.NDArray[Any]
 
@@ -30,27 +31,24 @@ def codes_to_leave_alone(augmenter: GANAugmenter, name: str) -> list[int]:
     Returns
     -------
     list of int
-        Codes of the classes whose `trust_` is less than `min_trust`, those to which
-        `augment` and `wrap` give duplicates only.
+        Codes of the classes to which `augment` and `wrap` add no synthetic samples.
 
     Warns
     -----
     GanaugWarning
         Names the classes, if there are any.
     """
-    shares = {
-        label: share for label, share in augmenter.trust_.items() if share < augmenter.min_trust
-    }
-    if shares:
-        listed = ", ".join(f"{label!r} ({share:.0%})" for label, share in shares.items())
+    labels = augmenter.sampler_.distrusted
+    if labels:
+        listed = ", ".join(f"{label!r} ({augmenter.trust_[label]:.0%})" for label in labels)
         warnings.warn(
-            f"{name} leaves images of class {listed} as they are: a classifier of the real rows "
-            "takes less than min_trust of the synthetic ones for their class. Train longer "
-            "(`max_images`), or lower the augmenter's `min_trust`.",
+            f"{name} leaves images of class {listed} as they are: a classifier of the real ones "
+            f"takes less than {MIN_TRUST:.0%} of the synthetic ones for their class. Train longer "
+            "(`max_images`).",
             GanaugWarning,
             stacklevel=3,
         )
-    return [code for code, label in enumerate(augmenter.classes_.tolist()) if label in shares]
+    return [code for code, label in enumerate(augmenter.classes_.tolist()) if label in labels]
 
 
 def value_range_for(spec: DataSpec, dtype: np.dtype[Any]) -> tuple[float, float]:

@@ -111,8 +111,8 @@ class SyntheticMix(v2.Transform):
         self.return_is_synthetic = return_is_synthetic
         self.seed = seed
         self._image_transform = transform
-        classes = augmenter._fitted_model().classes
-        self._spec = augmenter.spec_
+        sampler = augmenter.sampler_
+        classes, self._spec = sampler.classes, sampler.spec
         if self._spec.kind != "image":
             raise InvalidInputError("SyntheticMix is for images. The augmenter has learnt a table.")
         self._labels = _labels_in_batches(classes, class_to_idx)
@@ -121,7 +121,7 @@ class SyntheticMix(v2.Transform):
         )
         counts = dict(enumerate(np.where(self._is_left_alone, 0, n_per_class).tolist()))
         self._first_row = np.cumsum([0, *counts.values()])  # rows of the bank stand class by class
-        self._bank = SyntheticBank.create(*augmenter._sample_values(counts))
+        self._bank = SyntheticBank.create(*sampler.sample_values(counts))
 
     def forward(self, *inputs: Any) -> tuple[Tensor, ...]:
         """Replace some of a batch's images.

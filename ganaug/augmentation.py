@@ -1,0 +1,396 @@
+"""Class-preserving classic augmentation of real images, and the check that it preserves classes.
+
+Everything works on uint8 images (n, C, H, W) and draws from a generator that is passed. One
+interpolation is all that a built-in transform does: a second one smooths images visibly, and a
+forest then learns 'smooth = added' (docs/experiments.md).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from scipy import stats
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+from ganaug.checks import did_you_mean
+from ganaug.classifier import fit_classifier, random_affine
+from ganaug.exceptions import InvalidInputError, InvalidTypeError
+from ganaug.seeds import derived_seed, stream
+from ganaug.settings import own_settings
+
+__all__ = [
+    "TRANSFORMS",
+    "Augmentation",
+    "TransformCheck",
+    "accept_transform",
+    "augments",
+    "check_transform",
+    "make_augmentation",
+]
+
+Array = npt.NDArray[Any]
+BatchTransform = Callable[[Tensor, torch.Generator], Tensor]
+
+N_CHECK_FOLDS = 3
+CHECK_STEPS = 200
+MIN_CHECK_SAMPLES = 20
+"""Held-out images below which a check would tell nothing."""
+
+
+# --- the built-in transforms -------------------------------------------------------------------
+
+
+def affine(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Turn by up to 10 degrees, scale by 0.9 to 1.1, shift by up to a twelfth; uint8 as it came."""
+    return random_affine(images, generator).round().clamp_(0, 255).to(torch.uint8)
+
+
+def mirror(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Mirror half of the images left to right, then `affine`."""
+    is_mirrored = torch.rand(len(images), generator=generator) < 0.5
+    flipped = torch.where(is_mirrored[:, None, None, None], images.flip(3), images)
+    return affine(flipped, generator)
+
+
+def quarter_turn(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Turn by 0 to 3 quarter turns (half turns only where sides differ), then `affine`."""
+    is_square = images.shape[2] == images.shape[3]
+    quarters = torch.randint(0, 4, (len(images),), generator=generator)
+    quarters = quarters if is_square else 2 * (quarters // 2)
+    turned = images.clone()
+    for k in (1, 2, 3):
+        chosen = quarters == k
+        turned[chosen] = torch.rot90(images[chosen], k, (2, 3))
+    return affine(turned, generator)
+
+
+TRANSFORMS: dict[str, BatchTransform] = {
+    "affine": affine,
+    "mirror": mirror,
+    "quarter_turn": quarter_turn,
+}
+
+
+# --- any transform as a function of images and a generator -------------------------------------
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """A transform of uint8 images (n, C, H, W) that draws from the generator passed to it.
+
+    Parameters
+    ----------
+    name : str
+        For reports.
+    transform : callable
+        (images, generator) -> images of the same shape and dtype.
+    needs_check : bool
+        Whether it may change what an image is; `affine` is known not to.
+    """
+
+    name: str
+    transform: BatchTransform
+    needs_check: bool
+
+    @own_settings()
+    def __call__(self, images: Array, seed: int) -> Array:
+        """Augment images.
+
+        Parameters
+        ----------
+        images : ndarray of shape (n, C, H, W), uint8
+        seed : int
+
+        Returns
+        -------
+        ndarray of shape (n, C, H, W), uint8
+        """
+        if not len(images):
+            return images
+        return self.transform(torch.from_numpy(images), stream(seed, "augmentation")).numpy()
+
+
+def make_augmentation(augmentation: Any, kind: str = "image") -> Augmentation | None:
+    """Turn the parameter `augmentation` into what is called.
+
+    Parameters
+    ----------
+    augmentation : None, str or callable
+        None is "affine". "affine", "mirror" and "quarter_turn" are built in; "none" leaves
+        images as they are. A callable takes one uint8 tensor (C, H, W) and returns another;
+        torchvision's v2 transforms do. An albumentations transform is called as it wants to be.
+    kind : {"image", "table"}, default="image"
+
+    Returns
+    -------
+    Augmentation or None
+        None for "none", and for tables.
+
+    Raises
+    ------
+    InvalidInputError, InvalidTypeError
+        For anything else.
+
+    Examples
+    --------
+    >>> make_augmentation("mirror").needs_check, make_augmentation("none")
+    (True, None)
+    """
+    if kind == "table":
+        if augmentation in (None, "none"):
+            return None
+        raise InvalidInputError(
+            f"`augmentation` is for images. Got {augmentation!r} for feature rows instead: leave "
+            "it None, they are interpolated; or pass `image_shape` if they are images."
+        )
+    if augmentation is None:
+        augmentation = "affine"
+    if isinstance(augmentation, str):
+        if augmentation == "none":
+            return None
+        if augmentation not in TRANSFORMS:
+            options = [*TRANSFORMS, "none"]
+            raise InvalidInputError(
+                f"`augmentation` must be one of {', '.join(map(repr, options))}, a callable or "
+                f"None. Got {augmentation!r} instead.{did_you_mean(augmentation, options)}"
+            )
+        return Augmentation(augmentation, TRANSFORMS[augmentation], augmentation != "affine")
+    if isinstance(augmentation, type) or not callable(augmentation):
+        raise InvalidTypeError(
+            f"`augmentation` must be a name, a transform or None. Got {augmentation!r} instead."
+        )
+    one = _by_albumentations if hasattr(augmentation, "set_random_seed") else _by_call
+    return Augmentation(type(augmentation).__name__, one(augmentation), needs_check=True)
+
+
+def augments(augmentation: Any) -> bool:
+    """Tell whether the parameter `augmentation` asks for new samples rather than repetitions."""
+    return not (isinstance(augmentation, str) and augmentation == "none")
+
+
+def _by_call(transform: Callable[[Tensor], Any]) -> BatchTransform:
+    """Call for one image at a time: torchvision's transforms draw once per call."""
+
+    def of_batch(images: Tensor, generator: torch.Generator) -> Tensor:
+        with _DrawFrom(generator):
+            return torch.stack([_checked(transform(image), image) for image in images])
+
+    return of_batch
+
+
+def _by_albumentations(transform: Any) -> BatchTransform:
+    def of_batch(images: Tensor, generator: torch.Generator) -> Tensor:
+        transform.set_random_seed(int(torch.randint(2**31, (), generator=generator)))
+        made = []
+        for image in images:
+            pixels = np.ascontiguousarray(image.permute(1, 2, 0).numpy())
+            pixels = pixels[..., 0] if pixels.shape[2] == 1 else pixels
+            out = np.atleast_3d(transform(image=pixels)["image"])
+            made.append(_checked(torch.from_numpy(out.copy()).permute(2, 0, 1), image))
+        return torch.stack(made)
+
+    return of_batch
+
+
+def _checked(out: Any, image: Tensor) -> Tensor:
+    if not isinstance(out, Tensor) or out.dtype != torch.uint8 or out.shape != image.shape:
+        kind = getattr(out, "dtype", type(out).__name__)
+        raise InvalidInputError(
+            f"`augmentation` must return a uint8 tensor of shape {tuple(image.shape)} for one. Got "
+            f"{kind} of shape {tuple(getattr(out, 'shape', ()))} instead."
+        )
+    return out.as_subclass(Tensor)
+
+
+class _DrawFrom(TorchFunctionMode):
+    """Makes torch's random functions draw from a generator, so that global state stays as it is.
+
+    The transforms of torchvision take no generator of their own.
+    """
+
+    RANDOM = frozenset(
+        (
+            torch.rand,
+            torch.randn,
+            torch.randint,
+            torch.randperm,
+            torch.normal,
+            torch.bernoulli,
+            torch.multinomial,
+            torch.Tensor.uniform_,
+            torch.Tensor.normal_,
+            torch.Tensor.random_,
+            torch.Tensor.bernoulli_,
+            torch.Tensor.exponential_,
+            torch.Tensor.multinomial,
+        )
+    )
+
+    def __init__(self, generator: torch.Generator) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.generator = generator
+
+    def __torch_function__(
+        self,
+        func: Any,
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        """Add the generator where a random function is called without one."""
+        kwargs = kwargs or {}
+        if func in self.RANDOM:
+            kwargs.setdefault("generator", self.generator)
+        return func(*args, **kwargs)
+
+
+# --- does it preserve classes? -----------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class TransformCheck:
+    """What a check of a transform found, on held-out real images that it had not touched.
+
+    Attributes
+    ----------
+    name : str
+    difference : float
+        Recall of a classifier trained with the transform minus one trained without, mean over the
+        held-out images (classes weigh equally), from -1 to 1.
+    low, high : float
+        95% interval of the difference, paired by image.
+    n_samples : int
+        Held-out images.
+    """
+
+    name: str
+    difference: float
+    low: float
+    high: float
+    n_samples: int
+
+    @property
+    def passes(self) -> bool:
+        """Whether no harm was shown: the interval does not lie below 0."""
+        return not self.high < 0
+
+    def __str__(self) -> str:
+        """Say in words what was found."""
+        found = "changes classes" if not self.passes else "does no harm that shows"
+        return (
+            f"augmentation '{self.name}' {found}: recall {self.difference:+.1%} "
+            f"({self.low:+.1%} to {self.high:+.1%}) on {self.n_samples} held-out real images"
+        )
+
+
+@own_settings()
+def check_transform(
+    augmentation: Augmentation, values: Array, codes: npt.NDArray[np.int64], *, seed: int
+) -> TransformCheck:
+    """Tell whether images keep their class under a transform.
+
+    In each of three folds two small classifiers are trained on the other folds' images, one with
+    and one without the transform, and compared on the fold's own, untouched images.
+
+    Parameters
+    ----------
+    augmentation : Augmentation
+    values : ndarray of shape (n, C, H, W), uint8
+    codes : ndarray of shape (n,), int64
+    seed : int
+
+    Returns
+    -------
+    TransformCheck
+        Passes where fewer than 20 images are there to tell.
+
+    Notes
+    -----
+    Differences are weighted by 1 / (n_classes * n_class), which makes their sum the difference of
+    balanced accuracies; the interval is that of a weighted mean of paired differences.
+    """
+    n_classes = int(codes.max()) + 1
+    if len(values) < MIN_CHECK_SAMPLES:
+        return TransformCheck(augmentation.name, 0.0, -1.0, 1.0, 0)
+    differences = np.zeros(len(values))
+    order = np.random.default_rng(derived_seed(seed, "check") % 2**63).permutation(len(values))
+    folds = np.empty(len(values), dtype=np.int64)
+    folds[order[np.argsort(codes[order], kind="stable")]] = np.arange(len(values)) % N_CHECK_FOLDS
+    for fold in range(N_CHECK_FOLDS):
+        train, test = folds != fold, folds == fold
+        hits = [
+            _hits(
+                values[train], codes[train], values[test], codes[test], n_classes, seed, transform
+            )
+            for transform in (None, augmentation.transform)
+        ]
+        differences[test] = hits[1].astype(float) - hits[0]
+    counts = np.bincount(codes, minlength=n_classes)
+    weights = 1 / (np.count_nonzero(counts) * counts[codes])
+    mean = float(weights @ differences)
+    error = math.sqrt(float(weights**2 @ (differences - mean) ** 2))
+    reach = float(stats.norm.ppf(0.975)) * error
+    return TransformCheck(augmentation.name, mean, mean - reach, mean + reach, len(values))
+
+
+def accept_transform(
+    augmentation: Augmentation | None, values: Array, codes: npt.NDArray[np.int64], *, seed: int
+) -> TransformCheck | None:
+    """Refuse an augmentation that changes what images are, before anything is made with it.
+
+    Parameters
+    ----------
+    augmentation : Augmentation or None
+    values, codes, seed : as in `check_transform`
+
+    Returns
+    -------
+    TransformCheck or None
+        None where nothing had to be checked.
+
+    Raises
+    ------
+    InvalidInputError
+        Says what was found.
+    """
+    if augmentation is None or not augmentation.needs_check or values.ndim == 2:
+        return None
+    found = check_transform(augmentation, values, codes, seed=seed)
+    if not found.passes:
+        raise InvalidInputError(
+            f"`augmentation` must leave images of a class in their class. Got one that does not: "
+            f"{found}. Use a weaker transform, or None."
+        )
+    return found
+
+
+def _hits(
+    values: Array,
+    codes: npt.NDArray[np.int64],
+    test_values: Array,
+    test_codes: npt.NDArray[np.int64],
+    n_classes: int,
+    seed: int,
+    transform: BatchTransform | None,
+) -> npt.NDArray[np.bool_]:
+    """Train on half untouched, half transformed images; tell which test images are recognised."""
+    augmentation = None if transform is None else _half(transform)
+    classifier = fit_classifier(
+        values, codes, n_classes, seed=seed, max_steps=CHECK_STEPS, augmentation=augmentation
+    )
+    return np.asarray(classifier.predict_proba(test_values).argmax(axis=1) == test_codes)
+
+
+def _half(transform: BatchTransform) -> BatchTransform:
+    def of_batch(images: Tensor, generator: torch.Generator) -> Tensor:
+        n = len(images) // 2
+        return torch.cat([transform(images[:n], generator), images[n:]])
+
+    return of_batch

@@ -1,0 +1,36 @@
+"""Where networks run."""
+
+from __future__ import annotations
+
+import torch
+
+from ganaug.exceptions import InvalidInputError
+
+__all__ = ["resolve_device"]
+
+
+def resolve_device(device: str) -> torch.device:
+    """Turn the `device` parameter into one that is there.
+
+    Raises
+    ------
+    InvalidInputError
+        Lists those that are there.
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        resolved = torch.device(device)
+    except (RuntimeError, TypeError) as error:
+        raise InvalidInputError(
+            f"`device` must be 'auto' or a torch device such as 'cpu' or 'cuda'. Got {device!r} "
+            "instead."
+        ) from error
+    available = ["cpu", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
+    wanted = f"cuda:{resolved.index or 0}" if resolved.type == "cuda" else str(resolved)
+    if wanted not in available:
+        raise InvalidInputError(
+            f"`device` must be one that is there ({', '.join(available)}) or 'auto'. Got "
+            f"{device!r} instead."
+        )
+    return resolved

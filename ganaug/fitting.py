@@ -1,0 +1,303 @@
+"""From labelled data to a fitted model: which networks are trained, on what, and where.
+
+Works on the values that the networks see (uint8 images, float32 feature rows, class codes); the
+user's containers are the business of `ganaug.inputs`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from joblib import Parallel, delayed
+from threadpoolctl import threadpool_limits
+from torch import Tensor
+
+from ganaug.classifier import RealClassifier, fit_classifier
+from ganaug.exceptions import InvalidInputError
+from ganaug.gan.callbacks import Progress
+from ganaug.gan.config import GANConfig
+from ganaug.gan.monitor import Features
+from ganaug.gan.scaling import ColumnScaler
+from ganaug.gan.training import TrainedGAN, estimate_seconds, train
+from ganaug.inputs import TrainingSet
+from ganaug.matching import PixelStatistics
+from ganaug.model import FittedModel
+from ganaug.sampler import TrainedSampler
+from ganaug.settings import own_settings
+
+__all__ = ["Training", "TrainingOptions", "estimate_cost", "train_model"]
+
+SEEDS_BETWEEN_GENERATORS = 10_007
+"""More than there are networks in one generator, so that no two start alike."""
+
+OnProgress = Callable[[Progress], None]
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """How a `TrainingSet` becomes a `FittedModel`; every field decides the result."""
+
+    config_options: dict[str, Any]
+    """Fields of `GANConfig` that differ from their defaults. `max_images` is for each generator,
+    `max_seconds` for all of them."""
+    conditioning: str
+    n_generators: int
+    is_filtered: bool
+    seed: int
+    device: str
+
+
+@dataclass(frozen=True)
+class Training:
+    """One network to train: its config, and the class it is trained on (None for all)."""
+
+    config: GANConfig
+    code: int | None
+    seed: int
+
+
+@own_settings()
+def train_model(
+    data: TrainingSet,
+    options: TrainingOptions,
+    *,
+    checkpoint_dir: Path | None = None,
+    on_progress: OnProgress | None = None,
+    start_from: FittedModel | None = None,
+    n_jobs: int | None = None,
+) -> FittedModel:
+    """Train the networks (and the filter's classifier) on real samples.
+
+    Parameters
+    ----------
+    data : TrainingSet
+    options : TrainingOptions
+    checkpoint_dir : Path, optional
+        Where each network's checkpoint is written and resumed from.
+    on_progress : callable, optional
+        Called about twice a second; with `n_jobs`, after each network.
+    start_from : FittedModel, optional
+        A model of the same networks and classes to start from.
+    n_jobs : int, optional
+        Train so many networks at a time, each in a worker process of one thread, with the same
+        bytes for any number of them. None: one after another in this process, with its threads.
+
+    Returns
+    -------
+    FittedModel
+    """
+    classifier = None
+    if options.is_filtered:
+        classifier = fit_classifier(
+            data.values, data.labels, len(data.classes), seed=options.seed, device=options.device
+        )
+    model = FittedModel(
+        data.spec,
+        data.classes,
+        data.label_kind,
+        data.counts,
+        data.fingerprint,
+        options.seed,
+        options.is_filtered,
+        options.n_generators,
+        classifier=classifier,
+    )
+    trainings = plan_trainings(data, options)
+    starts = [_matching_start(start_from, i, t.config, data) for i, t in enumerate(trainings)]
+    values, labels, model.scaler = _prepare(data)
+    tasks = [
+        delayed(_train_one)(
+            training,
+            values,
+            labels,
+            options.device,
+            classifier,
+            checkpoint_dir / f"network-{index}.safetensors" if checkpoint_dir else None,
+            data.fingerprint,
+            start,
+        )
+        for index, (training, start) in enumerate(zip(trainings, starts, strict=True))
+    ]
+    model.gans = _run(tasks, on_progress, n_jobs)
+    if len(model.gans) < len(trainings):
+        _keep_whole_generators(model, len(trainings) // options.n_generators)
+    _calibrate(model, data, options)
+    return model
+
+
+def plan_trainings(data: TrainingSet, options: TrainingOptions) -> list[Training]:
+    """List the networks to train, generator by generator."""
+    shape: dict[str, Any] = (
+        {"image_shape": data.spec.image_shape}
+        if data.spec.kind == "image"
+        else {"n_features": data.values.shape[1]}
+    )
+    counts = tuple(int(n) for n in data.counts)
+    joint = GANConfig(class_counts=counts, **shape, **options.config_options)
+    if joint.max_seconds is not None:
+        joint = replace(joint, max_seconds=joint.max_seconds / options.n_generators)
+    parts: list[tuple[GANConfig, int | None]] = [(joint, None)]
+    if options.conditioning == "per_class":
+        parts = [(_of_one_class(joint, code), code) for code in range(len(counts))]
+    return [
+        Training(config, code, options.seed + generator * SEEDS_BETWEEN_GENERATORS + position)
+        for generator in range(options.n_generators)
+        for position, (config, code) in enumerate(parts)
+    ]
+
+
+def _of_one_class(joint: GANConfig, code: int) -> GANConfig:
+    """Give the network of one class its share of the budget."""
+    n = joint.n_classes
+    return replace(
+        joint,
+        class_counts=(joint.class_counts[code],),
+        max_images=None if joint.max_images is None else max(1, joint.max_images // n),
+        max_seconds=None if joint.max_seconds is None else joint.max_seconds / n,
+    )
+
+
+def _prepare(data: TrainingSet) -> tuple[Tensor, Tensor, ColumnScaler | None]:
+    """Give samples and labels as the networks are trained on them."""
+    values, labels = torch.from_numpy(data.values), torch.from_numpy(data.labels)
+    if data.spec.kind == "image":
+        return values, labels, None
+    scaler = ColumnScaler.fit(values)
+    return scaler.to_network(values), labels, scaler
+
+
+def _train_one(
+    training: Training,
+    values: Tensor,
+    labels: Tensor,
+    device: str,
+    classifier: RealClassifier | None,
+    checkpoint: Path | None,
+    fingerprint: str,
+    start_from: TrainedGAN | None,
+    on_progress: OnProgress | None = None,
+) -> TrainedGAN:
+    if training.code is not None:
+        values = values[labels == training.code]
+        labels = torch.zeros(len(values), dtype=torch.int64)
+    return train(
+        training.config,
+        values,
+        labels,
+        seed=training.seed,
+        device=device,
+        on_progress=on_progress,
+        features=_features(classifier),
+        checkpoint=checkpoint,
+        fingerprint=fingerprint,
+        start_from=start_from,
+    )
+
+
+def _run(tasks: list[Any], on_progress: OnProgress | None, n_jobs: int | None) -> list[TrainedGAN]:
+    """Train one after another here, or side by side in worker processes."""
+    n = len(tasks)
+    if n_jobs is None:
+        gans = []
+        for index, (function, arguments, keywords) in enumerate(tasks):
+            shown = _shifted(on_progress, index, n)
+            gans.append(function(*arguments, **keywords, on_progress=shown))
+            if gans[-1].interrupted:
+                break
+        return gans
+    # joblib runs n_jobs=1 in this process, with its threads: two workers fed one at a time do not
+    workers = {"n_jobs": 2, "pre_dispatch": 1} if n_jobs == 1 else {"n_jobs": n_jobs}
+    gans = []
+    for gan in Parallel(**workers, return_as="generator")(
+        delayed(_on_one_thread)(task) for task in tasks
+    ):
+        gans.append(gan)
+        if on_progress is not None:
+            on_progress(Progress(gan.images_seen, len(gans) / n, gan.seconds, np.nan, np.nan))
+    return gans
+
+
+def _on_one_thread(task: Any) -> TrainedGAN:
+    """Run in a worker process, whose threads are its own business."""
+    function, arguments, keywords = task
+    with threadpool_limits(1):
+        gan: TrainedGAN = function(*arguments, **keywords)
+    return gan
+
+
+def _keep_whole_generators(model: FittedModel, n_networks: int) -> None:
+    """After Ctrl-C, leave out a generator that lacks the networks of some classes."""
+    model.n_generators = len(model.gans) // n_networks
+    if not model.n_generators:
+        raise KeyboardInterrupt  # classes without a network: there is no model to return
+    interrupted = model.interrupted
+    model.gans = model.gans[: model.n_generators * n_networks]
+    model.gans[-1].interrupted = interrupted
+
+
+def _calibrate(model: FittedModel, data: TrainingSet, options: TrainingOptions) -> None:
+    """Measure, once and for all samples, whom to trust and which pixel values to match."""
+    sampler = TrainedSampler(model, options.device)
+    if data.spec.kind == "image":
+        statistics = PixelStatistics.fit(data.values, data.labels, len(data.classes))
+        model.lookups = sampler.measure_lookups(statistics)
+    if model.classifier is not None:
+        model.generator_trust = sampler.measure_trust()
+
+
+@own_settings()
+def estimate_cost(data: TrainingSet, options: TrainingOptions) -> tuple[int, float]:
+    """Give the images and the seconds that a training will take, from a few steps of it."""
+    trainings = plan_trainings(data, options)
+    images = sum(training.config.max_images or 0 for training in trainings)
+    values, labels, _ = _prepare(data)
+    seconds = estimate_seconds(trainings[0].config, values, labels, options.device)
+    return images, seconds * len(trainings)
+
+
+def _features(classifier: RealClassifier | None) -> Features | None:
+    """Let the monitor compare samples as the classifier sees them."""
+    if classifier is None or classifier.config.kind == "table":
+        return None  # the classifier of a table wants values in the user's units
+    return lambda samples: torch.from_numpy(classifier.features(samples.numpy()))
+
+
+def _shifted(on_progress: OnProgress | None, index: int, n: int) -> OnProgress | None:
+    """Report one network's progress as its part of the whole."""
+    if on_progress is None or n == 1:
+        return on_progress
+    report = on_progress
+
+    def report_part(progress: Progress) -> None:
+        report(replace(progress, share=(index + progress.share) / n))
+
+    return report_part
+
+
+def _matching_start(
+    start_from: FittedModel | None, index: int, config: GANConfig, data: TrainingSet
+) -> TrainedGAN | None:
+    """Check that a model to start from has the networks and classes that are to be trained."""
+    if start_from is None:
+        return None
+    old_classes, classes = start_from.classes.tolist(), data.classes.tolist()
+    if old_classes != classes:
+        raise InvalidInputError(
+            f"`warm_start_from` must be a model of the same classes, {classes}. Got one of "
+            f"{old_classes} instead."
+        )
+    names = ("image_shape", "n_features", "recipe", "width", "latent_dim")
+    old = start_from.gans[index].config if index < len(start_from.gans) else None
+    for name in (*names, "n_classes"):
+        was = getattr(old, name, None)
+        if old is None or was != getattr(config, name):
+            raise InvalidInputError(
+                f"`warm_start_from` must be a model of the same networks: {name} is "
+                f"{getattr(config, name)} here. Got {was} instead."
+            )
+    return start_from.gans[index]

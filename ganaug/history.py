@@ -1,0 +1,76 @@
+"""What happened in the trainings of a model, told by the user's labels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from ganaug.gan.monitor import REMEDIES
+from ganaug.model import FittedModel
+
+__all__ = ["alarm_in_words", "alarms_of", "describe_troubles", "history_of"]
+
+
+def history_of(model: FittedModel) -> list[dict[str, Any]]:
+    """Give the record of every evaluation, network by network, with labels in place of codes."""
+    history = []
+    for index, gan in enumerate(model.gans):
+        labels = _labels(model, index)
+        for record in gan.history:
+            named = dict(record, alarms=[_named(alarm, labels) for alarm in record["alarms"]])
+            if model.n_generators > 1:
+                named["generator"] = index * model.n_generators // len(model.gans)
+            if "variety" in record:
+                named["variety"] = dict(zip(labels, record["variety"], strict=True))
+            history.append(named)
+    return history
+
+
+def alarms_of(model: FittedModel) -> list[dict[str, Any]]:
+    """Give what is wrong with the weights that were kept: kind, class, value, remedy."""
+    return [
+        _named(vars(alarm), _labels(model, index))
+        for index, gan in enumerate(model.gans)
+        for alarm in gan.alarms
+    ]
+
+
+def alarm_in_words(alarm: Mapping[str, Any]) -> str:
+    """Say in one line what an alarm means, and what to do."""
+    where = "" if alarm["class"] is None else f" in class {alarm['class']}"
+    return f"{alarm['kind'].replace('_', ' ')}{where}: {alarm['remedy']}"
+
+
+def describe_troubles(model: FittedModel) -> str:
+    """Say what a user should be warned of after a training; empty where all went well."""
+    lines = []
+    if model.interrupted:
+        lines.append(
+            f"training was interrupted after {model.images_seen:,} images; the best weights "
+            "so far are kept."
+        )
+    alarms = alarms_of(model)
+    for kind, remedy in REMEDIES.items():
+        raised = [alarm for alarm in alarms if alarm["kind"] == kind]
+        classes = [str(alarm["class"]) for alarm in raised if alarm["class"] is not None]
+        if raised:
+            where = f" in class {', '.join(dict.fromkeys(classes))}" if classes else ""
+            lines.append(f"{kind}{where}: {remedy}")
+    return " ".join(lines)
+
+
+def _labels(model: FittedModel, index: int) -> list[Any]:
+    """Name the classes that the network at this position of `gans` makes."""
+    labels = model.classes.tolist()
+    return [labels[code] for code in model.codes_of(index)]
+
+
+def _named(alarm: Mapping[str, Any], labels: list[Any]) -> dict[str, Any]:
+    code, value = alarm["class_code"], alarm["value"]
+    return {
+        "kind": alarm["kind"],
+        "class": None if code is None else labels[code],
+        "value": None if value is None or math.isnan(value) else value,
+        "remedy": REMEDIES[alarm["kind"]],
+    }

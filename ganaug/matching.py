@@ -1,0 +1,145 @@
+"""Low-level statistics of added images, matched to those of the real images of their class.
+
+Whatever is added to rare classes alone must not be told from real images by how its pixels look, or
+a classifier learns 'looks processed = rare class'. Real pictures often have pixels of exactly the
+darkest or brightest value, and few distinct values; a generator's have values nearby, and an
+interpolated picture blends them. Matching these shares was worth more than a point to a forest
+(docs/experiments.md); matching whole histograms overdid it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ganaug.inputs.training_set import FEW_LEVELS
+
+__all__ = ["PixelStatistics", "apply_lookup"]
+
+Array = npt.NDArray[Any]
+Lookup = npt.NDArray[np.uint8]
+"""(n_channels, 256): the value that each value becomes."""
+
+
+@dataclass(frozen=True)
+class PixelStatistics:
+    """Shares of the darkest and the brightest value by class, and the grid of values.
+
+    Attributes
+    ----------
+    low, high : ndarray of shape (n_channels,), uint8
+        Darkest and brightest value of the real images.
+    share_low, share_high : ndarray of shape (n_classes, n_channels), float64
+        Share of a class's pixels that have exactly these values.
+    grid : ndarray of uint8, or None
+        Sorted distinct values, where there are few.
+    """
+
+    low: npt.NDArray[np.uint8]
+    high: npt.NDArray[np.uint8]
+    share_low: npt.NDArray[np.float64]
+    share_high: npt.NDArray[np.float64]
+    grid: npt.NDArray[np.uint8] | None
+
+    @classmethod
+    def fit(cls, values: Array, codes: npt.NDArray[np.int64], n_classes: int) -> PixelStatistics:
+        """Measure real images.
+
+        Parameters
+        ----------
+        values : ndarray of shape (n, C, H, W), uint8
+        codes : ndarray of shape (n,), int64
+        n_classes : int
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> real = np.zeros((2, 1, 8, 8), dtype=np.uint8)
+        >>> real[..., 4:] = 200
+        >>> statistics = PixelStatistics.fit(real, np.array([0, 0]), 1)
+        >>> added = np.linspace(3, 190, 64).round().astype(np.uint8).reshape(1, 1, 8, 8)
+        >>> matched = apply_lookup(statistics.lookup(added, 0), added)
+        >>> np.unique(matched, return_counts=True)
+        (array([  0, 200], dtype=uint8), array([32, 32]))
+        """
+        by_channel = (0, 2, 3)
+        low, high = values.min(axis=by_channel), values.max(axis=by_channel)
+        share_low = np.zeros((n_classes, values.shape[1]))
+        share_high = np.zeros_like(share_low)
+        for code in np.unique(codes):
+            members = values[codes == code]
+            share_low[code] = (members == low[:, None, None]).mean(axis=by_channel)
+            share_high[code] = (members == high[:, None, None]).mean(axis=by_channel)
+        levels = np.flatnonzero(np.bincount(values.ravel(), minlength=256)).astype(np.uint8)
+        return cls(low, high, share_low, share_high, levels if len(levels) <= FEW_LEVELS else None)
+
+    def lookup(self, values: Array, code: int) -> Lookup:
+        """Find what each value of a class's added images must become for their shares to match.
+
+        One lookup serves all images of a class: images differ in how much of them is background.
+
+        Parameters
+        ----------
+        values : ndarray of shape (n, C, H, W), uint8
+            Added images of the class, as many as there are to measure on.
+        code : int
+
+        Returns
+        -------
+        ndarray of shape (C, 256), uint8
+            Rises with the value.
+        """
+        channels = range(values.shape[1])
+        return np.stack([self._lookup_channel(values[:, c], code, c) for c in channels])
+
+    def _lookup_channel(self, pixels: Array, code: int, channel: int) -> npt.NDArray[np.uint8]:
+        low, high = int(self.low[channel]), int(self.high[channel])
+        counts = np.bincount(pixels.ravel(), minlength=256)
+        # how many of the lowest (highest) values must become the extreme one
+        n_low = _nearest(counts, self.share_low[code, channel])
+        n_high = _nearest(counts[::-1], self.share_high[code, channel])
+        between = np.clip(np.arange(256), low, high)
+        if high - low >= 2:  # what is not extreme stays off it
+            between = between.clip(low + 1, high - 1)
+        lookup = self._to_grid(between, low, high)
+        lookup[256 - n_high :] = high
+        lookup[:n_low] = low
+        return lookup.astype(np.uint8)
+
+    def _to_grid(self, values: npt.NDArray[np.int64], low: int, high: int) -> npt.NDArray[np.int64]:
+        """Round to the nearest value of the grid that is not extreme."""
+        if self.grid is None:
+            return values
+        grid = self.grid.astype(np.int64)
+        grid = grid[(grid > low) & (grid < high)]
+        if not len(grid):
+            return np.where(values - low < high - values, low, high)
+        return grid[np.searchsorted((grid[:-1] + grid[1:]) / 2, values)]
+
+
+def apply_lookup(lookup: Lookup, values: Array) -> Array:
+    """Replace the values of images.
+
+    Parameters
+    ----------
+    lookup : ndarray of shape (C, 256), uint8
+    values : ndarray of shape (n, C, H, W), uint8
+
+    Returns
+    -------
+    ndarray of shape (n, C, H, W), uint8
+    """
+    if len(lookup) == 1:
+        matched: Array = lookup[0][values]
+        return matched
+    channels = [lookup[c][values[:, c]] for c in range(len(lookup))]
+    return np.stack(channels, axis=1)
+
+
+def _nearest(counts: npt.NDArray[np.int64], share: float) -> int:
+    """Give how many of the values, from the first on, have a share nearest to the one wanted."""
+    shares = np.concatenate([[0.0], counts.cumsum() / counts.sum()])
+    return int(np.abs(shares - share).argmin())

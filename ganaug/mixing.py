@@ -1,0 +1,74 @@
+"""Real samples and added ones in one, in the container that the user handed in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ganaug.inputs import DataSpec
+from ganaug.inputs.containers import Samples, take_samples
+from ganaug.inputs.labels import read_labels
+from ganaug.resampling import Added, ClassPlan
+
+__all__ = ["Mixed", "mix", "plans_by_code"]
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """Samples of several kinds: the real ones first and untouched, then those added.
+
+    Attributes
+    ----------
+    X, y : like the user's
+    kinds : ndarray of str, shape (n,)
+        "real", "synthetic", "augmented" or "duplicate".
+    sources : ndarray of int64, shape (n,)
+        Which of the user's samples each is, repeats, or was made from; -1 for synthetic ones.
+    """
+
+    X: Samples
+    y: Samples
+    kinds: npt.NDArray[np.str_]
+    sources: npt.NDArray[np.int64]
+
+
+def mix(X: Samples, y: Samples, added: Added, spec: DataSpec, classes: Array) -> Mixed:
+    """Put added samples behind real ones.
+
+    Parameters
+    ----------
+    X, y : the user's samples and labels
+    added : Added
+        As `ganaug.resampling.carry_out` gives it.
+    spec : DataSpec
+        What X looks like.
+    classes : ndarray of shape (n_classes,)
+
+    Returns
+    -------
+    Mixed
+    """
+    X_out = spec.concatenate(X, spec.decode(added.values))
+    if len(added.repeated):
+        X_out = spec.concatenate(X_out, take_samples(X, added.repeated))
+    label_kind = read_labels(y)[2]  # which need not be that of fit
+    y_out = label_kind.concatenate(y, label_kind.decode(added.codes, classes))
+    n_real = len(X_out) - len(added.codes)
+    return Mixed(
+        X_out,
+        y_out,
+        np.concatenate([np.full(n_real, "real"), added.kinds]),
+        np.concatenate([np.arange(n_real), added.sources]),
+    )
+
+
+def plans_by_code(plans: Mapping[Any, ClassPlan], classes: Array) -> dict[int, ClassPlan]:
+    """Key plans by class code in place of label."""
+    code_of = {label: code for code, label in enumerate(classes.tolist())}
+    return {code_of[label]: plan for label, plan in plans.items()}
