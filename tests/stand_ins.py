@@ -4,6 +4,7 @@ in no time."""
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 from typing import ClassVar
 
 import numpy as np
@@ -28,12 +29,17 @@ class StandInGAN(BaseEstimator):
     seen: ClassVar[list] = []  # what any of them was trained on
     pool: ClassVar[tuple] = ()
 
-    def __init__(self, kind="duplicates", max_images=1000, random_state=0):
+    def __init__(self, kind="duplicates", max_images=1000, random_state=0, verbose=0):
         self.kind = kind
         self.max_images = max_images
         self.random_state = random_state
+        self.verbose = verbose
+
+    def estimate_fit_seconds(self, X, y):
+        return 0.0
 
     def fit(self, X, y):
+        self.model_ = SimpleNamespace(interrupted=False)
         StandInGAN.seen.append((np.array(X), np.array(y), self.max_images))
         self.X_, self.y_ = np.asarray(X), np.asarray(y)
         return self
@@ -69,7 +75,7 @@ class StandInSampler(BaseOverSampler):
         self.random_state = random_state
         self.n_jobs = n_jobs
 
-    def make_augmenter(self, X, y):
+    def make_augmenter(self):
         budget = 1000 if self.max_images is None else self.max_images
         return StandInGAN(self.kind, budget, self.random_state)
 
@@ -77,7 +83,7 @@ class StandInSampler(BaseOverSampler):
         frozen = isinstance(self.augmenter, FrozenEstimator)
         self.augmenter_ = None
         if self.synthetic_share:
-            self.augmenter_ = self.augmenter.estimator if frozen else self.make_augmenter(X, y)
+            self.augmenter_ = self.augmenter.estimator if frozen else self.make_augmenter()
             if not frozen:
                 self.augmenter_ = clone(self.augmenter_).fit(X, y)
         X_parts, y_parts = [X], [y]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import inspect
 import json
 import os
 import signal
@@ -730,13 +729,6 @@ def quick_evaluation(monkeypatch):
     monkeypatch.setattr(GANAugmenter, "_filter_names", lambda self: ())
 
 
-with_the_new_sampler = pytest.mark.skipif(
-    "synthetic_share" not in inspect.signature(ganaug.GANOverSampler).parameters,
-    reason="GANOverSampler has no synthetic_share yet",
-)
-
-
-@with_the_new_sampler
 def test_evaluate_gives_a_verdict_that_an_audit_repeats(
     run, archive_of_pictures, model, tmp_path, quick_evaluation
 ):
@@ -754,7 +746,6 @@ def test_evaluate_gives_a_verdict_that_an_audit_repeats(
     assert set(verdict["per_class"]) == {"bag", "boot"}
 
 
-@with_the_new_sampler
 def test_evaluate_prints_json_and_keeps_groups_together(
     run, pictures, tmp_path, monkeypatch, quick_evaluation
 ):
@@ -776,7 +767,6 @@ def test_evaluate_prints_json_and_keeps_groups_together(
     assert np.array_equal(seen["groups"], groups)
 
 
-@with_the_new_sampler
 def test_evaluate_measures_with_a_classifier_of_scikit_learns_and_draws(
     run, archive_of_pictures, tmp_path, quick_evaluation
 ):
@@ -790,7 +780,6 @@ def test_evaluate_measures_with_a_classifier_of_scikit_learns_and_draws(
     assert Image.open(plot).size[0] > 500
 
 
-@with_the_new_sampler
 def test_a_dry_run_of_evaluate_tells_the_costs(
     run, archive_of_pictures, tmp_path, quick_evaluation
 ):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import time
 import warnings
 from types import SimpleNamespace
@@ -39,11 +38,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::ganaug.exceptions.FlattenedImagesWarning"),
     pytest.mark.filterwarnings("ignore::ganaug.exceptions.SmallClassWarning"),
 ]
-
-with_the_real_sampler = pytest.mark.skipif(
-    "synthetic_share" not in inspect.signature(GANOverSampler).parameters,
-    reason="GANOverSampler has no synthetic_share yet",
-)
 
 CHEAP = ["class weights", "duplicates", "smote", "augmented"]
 
@@ -159,7 +153,6 @@ def had_it_chosen(verdict, remedy):
     )
 
 
-@with_the_real_sampler
 @pytest.mark.filterwarnings("ignore::ganaug.exceptions.TrainingWarning")
 @pytest.mark.parametrize("remedy", ["augmented", "ganaug", "half and half", "gan only"])
 def test_a_real_gans_scores_are_those_of_its_pipeline_bit_for_bit(few, remedy):
@@ -521,7 +514,7 @@ def test_a_gan_whose_training_comes_to_nothing_is_out(few, stand_in, monkeypatch
 
 def test_ctrl_c_ends_the_evaluation_and_not_only_one_of_its_gans(few, stand_in, monkeypatch):
     def interrupted(self, X, y):  # as GANAugmenter does: it keeps the best weights so far
-        self.model_ = SimpleNamespace(gans=[SimpleNamespace(interrupted=True)])
+        self.model_ = SimpleNamespace(interrupted=True)
         return self
 
     monkeypatch.setattr(StandInGAN, "fit", interrupted)

@@ -20,7 +20,7 @@ import ganaug.gain.remedies
 from ganaug import GANAugmenter, Verdict
 from ganaug.exceptions import GanaugError, GanaugWarning, ModelFileError
 from ganaug.gain.intervals import PairedInterval
-from ganaug.gain.remedies import SmallClassSMOTE, Task, UsersSampler
+from ganaug.gain.remedies import SmallClassSMOTE, UsersSampler
 from ganaug.gain.verdict import ClassGain, augmenter_is_own
 from tests.stand_ins import StandInSampler, verdict_of
 
@@ -71,17 +71,18 @@ def test_nothing_is_a_step_that_does_nothing():
     assert verdict_of("nothing").make_pipeline()[0] == "passthrough"
 
 
-def test_a_dataset_is_wrapped_by_the_choice(monkeypatch):
-    dataset = TensorDataset(torch.zeros(9, 1, 8, 8), torch.tensor([0] * 6 + [1] * 3))
-    images = Task(seed=5, is_image=True, n_axes=4)
+def test_a_dataset_is_wrapped_by_the_choice():
+    rng = np.random.default_rng(0)
+    images = torch.from_numpy(rng.integers(0, 256, (53, 1, 8, 8), dtype=np.uint8))
+    dataset = TensorDataset(images, torch.tensor([0] * 30 + [1] * 23))
 
     assert verdict_of("nothing").wrap(dataset) is dataset
     assert verdict_of("class weights").wrap(dataset) is dataset
-    for task in (images, verdict_of().task):
-        wrapped = verdict_of("duplicates", task=task).wrap(dataset)
-        assert [int(label) for _, label in wrapped] == [0] * 6 + [1] * 6
-    with pytest.raises(GanaugError, match="'smote', must be made of arrays"):
-        verdict_of("smote", task=images).wrap(dataset)
+    for choice in ("duplicates", "smote", "augmented"):
+        wrapped = verdict_of(choice).wrap(dataset)
+        assert [int(label) for _, label in wrapped] == [0] * 30 + [1] * 30
+        assert wrapped[55][0].shape == (1, 8, 8)
+        assert wrapped[55][0].dtype == torch.uint8
     with pytest.raises(TypeError, match="`dataset` must be a torch Dataset. Got ndarray"):
         verdict_of("nothing").wrap(np.zeros(3))
 

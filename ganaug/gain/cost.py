@@ -14,7 +14,7 @@ import joblib
 from ganaug.augmenter import auto_max_images
 from ganaug.exceptions import InvalidInputError, SamplingError, TrainingError
 from ganaug.gain.remedies import Remedy, make_pipeline
-from ganaug.gain.trials import Trials, freeze, without_our_warnings
+from ganaug.gain.trials import Trials, freeze, training_key, without_our_warnings
 from ganaug.progress import readable_seconds
 
 __all__ = [
@@ -122,41 +122,31 @@ def measure_gan(trials: Trials, remedies: Sequence[Remedy], left: float) -> GanC
     The tiny one is spared where there is no time `left` for the smallest that are worth it.
     """
     X, y = trials.problem.part(trials.splits[0].train)
+    samplers = [make_pipeline(r, trials.task, trials.problem.estimator)[0] for r in remedies]
+    samplers = [sampler for sampler in samplers if hasattr(sampler, "make_augmenter")]
+    distinct = {training_key(sampler.make_augmenter()): sampler for sampler in samplers}
     cost = GanCost(0.0, 0.0, None)
-    seen: set[str] = set()
-    for remedy in remedies:
-        sampler = make_pipeline(remedy, trials.task, trials.problem.estimator)[0]
-        if not hasattr(sampler, "make_augmenter"):
-            continue
-        augmenter = sampler.make_augmenter(X, y)
-        key = repr(sorted(augmenter.get_params().items()))
-        if key in seen:
-            continue
-        seen.add(key)
-        budget = cost.budget or _budget(augmenter, trials)
-        training = float(getattr(augmenter, "estimate_fit_seconds", lambda *_: 0.0)(X, y))
-        least = LEAST_GAN_FOLDS * LEAST_BUDGET * (cost.training + training)
-        fixed = _seconds_of_tiny_fit(sampler, augmenter, X, y) if least < left else 0.0
-        cost = GanCost(cost.fixed + fixed, cost.training + training, budget)
+    for sampler in distinct.values():
+        augmenter = sampler.make_augmenter()
+        budget = cost.budget or _budget(augmenter, len(y), not trials.problem.is_image)
+        training = cost.training + augmenter.estimate_fit_seconds(X, y)
+        cost = GanCost(cost.fixed, training, budget)
+        if LEAST_GAN_FOLDS * LEAST_BUDGET * training < left:
+            cost = GanCost(cost.fixed + _seconds_of_tiny_fit(sampler, X, y), training, budget)
     return cost
 
 
-def _seconds_of_tiny_fit(sampler: Any, augmenter: Any, X: Any, y: Any) -> float:
+def _seconds_of_tiny_fit(sampler: Any, X: Any, y: Any) -> float:
     started = time.perf_counter()
-    if "max_images" in augmenter.get_params(deep=False):
-        augmenter.set_params(max_images=PILOT_IMAGES)
-    if "verbose" in augmenter.get_params(deep=False):
-        augmenter.set_params(verbose=0)
+    augmenter = sampler.make_augmenter().set_params(max_images=PILOT_IMAGES, verbose=0)
     with without_our_warnings(), contextlib.suppress(SamplingError, TrainingError):
         freeze(sampler, augmenter.fit(X, y)).fit_resample(X, y)
     return time.perf_counter() - started
 
 
-def _budget(augmenter: Any, trials: Trials) -> int | None:
-    budget = getattr(augmenter, "max_images", None)
-    if budget == "auto":
-        return auto_max_images(len(trials.splits[0].train), not trials.problem.is_image)
-    return None if budget is None else int(budget)
+def _budget(augmenter: Any, n_samples: int, is_table: bool) -> int | None:
+    budget: int | str | None = augmenter.max_images
+    return auto_max_images(n_samples, is_table) if isinstance(budget, str) else budget
 
 
 def estimate(

@@ -156,18 +156,15 @@ def evaluate_gain(  # type: ignore[misc]  # the overloads do not repeat every pa
 
 
 def _task(problem: Problem, augmenter: Any, seed: int, n_jobs: int | None) -> Task:
-    if augmenter is not None:
-        augmenter = clone(augmenter)
-        if problem.values_of_dataset:  # they are uint8 and of one size by now
-            augmenter.set_params(image_shape=None, value_range=None, resize=None)
-    return Task(
+    task = Task(
         seed=seed,
         is_image=problem.is_image,
         n_axes=np.ndim(problem.X),
         image_shape=problem.image_shape,
         n_jobs=n_jobs,
-        augmenter=augmenter,
+        augmenter=None if augmenter is None else clone(augmenter),
     )
+    return task.of_values() if problem.values_of_dataset else task
 
 
 # --- trying ------------------------------------------------------------------------------------

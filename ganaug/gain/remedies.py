@@ -7,7 +7,7 @@ simplicity, and test it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -68,6 +68,15 @@ class Task:
     max_images: int | None = None
     n_jobs: int | None = None
     augmenter: Any = None
+
+    def of_values(self) -> Task:
+        """Give the same for samples as networks see them: images uint8 (n, C, H, W)."""
+        augmenter = self.augmenter
+        if augmenter is not None:
+            augmenter = clone(augmenter)
+            augmenter.set_params(image_shape=None, value_range=None, resize=None)
+        n_axes = 4 if self.is_image else 2
+        return replace(self, n_axes=n_axes, image_shape=None, augmenter=augmenter)
 
 
 class Remedy:
@@ -143,9 +152,9 @@ class Synthetic(Remedy):
         self.on_request = on_request
 
     def obstacle(self, task: Task, estimator: Any) -> str:  # noqa: ARG002
-        """Feature rows have no classic augmentation."""
+        """Feature rows are augmented by interpolation, which is tried already."""
         is_classic_only = not self.uses_gan and not task.is_image
-        return "feature rows cannot be turned or shifted" if is_classic_only else ""
+        return "of feature rows, that is 'smote'" if is_classic_only else ""
 
     def make_sampler(self, task: Task) -> Any:
         """`GANOverSampler`, with the user's augmenter where there is one."""
@@ -311,17 +320,7 @@ class FlatSampler(BaseEstimator):
         self.sampler = sampler
 
     def fit_resample(self, X: Any, y: Any) -> tuple[Array, Any]:
-        """Flatten, resample, and give the shape back.
-
-        Parameters
-        ----------
-        X : ndarray of shape (n, ...)
-        y : array-like of shape (n,)
-
-        Returns
-        -------
-        X_resampled, y_resampled
-        """
+        """Flatten, resample, and give the shape back."""
         X = np.asarray(X)
         flat, y = clone(self.sampler).fit_resample(X.reshape(len(X), -1), y)
         return flat.reshape(-1, *X.shape[1:]), y

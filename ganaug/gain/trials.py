@@ -85,13 +85,12 @@ class Trials:
 
     def _with_trained(self, sampler: Any, number: int, trained: dict[str, Any]) -> Any:
         """Put the split's trained GANs into a sampler; equal augmenters are trained once."""
-        X, y = self.problem.part(self.splits[number].train)
-        augmenter = sampler.make_augmenter(X, y)
-        key = repr(sorted(augmenter.get_params().items()))
+        augmenter = sampler.make_augmenter()
+        key = training_key(augmenter)
         if key not in trained:
             with without_our_warnings():
-                trained[key] = augmenter.fit(X, y)
-            if _was_interrupted(augmenter):
+                trained[key] = augmenter.fit(*self.problem.part(self.splits[number].train))
+            if trained[key].model_.interrupted:
                 raise KeyboardInterrupt  # Ctrl-C ends the evaluation, not just one of its GANs
         return freeze(sampler, trained[key])
 
@@ -129,6 +128,11 @@ class Trials:
         return np.zeros(len(self.problem.classes), dtype=np.int64)
 
 
+def training_key(augmenter: Any) -> str:
+    """Give what augmenters that are trained alike have in common."""
+    return repr(sorted(augmenter.get_params().items()))
+
+
 def freeze(sampler: Any, fitted: Any) -> Any:
     """Give a copy of a sampler that uses a fitted augmenter, and trains nothing.
 
@@ -145,11 +149,6 @@ def freeze(sampler: Any, fitted: Any) -> Any:
     alone = {"image_shape", "n_generators", "max_images"} & set(sampler.get_params(deep=False))
     parameters = {"augmenter": FrozenEstimator(fitted), **dict.fromkeys(alone)}
     return clone(sampler).set_params(**parameters)
-
-
-def _was_interrupted(augmenter: Any) -> bool:
-    gans = getattr(getattr(augmenter, "model_", None), "gans", ())
-    return any(getattr(gan, "interrupted", False) for gan in gans)
 
 
 def _try(problem: Problem, remedy: Remedy, pipeline: Any, split: Split) -> Score:

@@ -11,10 +11,11 @@ from typing import Any, Literal
 
 import numpy as np
 from sklearn.base import clone
-from torch.utils.data import Dataset, Subset
+from torch.utils.data import Dataset
 
 from ganaug.augmenter import GANAugmenter
 from ganaug.checks import warn_user
+from ganaug.dataset import AugmentedDataset
 from ganaug.exceptions import GanaugWarning, InvalidInputError, InvalidTypeError, ModelFileError
 from ganaug.gain.intervals import PairedInterval
 from ganaug.gain.plot import draw_scores
@@ -27,7 +28,7 @@ from ganaug.gain.remedies import (
     find_remedy,
 )
 from ganaug.gain.remedies import make_pipeline as pipeline_of
-from ganaug.inputs import as_labels
+from ganaug.inputs import read_training_set
 from ganaug.jsonable import SchemaError, dumps, jsonable, loads_strictly, read_as, type_hints_of
 from ganaug.naming import printable
 from ganaug.outputs import write_text
@@ -204,8 +205,8 @@ class Verdict:
         Returns
         -------
         Dataset
-            Real items first. Itself for "nothing" and "class weights" (weight the loss instead);
-            a Subset for duplicates; else an `AugmentedDataset`.
+            Itself for "nothing" and "class weights" (weight the loss instead), else an
+            `AugmentedDataset`: the dataset's items, and behind them those that are added.
         """
         if not isinstance(dataset, Dataset):
             raise InvalidTypeError(
@@ -214,17 +215,20 @@ class Verdict:
             )
         if self.choice in ("nothing", "class weights"):
             return dataset
-        sampler = self.make_sampler()
-        if hasattr(sampler, "make_augmenter"):
-            return sampler.make_augmenter(dataset, None).fit(dataset).wrap(dataset)
-        if self.choice != "duplicates":
-            raise InvalidInputError(
-                f"The choice, '{self.choice}', must be made of arrays: use make_sampler() on them."
-            )
-        labels = as_labels([dataset[i][1] for i in range(len(dataset))])  # type: ignore[arg-type]
-        of_columns = getattr(sampler, "sampler", sampler)
-        positions, _ = of_columns.fit_resample(np.arange(len(labels))[:, None], labels)
-        return Subset(dataset, positions[:, 0].tolist())
+        task = self.task.of_values()
+        keys = {name: getattr(task.augmenter, name, None) for name in ("image_key", "label_key")}
+        data = read_training_set(dataset, **keys)
+        sampler = self._known_remedy().make_sampler(task)
+        values, labels = sampler.fit_resample(data.values, data.classes[data.labels])
+        n_real, codes = len(data.values), np.searchsorted(data.classes, labels)
+        sources = getattr(sampler, "sample_indices_", np.full(len(codes), -1))
+        return AugmentedDataset(
+            dataset,
+            (values[n_real:], codes[n_real:].astype(np.int64)),
+            spec=data.spec,
+            classes=data.classes,
+            sources=sources[n_real:],
+        )
 
     def _known_remedy(self) -> Remedy:
         if self.remedy is None:
