@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import time
 import warnings
 from types import SimpleNamespace
@@ -25,13 +26,23 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from torch.utils.data import TensorDataset
 
+import ganaug.augmenter
+import ganaug.fitting
 import ganaug.gain.problem
 import ganaug.gain.remedies
+import ganaug.sampler
 from ganaug import GANAugmenter, GANOverSampler, evaluate_gain
 from ganaug.exceptions import GanaugError, SamplingError, SmallClassWarning, TrainingError
 from ganaug.gain.cost import Clock, CostEstimate, GanCost, plan_gans
 from ganaug.gain.problem import make_splits, with_seed
-from ganaug.gain.remedies import BUILT_IN, Remedy, SmallClassSMOTE, Task, UsersSampler
+from ganaug.gain.remedies import (
+    BUILT_IN,
+    Remedy,
+    SmallClassSMOTE,
+    Task,
+    UsersSampler,
+    find_remedy,
+)
 from tests.stand_ins import StandInGAN, StandInSampler
 
 pytestmark = [
@@ -153,19 +164,37 @@ def had_it_chosen(verdict, remedy):
     )
 
 
+@pytest.fixture
+def tiny_gans(monkeypatch):
+    """GANs, and the classifier that filters for them, which need not be good here."""
+    fit_classifier = functools.partial(ganaug.fitting.fit_classifier, max_steps=5)
+    monkeypatch.setattr(ganaug.fitting, "fit_classifier", fit_classifier)
+    monkeypatch.setattr(ganaug.augmenter, "MIN_AUTO_IMAGES", 128)
+    monkeypatch.setattr(ganaug.augmenter, "MAX_AUTO_IMAGES", 128)
+    accept = staticmethod(lambda samples, code: torch.ones(len(samples), dtype=torch.bool))
+    monkeypatch.setattr(ganaug.sampler.TrainedSampler, "_accepts", accept)
+
+
 @pytest.mark.filterwarnings("ignore::ganaug.exceptions.TrainingWarning")
-@pytest.mark.parametrize("remedy", ["augmented", "ganaug", "half and half", "gan only"])
-def test_a_real_gans_scores_are_those_of_its_pipeline_bit_for_bit(few, remedy):
+@pytest.mark.parametrize("is_users", [False, True])
+def test_a_real_gans_scores_are_those_of_its_pipeline_bit_for_bit(few, tiny_gans, is_users):
     X, y = few
-    tiny = GANAugmenter(image_shape=(8, 8), max_images=128, width=4, verbose=0)
+    mine = GANAugmenter(image_shape=(8, 8), width=4, filter=None, verbose=0)
+    options = {"image_shape": None, "augmenter": mine} if is_users else {}
+    remedies = ["augmented", "ganaug", "half and half", "gan only"]
+    cv = list(StratifiedKFold(3).split(X, y))
 
-    verdict = evaluate(few, SVC(), image_shape=None, augmenter=tiny, remedies=[remedy])
-    chosen = had_it_chosen(verdict, remedy)
+    options["scoring"] = "neg_log_loss"  # of which every bit of a sample counts
 
-    again = cross_val_score(
-        chosen.make_pipeline(), X, y, cv=chosen.splits, scoring="balanced_accuracy"
-    )
-    assert again.tolist() == [s for s in verdict.scores[remedy] if not np.isnan(s)]
+    verdict = evaluate(few, LogisticRegression(max_iter=2000), remedies=remedies, cv=cv, **options)
+
+    for remedy in remedies:
+        chosen = had_it_chosen(verdict, remedy)
+        again = cross_val_score(
+            chosen.make_pipeline(), X, y, cv=chosen.splits[-1:], scoring="neg_log_loss"
+        )
+        assert again.tolist() == verdict.scores[remedy][-1:]
+    assert len({tuple(scores) for scores in verdict.scores.values()}) == 5
 
 
 def test_built_in_remedies_stand_in_the_order_of_simplicity():
@@ -264,6 +293,20 @@ def test_smote_takes_classes_of_a_single_sample_and_few():
     assert between.min() == 20**2
     assert between.max() == 22**2
     assert len(set(between)) > 3
+
+
+@pytest.mark.parametrize("n_axes", [2, 3])
+def test_smote_of_whole_numbers_lies_between_its_neighbours(n_axes):
+    X = np.r_[np.zeros((30, 4)), np.full((6, 4), 90), np.full((6, 4), 110)].astype(np.uint8)
+    X = X.reshape(len(X), *[2] * (n_axes - 1), -1) if n_axes > 2 else X
+    task = Task(seed=0, is_image=False, n_axes=n_axes)
+
+    sampler = find_remedy("smote").make_sampler(task)
+    X_out, y_out = sampler.fit_resample(X, np.repeat([0, 1], [30, 12]))
+
+    assert X_out.dtype == np.uint8
+    assert X_out[y_out == 1].min() == 90
+    assert X_out[y_out == 1].max() == 110
 
 
 def test_images_that_are_not_flattened_take_every_remedy(digits):

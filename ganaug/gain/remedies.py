@@ -288,7 +288,10 @@ def class_weight_parameter(estimator: Any) -> str | None:
 
 
 class SmallClassSMOTE(SMOTE):  # type: ignore[misc, unused-ignore]
-    """SMOTE with fewer neighbours where a class has fewer samples, down to duplicates of one."""
+    """SMOTE with fewer neighbours where a class has fewer samples, down to duplicates of one.
+
+    Whole numbers are rounded; plain SMOTE lets uint8 overflow, which makes noise of images.
+    """
 
     def _fit_resample(self, X: Array, y: Array) -> tuple[Array, Array]:
         labels, counts = np.unique(y, return_counts=True)
@@ -304,8 +307,8 @@ class SmallClassSMOTE(SMOTE):  # type: ignore[misc, unused-ignore]
             random_state=self.random_state,
             k_neighbors=min(self.k_neighbors, smallest - 1),
         )
-        resampled: tuple[Array, Array] = plain.fit_resample(X, y)
-        return resampled
+        X_out, y_out = plain.fit_resample(_as_float(X), y)
+        return _as_dtype(X.dtype, X_out), y_out
 
 
 class FlatSampler(BaseEstimator):
@@ -322,12 +325,20 @@ class FlatSampler(BaseEstimator):
     def fit_resample(self, X: Any, y: Any) -> tuple[Array, Any]:
         """Flatten, resample, and give the shape back."""
         X = np.asarray(X)
-        flat, y = clone(self.sampler).fit_resample(X.reshape(len(X), -1), y)
-        return flat.reshape(-1, *X.shape[1:]), y
+        flat, y = clone(self.sampler).fit_resample(_as_float(X.reshape(len(X), -1)), y)
+        return _as_dtype(X.dtype, flat).reshape(-1, *X.shape[1:]), y
 
     def fit(self, X: Any, y: Any) -> FlatSampler:  # noqa: ARG002 - pipelines ask for it
         """Do nothing."""
         return self
+
+
+def _as_float(X: Array) -> Array:
+    return X.astype(np.float64) if X.dtype.kind in "bui" else X
+
+
+def _as_dtype(dtype: np.dtype[Any], X: Array) -> Array:
+    return np.rint(X).astype(dtype) if dtype.kind in "bui" else X
 
 
 def _for_axes(task: Task, sampler: Any) -> Any:
