@@ -234,7 +234,7 @@ class _DrawFrom(TorchFunctionMode):
     )
 
     def __init__(self, generator: torch.Generator) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.generator = generator
 
     def __torch_function__(

@@ -407,6 +407,8 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             As `fit`.
         """
         self._check_parameters()
+        check_cache_dir(self.cache_dir)
+        resolve_device(self.device)
         return read_training_set(
             X,
             y,
@@ -421,10 +423,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self, X: Any, y: Any
     ) -> tuple[TrainingSet, TrainingOptions, Path | None, FittedModel | None]:
         """Check everything that can be checked before a training."""
-        self._check_parameters()
-        check_cache_dir(self.cache_dir)
-        device = resolve_device(self.device)
-        data = self.read(X, y)
+        data, device = self.read(X, y), resolve_device(self.device)
         start_from = self._model_to_start_from()
         options = self._training_options(data, device)
         return data, options, self._make_checkpoint_dir(), start_from

@@ -10,8 +10,9 @@ import torch
 from imblearn.utils.estimator_checks import check_param_validation
 from numpy.testing import assert_array_equal
 from PIL import Image
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.datasets import make_blobs
+from sklearn.frozen import FrozenEstimator
 from torch.utils.data import TensorDataset
 
 import ganaug.augmenter
@@ -26,7 +27,14 @@ COUNTS = {0: 60, 1: 30, 2: 20}
 
 def tiny_augmenter(**parameters):
     return GANAugmenter(
-        **{"max_images": 128, "width": 4, "filter": None, "verbose": 0, **parameters}
+        **{
+            "max_images": 128,
+            "n_generators": 1,
+            "width": 4,
+            "filter": None,
+            "verbose": 0,
+            **parameters,
+        }
     )
 
 
@@ -58,6 +66,10 @@ def n_trainings(monkeypatch):
 
     monkeypatch.setattr(ganaug.augmenter, "train_model", counting)
     return lambda: len(trainings)
+
+
+class TinyTransformer(TransformerMixin, BaseEstimator):
+    pass
 
 
 # --- counts ---
@@ -118,7 +130,7 @@ def test_where_no_row_is_asked_for_nothing_is_trained(
     assert n_trainings() == 0
     assert X_out is not X  # to be changed without changing what came
     assert sampler.sampling_strategy_ == {}
-    assert not sampler.synthetic_mask_.any()
+    assert (sampler.kinds_ == "real").all()
     assert [plan.n_real for plan in sampler.resampling_report_] == [60, 30, 20]
 
     # the same kinds of things, and the same rows, as where something is added
@@ -158,36 +170,142 @@ def test_a_float_is_the_ratio_of_minority_to_majority(table):
     assert Counter(y_out.tolist()) == {0: 60, 1: 54}
 
 
-@pytest.mark.parametrize(
-    ("caps", "n_synthetic"),
-    [
-        ({"max_ratio": 0.5, "max_share": 1}, 10),  # of 20 real rows
-        ({"max_ratio": 5, "max_share": 0.2}, 12),  # of 60 rows in the end
-        ({"max_ratio": 5, "max_share": 1}, 40),
-        ({"max_ratio": 0}, 0),
-    ],
-    ids=str,
-)
-def test_what_the_caps_do_not_allow_is_filled_with_real_rows_of_the_class(table, caps, n_synthetic):
+# --- kinds ---
+
+
+@pytest.mark.parametrize(("share", "n_synthetic"), [(0, 0), (0.25, 10), (0.99, 39), (1, 40)])
+@pytest.mark.parametrize("strategy", ["auto", {1: 60, 2: 60}], ids=["auto", "dict"])
+def test_a_share_of_what_a_class_gets_is_synthetic(
+    table, n_trainings, share, n_synthetic, strategy
+):
     X, y = table
-    sampler = GANOverSampler(tiny_augmenter(), **caps, random_state=0)
-    X_out, y_out = sampler.fit_resample(X, y)
-    plans = {plan.label: plan for plan in sampler.resampling_report_}
-    assert (plans[2].n_synthetic, plans[2].n_duplicates) == (n_synthetic, 40 - n_synthetic)
-    not_synthetic = ~sampler.synthetic_mask_
-    for row, label in zip(X_out[not_synthetic], y_out[not_synthetic], strict=True):
-        assert (X[y == label] == row).all(axis=1).any()
-    for row in X_out[sampler.synthetic_mask_]:
-        assert not (row == X).all(axis=1).any()
-
-
-def test_a_dict_is_not_capped(table):
     sampler = GANOverSampler(
-        tiny_augmenter(), sampling_strategy={2: 200}, max_ratio=1, random_state=0
+        tiny_augmenter(), synthetic_share=share, sampling_strategy=strategy, random_state=0
     )
-    sampler.fit_resample(*table)
+    _, y_out = sampler.fit_resample(X, y)
     plans = {plan.label: plan for plan in sampler.resampling_report_}
-    assert (plans[2].n_synthetic, plans[2].n_duplicates) == (180, 0)
+    assert (plans[2].n_synthetic, plans[2].n_augmented) == (n_synthetic, 40 - n_synthetic)
+    assert Counter(sampler.kinds_[y_out == 2]) == +Counter(
+        {"real": 20, "synthetic": n_synthetic, "augmented": 40 - n_synthetic}
+    )
+    assert n_trainings() == (share > 0)
+
+
+@pytest.mark.parametrize(("n", "share"), [(110, 0.25), (2500, 0.5)])
+def test_the_default_share_is_a_quarter_and_with_many_samples_a_half(n, share):
+    y = np.repeat([0, 1], [n - 30, 30])
+    X = np.random.default_rng(0).normal(size=(n, 2)) + y[:, None]
+    sampler = GANOverSampler(tiny_augmenter(), sampling_strategy={1: 50}, random_state=0)
+    sampler.fit_resample(X, y)
+    assert (sampler.kinds_ == "synthetic").sum() == share * 20
+
+
+def test_every_sample_says_where_it_comes_from(images):
+    X, y = images
+    sampler = GANOverSampler(tiny_augmenter(), augmentation="none", random_state=0)
+    X_out, y_out = sampler.fit_resample(X, y)
+    assert set(sampler.kinds_) == {"real", "synthetic", "duplicate"}
+    assert_array_equal(sampler.sample_indices_ < 0, sampler.kinds_ == "synthetic")
+    known = sampler.sample_indices_ >= 0
+    assert_array_equal(X_out[known], X[sampler.sample_indices_[known]])
+    assert_array_equal(y_out[known], y[sampler.sample_indices_[known]])
+
+
+def test_real_samples_are_augmented_equally_often_and_stay_in_their_class(images):
+    X, y = images
+    sampler = GANOverSampler(image_shape=None, synthetic_share=0, random_state=0)
+    X_out, y_out = sampler.fit_resample(X, y)
+    is_new = sampler.kinds_ == "augmented"
+    sources = sampler.sample_indices_[is_new]
+    assert_array_equal(y[sources], y_out[is_new])
+    times = Counter(sources[y[sources] == 2].tolist())
+    assert len(times) == 20
+    assert set(times.values()) == {2}
+    assert not (X_out[is_new] == X[sources]).all(axis=(1, 2)).any()
+
+
+def test_feature_rows_are_interpolated_within_their_class(table):
+    X, y = table
+    sampler = GANOverSampler(synthetic_share=0, random_state=0)
+    X_out, y_out = sampler.fit_resample(X, y)
+    is_new = sampler.kinds_ == "augmented"
+    for label in (1, 2):
+        new, real = X_out[is_new & (y_out == label)], X[y == label]
+        assert (new >= real.min(axis=0) - 1e-6).all()
+        assert (new <= real.max(axis=0) + 1e-6).all()
+        assert not (new[:, None] == real).all(axis=2).any()
+
+
+def test_a_class_of_which_little_is_trusted_gets_no_synthetic_sample_also_by_a_dict(images):
+    sampler = GANOverSampler(
+        tiny_augmenter(filter="classifier"), sampling_strategy={2: 60}, random_state=0
+    )
+    sampler.fit_resample(*images)  # of a GAN that has learnt nothing
+    assert sampler.augmenter_.trust_[2] < 0.8
+    (plan,) = [plan for plan in sampler.resampling_report_ if plan.label == 2]
+    assert (plan.n_synthetic, plan.n_augmented) == (0, 40)
+    assert "less than 80%" in plan.note
+
+
+def test_whatever_is_added_has_only_values_that_real_images_have(imbalanced_digits):
+    X, y = imbalanced_digits
+    X = X.reshape(-1, 8, 8) / 16 * 3.2  # whole steps of 0.2: the nearest of 256 are no such steps
+    sampler = GANOverSampler(tiny_augmenter(), random_state=0)
+    X_out, _ = sampler.fit_resample(X, y)
+    assert {"synthetic", "augmented"} <= set(sampler.kinds_)
+    assert set(np.unique(X_out)) <= set(np.unique(X))
+
+
+# --- a GAN that is trained already ---
+
+
+def test_a_frozen_augmenter_is_not_trained_and_gives_what_training_it_gives(images, n_trainings):
+    X, y = images
+    trained = GANOverSampler(tiny_augmenter(), random_state=3)
+    expected = trained.fit_resample(X, y)
+    frozen = GANOverSampler(FrozenEstimator(trained.augmenter_), random_state=3)
+    for sampler in (frozen, clone(frozen)):
+        X_out, y_out = sampler.fit_resample(X, y)
+        assert_array_equal(X_out, expected[0])
+        assert_array_equal(y_out, expected[1])
+        assert_array_equal(sampler.kinds_, trained.kinds_)
+    assert n_trainings() == 1
+
+
+def test_a_frozen_augmenter_stays_as_it_was(images):
+    X, y = images
+    fitted = tiny_augmenter(random_state=0).fit(X, y)
+    before = dict(vars(fitted))
+    GANOverSampler(FrozenEstimator(fitted), augmentation="mirror").fit_resample(X, y)
+    assert vars(fitted).keys() - before.keys() <= {"_sampler"}
+    assert fitted.augmentation is None
+
+
+@pytest.mark.parametrize(
+    "augmenter", [GANAugmenter(), TinyTransformer()], ids=["unfitted", "other"]
+)
+def test_what_is_frozen_must_be_a_fitted_augmenter(table, augmenter):
+    with pytest.raises(InvalidInputError, match="fitted one"):
+        GANOverSampler(FrozenEstimator(augmenter)).fit_resample(*table)
+
+
+@pytest.mark.parametrize(
+    "parameter", [{"image_shape": (8, 8)}, {"n_generators": 2}, {"max_images": 99}], ids=str
+)
+def test_the_gan_is_configured_in_one_place(table, n_trainings, parameter):
+    (name,) = parameter
+    with pytest.raises(InvalidInputError, match=f"`{name}` must be None beside an `augmenter`"):
+        GANOverSampler(tiny_augmenter(), **parameter).fit_resample(*table)
+    assert n_trainings() == 0
+
+
+def test_parameters_of_the_sampler_reach_the_augmenter():
+    sampler = GANOverSampler(
+        image_shape=(8, 8), n_generators=2, max_images=99, n_jobs=2, random_state=5
+    )
+    made = sampler.make_augmenter()
+    assert (made.image_shape, made.n_generators, made.max_images) == ((8, 8), 2, 99)
+    assert (made.n_jobs, made.random_state) == (2, 5)
 
 
 # --- containers ---
@@ -264,14 +382,6 @@ def test_one_hot_labels_come_back_one_hot(table):
 # --- parameters ---
 
 
-def test_parameters_of_the_default_augmenter_can_be_read_and_set():
-    sampler = GANOverSampler()
-    assert sampler.get_params()["augmenter__max_images"] == "auto"
-    assert sampler.set_params(augmenter__max_images=500) is sampler
-    assert sampler.augmenter.max_images == 500
-    assert clone(sampler).augmenter.max_images == 500
-
-
 def test_setting_a_nested_parameter_leaves_a_given_augmenter_in_its_place():
     augmenter = tiny_augmenter(width=12)
     sampler = GANOverSampler(augmenter).set_params(augmenter__max_images=500)
@@ -281,7 +391,7 @@ def test_setting_a_nested_parameter_leaves_a_given_augmenter_in_its_place():
 
 @pytest.mark.parametrize(
     ("wrong", "meant"),
-    [("sampling_stratgy", "sampling_strategy"), ("augmenter__max_image", "max_images")],
+    [("sampling_stratgy", "sampling_strategy"), ("max_image", "max_images")],
 )
 def test_an_unknown_parameter_name_gets_a_suggestion(wrong, meant):
     with pytest.raises(InvalidInputError, match=f"Did you mean '{meant}'"):
@@ -334,12 +444,11 @@ def test_global_random_state_is_neither_read_nor_changed(table):
 
 
 def test_a_cache_trains_one_gan_for_all_strategies(table, n_trainings, tmp_path):
-    for strategy, caps in [("auto", (5, 1)), ("minority", (5, 0.1)), ({2: 50}, (1, 1))]:
+    for strategy, share in [("auto", 0.25), ("minority", 1), ({2: 50}, 0.5)]:
         sampler = GANOverSampler(
             tiny_augmenter(),
             sampling_strategy=strategy,
-            max_ratio=caps[0],
-            max_share=caps[1],
+            synthetic_share=share,
             random_state=0,
             cache_dir=str(tmp_path),
         )

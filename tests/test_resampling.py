@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 
 import numpy as np
 import pandas as pd
@@ -11,9 +12,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from imblearn.over_sampling import RandomOverSampler
+from numpy.testing import assert_array_equal
+from sklearn.datasets import load_digits
 
+from ganaug.augmentation import make_augmentation
 from ganaug.exceptions import InvalidInputError, InvalidTypeError
-from ganaug.resampling import ClassPlan, plan_resampling
+from ganaug.resampling import ClassPlan, carry_out, plan
 
 COUNTS = {"bag": 900, "boot": 100, "coat": 400}
 RULES = ["auto", "minority", "not minority", "not majority", "all"]
@@ -23,65 +27,77 @@ some_counts = st.lists(st.integers(1, 60), min_size=2, max_size=6).map(
 )
 
 
-def rows_of(counts):
+def labels_of(counts):
     return np.repeat(list(counts), list(counts.values()))
 
 
-@given(counts=some_counts, rule=st.sampled_from(RULES), max_ratio=st.floats(0, 20))
-def test_totals_are_imbalanced_learns_and_the_cap_holds(counts, rule, max_ratio):
-    y = rows_of(counts)
+shares = st.floats(0, 1)
+
+
+@given(counts=some_counts, rule=st.sampled_from(RULES), share=shares)
+def test_totals_are_imbalanced_learns_and_the_share_holds(counts, rule, share):
+    y = labels_of(counts)
     X = np.zeros((len(y), 1))
     resampled = RandomOverSampler(sampling_strategy=rule, random_state=0).fit_resample(X, y)[1]
 
-    plan = plan_resampling(y, rule, max_ratio=max_ratio)
+    plans = plan(y, rule, synthetic_share=share)
 
-    assert {label: part.n_total for label, part in plan.items()} == dict(
+    assert {label: part.n_total for label, part in plans.items()} == dict(
         zip(*np.unique(resampled, return_counts=True), strict=True)
     )
-    for part in plan.values():
-        assert 0 <= part.n_synthetic <= max_ratio * part.n_real
-        # duplicates only fill what the cap left
-        assert part.n_duplicates == 0 or part.n_synthetic == math.floor(max_ratio * part.n_real)
+    for part in plans.values():
+        assert part.n_synthetic == math.floor(share * part.n_added)
+        assert part.n_duplicates == 0
 
 
 @given(counts=some_counts, extra=st.lists(st.integers(0, 1000), min_size=6, max_size=6))
-def test_a_dict_is_followed_exactly_and_uncapped(counts, extra):
+def test_a_dict_gives_totals_that_are_split_into_kinds_like_a_string(counts, extra):
     targets = {label: n + extra[label] for label, n in counts.items()}
 
-    plan = plan_resampling(counts, targets, max_ratio=0.5)
+    plans = plan(counts, targets, synthetic_share=0.5)
 
-    assert {label: part.n_real + part.n_synthetic for label, part in plan.items()} == targets
-    assert all(part.n_duplicates == 0 for part in plan.values())
+    assert {label: part.n_total for label, part in plans.items()} == targets
+    for label, part in plans.items():
+        assert part.n_synthetic == extra[label] // 2
 
 
 @given(counts=some_counts)
 def test_labels_and_their_counts_give_one_plan(counts):
-    assert plan_resampling(counts) == plan_resampling(rows_of(counts))
-
-
-def test_the_cap_leaves_the_remainder_to_duplicates():
-    plan = plan_resampling(COUNTS, "auto", max_ratio=5)
-
-    assert plan == {
-        "bag": ClassPlan("bag", 900, 0, 0),
-        "boot": ClassPlan("boot", 100, 500, 300),
-        "coat": ClassPlan("coat", 400, 500, 0),
-    }
+    assert plan(counts, synthetic_share=0.5) == plan(labels_of(counts), synthetic_share=0.5)
 
 
 @pytest.mark.parametrize(
-    ("max_ratio", "n_synthetic", "n_duplicates"), [(0, 0, 800), (math.inf, 800, 0), (0.5, 50, 750)]
+    ("share", "augments", "expected"),
+    [
+        (0, True, (0, 800, 0)),
+        (0, False, (0, 0, 800)),
+        (0.25, True, (200, 600, 0)),
+        (0.25, False, (200, 0, 600)),
+        (1, True, (800, 0, 0)),
+    ],
 )
-def test_the_cap_can_be_closed_or_opened(max_ratio, n_synthetic, n_duplicates):
-    boot = plan_resampling(COUNTS, max_ratio=max_ratio)["boot"]
+def test_what_is_not_synthetic_is_augmented_or_repeated(share, augments, expected):
+    boot = plan(COUNTS, synthetic_share=share, augments=augments)["boot"]
 
-    assert (boot.n_synthetic, boot.n_duplicates) == (n_synthetic, n_duplicates)
+    assert (boot.n_synthetic, boot.n_augmented, boot.n_duplicates) == expected
+
+
+@pytest.mark.parametrize("strategy", ["auto", {"boot": 900}, lambda y: {"boot": 900}])
+def test_a_distrusted_class_gets_the_same_total_without_synthetic_samples(strategy):
+    trust = {"bag": 1.0, "boot": 0.79, "coat": 0.8}
+
+    plans = plan(COUNTS, strategy, synthetic_share=0.5, trust=trust)
+
+    assert plans["boot"].n_synthetic == 0
+    assert plans["boot"].n_total == 900
+    assert "79%" in plans["boot"].note
+    assert all(not plans[label].note for label in ("bag", "coat"))
 
 
 def test_a_float_is_the_ratio_of_two_classes():
-    plan = plan_resampling({"a": 100, "b": 10}, 0.5, max_ratio=2)
+    plans = plan({"a": 100, "b": 10}, 0.5, synthetic_share=0.5)
 
-    assert plan["b"] == ClassPlan("b", 10, 20, 20)
+    assert plans["b"] == ClassPlan("b", 10, 20, 20)
 
 
 def test_a_callable_gets_the_labels_and_is_followed_exactly():
@@ -89,24 +105,24 @@ def test_a_callable_gets_the_labels_and_is_followed_exactly():
         labels, n = np.unique(y, return_counts=True)
         return dict(zip(labels, 2 * n, strict=True))
 
-    plan = plan_resampling(rows_of(COUNTS), double, max_ratio=0)
+    plans = plan(labels_of(COUNTS), double, synthetic_share=1)
 
-    assert {label: part.n_synthetic for label, part in plan.items()} == COUNTS
+    assert {label: part.n_synthetic for label, part in plans.items()} == COUNTS
 
 
-def test_classes_without_rows_are_passed_over_unless_named():
+def test_classes_without_samples_are_passed_over_unless_named():
     counts = {"bag": 9, "boot": 3, "coat": 0}
 
-    assert plan_resampling(counts)["coat"] == ClassPlan("coat", 0, 0, 0)
-    assert plan_resampling(counts, {"coat": 7})["coat"] == ClassPlan("coat", 0, 7, 0)
+    assert plan(counts, synthetic_share=1)["coat"] == ClassPlan("coat", 0, 0, 0)
+    assert plan(counts, {"coat": 7}, synthetic_share=1)["coat"] == ClassPlan("coat", 0, 7, 0)
 
 
 @pytest.mark.parametrize("wrap", [list, np.array, pd.Series, torch.tensor])
 def test_labels_come_in_any_container(wrap):
-    plan = plan_resampling(wrap([0, 0, 0, 1]), max_ratio=1)
+    plans = plan(wrap([0, 0, 0, 1]), synthetic_share=0.5)
 
-    assert plan == {0: ClassPlan(0, 3, 0, 0), 1: ClassPlan(1, 1, 1, 1)}
-    assert {type(label) for label in plan} == {int}
+    assert plans == {0: ClassPlan(0, 3, 0, 0), 1: ClassPlan(1, 1, 1, 1)}
+    assert {type(label) for label in plans} == {int}
 
 
 @pytest.mark.parametrize(
@@ -116,41 +132,90 @@ def test_labels_come_in_any_container(wrap):
         ("majority", "must be one of 'auto'"),
         (0.5, "multi-class"),
         ({"bagg": 1000}, "'bagg' instead. Did you mean 'bag'"),
-        ({"bag": 899}, "899 for class 'bag' of 900 rows"),
+        ({"bag": 899}, "899 for class 'bag' of 900 samples"),
         ({"bag": -1}, "whole number >= 0"),
         ({"bag": 1000.5}, "whole number >= 0"),
     ],
 )
 def test_a_strategy_that_cannot_be_followed_is_refused(strategy, message):
     with pytest.raises(InvalidInputError, match=message):
-        plan_resampling(COUNTS, strategy)
+        plan(COUNTS, strategy, synthetic_share=0.5)
 
 
 @pytest.mark.parametrize("strategy", [None, ["bag"], True, lambda y: ["bag"]])
 def test_a_strategy_of_another_type_is_refused(strategy):
     with pytest.raises(InvalidTypeError, match="sampling_strategy"):
-        plan_resampling(COUNTS, strategy)
+        plan(COUNTS, strategy, synthetic_share=0.5)
 
 
-@pytest.mark.parametrize("max_ratio", [-1, math.nan, "5", None, True])
-def test_a_cap_below_zero_or_no_number_is_refused(max_ratio):
-    with pytest.raises(InvalidInputError, match="`max_ratio` must be a number >= 0"):
-        plan_resampling(COUNTS, max_ratio=max_ratio)
+# --- carrying out ---
 
 
-@given(
-    n_rare=st.integers(1, 40),
-    n_frequent=st.integers(41, 200),
-    max_share=st.floats(0, 1),
-)
-def test_the_share_of_synthetic_rows_is_capped_and_counts_stay_exact(n_rare, n_frequent, max_share):
-    counts = {"rare": n_rare, "frequent": n_frequent}
-    plan = plan_resampling(counts, "auto", max_ratio=1000, max_share=max_share)["rare"]
-    assert plan.n_total == n_frequent
-    assert plan.n_synthetic <= max_share * n_frequent
-    assert plan.n_synthetic == min(n_frequent - n_rare, int(max_share * n_frequent))
+@pytest.fixture(scope="module")
+def digits():
+    X, y = load_digits(return_X_y=True)
+    values = np.rint(X * 255 / 16).astype(np.uint8).reshape(-1, 1, 8, 8)
+    rare = np.flatnonzero(y == 3)[10:]
+    return np.delete(values, rare, axis=0), np.delete(y, rare)
 
 
-def test_exact_targets_know_no_cap_on_the_share():
-    plan = plan_resampling({"a": 10, "b": 30}, {"a": 30}, max_ratio=0, max_share=0)
-    assert plan["a"].n_synthetic == 20
+class OnesSampler:
+    """A sampler whose images are all of value 1."""
+
+    def sample_values(self, counts):
+        codes = np.repeat(list(counts), list(counts.values()))
+        return np.ones((len(codes), 1, 8, 8), dtype=np.uint8), codes
+
+
+@pytest.mark.parametrize("name", ["affine", "mirror", "quarter_turn"])
+def test_counts_kinds_and_sources_are_as_planned(digits, name):
+    values, codes = digits
+    plans = plan(codes, {3: 30, 5: 200}, synthetic_share=0.5)
+    added = carry_out(
+        plans, values, codes, sampler=OnesSampler(), augmentation=make_augmentation(name), seed=0
+    )
+    assert Counter(zip(added.kinds.tolist(), added.codes.tolist(), strict=True)) == {
+        ("synthetic", 3): 10,
+        ("augmented", 3): 10,
+        ("synthetic", 5): 9,
+        ("augmented", 5): 9,
+    }
+    assert added.n_made == 38
+    assert not len(added.repeated)
+    assert_array_equal(added.values[added.kinds == "synthetic"], 1)
+    augmented = added.kinds == "augmented"
+    assert_array_equal(codes[added.sources[augmented]], added.codes[augmented])
+    assert_array_equal(added.sources[~augmented], -1)
+
+
+def test_the_same_seed_gives_the_same_and_another_seed_others(digits):
+    values, codes = digits
+    plans = plan(codes, {3: 60}, synthetic_share=0)
+
+    def made(seed):
+        affine = make_augmentation(None)
+        return carry_out(plans, values, codes, sampler=None, augmentation=affine, seed=seed).values
+
+    assert_array_equal(made(0), made(0))
+    assert not np.array_equal(made(0), made(1))
+
+
+def test_augmented_images_have_their_classs_shares_of_black_and_white(digits):
+    values, codes = digits
+    plans = plan(codes, {3: 500}, synthetic_share=0)
+    added = carry_out(
+        plans, values, codes, sampler=None, augmentation=make_augmentation(None), seed=0
+    )
+    for extreme in (0, 255):
+        real, made = (values[codes == 3] == extreme).mean(), (added.values == extreme).mean()
+        assert made == pytest.approx(real, abs=0.02)
+    assert set(np.unique(added.values)) <= set(np.unique(values))
+
+
+def test_a_single_feature_row_is_repeated():
+    values = np.arange(12, dtype=np.float32).reshape(4, 3)
+    codes = np.array([0, 0, 0, 1])
+    plans = plan(codes, "auto", synthetic_share=0)
+    added = carry_out(plans, values, codes, sampler=None, augmentation=None, seed=0)
+    assert_array_equal(added.values, values[[3, 3]])
+    assert_array_equal(added.sources, [3, 3])
