@@ -20,7 +20,7 @@ from PIL import Image
 from tqdm.auto import tqdm
 
 import ganaug
-import ganaug.model
+import ganaug.fitting
 from ganaug import GANAugmenter
 from ganaug.cli import COMMANDS, cli, main
 from ganaug.exceptions import TrainingWarning
@@ -30,7 +30,6 @@ from ganaug.inputs.files import read_data
 from ganaug.model import FittedModel
 from ganaug.naming import MANIFEST_NAME
 from ganaug.progress import bar_options
-from tests.stand_ins import verdict_of
 
 # Trainings here are far too short to be any good; what they give is not what is tested.
 pytestmark = pytest.mark.filterwarnings("ignore::ganaug.exceptions.TrainingWarning")
@@ -56,8 +55,8 @@ def run(monkeypatch, capsys):
 @pytest.fixture(autouse=True)
 def quick_classifier(monkeypatch):
     """The filter's classifier need not be good here either."""
-    fit_classifier = functools.partial(ganaug.model.fit_classifier, max_steps=5)
-    monkeypatch.setattr(ganaug.model, "fit_classifier", fit_classifier)
+    fit_classifier = functools.partial(ganaug.fitting.fit_classifier, max_steps=5)
+    monkeypatch.setattr(ganaug.fitting, "fit_classifier", fit_classifier)
 
 
 @pytest.fixture(scope="module")
@@ -710,123 +709,6 @@ def test_the_rows_of_a_limited_fit_are_drawn_again(run, archive_of_pictures, tmp
 
     assert code == 0, err
     assert report.read_text(encoding="utf-8").startswith("# ")
-
-
-# --- evaluate ------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def archive_of_pictures(pictures, tmp_path):
-    X, y = pictures
-    np.savez(tmp_path / "pictures.npz", X=X, y=y)
-    return tmp_path / "pictures.npz"
-
-
-@pytest.fixture
-def quick_evaluation(monkeypatch):
-    """Neither the filter nor the built-in network need be good here."""
-    monkeypatch.setattr("ganaug.gain.problem.network_steps", lambda n_samples: 5)
-    monkeypatch.setattr(GANAugmenter, "_filter_names", lambda self: ())
-
-
-def test_evaluate_gives_a_verdict_that_an_audit_repeats(
-    run, archive_of_pictures, model, tmp_path, quick_evaluation
-):
-    verdict_file = tmp_path / "verdict.json"
-
-    code, out, err = run(
-        *("evaluate", archive_of_pictures, "--folds", "4", "--out", verdict_file, *SMALL)
-    )
-
-    assert code == 0, err
-    assert err == ""
-    verdict = json.loads(verdict_file.read_text(encoding="utf-8"))
-    assert out.startswith(verdict["text"])
-    assert verdict["n_splits"] % 4 == 0
-    assert set(verdict["per_class"]) == {"bag", "boot"}
-
-
-def test_evaluate_prints_json_and_keeps_groups_together(
-    run, pictures, tmp_path, monkeypatch, quick_evaluation
-):
-    X, y = pictures
-    seen, measured = {}, ganaug.evaluate_gain
-
-    def evaluate_gain(estimator, X, y, **options):
-        seen.update(options)
-        return measured(estimator, X, y, **options)
-
-    monkeypatch.setattr("ganaug.gain.evaluate.evaluate_gain", evaluate_gain)
-    groups = np.arange(len(y)) // 2
-    np.savez(tmp_path / "grouped.npz", X=X, y=y, groups=groups)
-
-    code, out, _ = run("evaluate", tmp_path / "grouped.npz", "--folds", "4", "--json", *SMALL)
-
-    assert code == 0
-    assert json.loads(out)["choice"] in json.loads(out)["scores"]
-    assert np.array_equal(seen["groups"], groups)
-
-
-def test_evaluate_measures_with_a_classifier_of_scikit_learns_and_draws(
-    run, archive_of_pictures, tmp_path, quick_evaluation
-):
-    plot = tmp_path / "new" / "scores.png"
-    arguments = ["evaluate", archive_of_pictures, "--folds", "4", "--estimator", "knn", *SMALL]
-
-    code, out, err = run(*arguments, "--plot", plot)
-
-    assert code == 0, err
-    assert "KNeighborsClassifier()" in out
-    assert Image.open(plot).size[0] > 500
-
-
-def test_a_dry_run_of_evaluate_tells_the_costs(
-    run, archive_of_pictures, tmp_path, quick_evaluation
-):
-    arguments = ["evaluate", archive_of_pictures, "--folds", "4", "--dry-run", *SMALL]
-
-    code, out, err = run(*arguments, "--json", "--out", tmp_path / "verdict.json")
-
-    assert code == 0, err
-    assert json.loads(out)["seconds"] > 0
-    assert not (tmp_path / "verdict.json").exists()
-
-
-def test_an_audit_shows_the_gains_of_a_verdict(run, mnist, model, tmp_path, monkeypatch):
-    shown = {}
-
-    class Report:
-        def to_json(self):
-            return "{}"
-
-    def audit(self, X, y, *, verdict, **others):
-        shown.update(verdict.to_dict())
-        return Report()
-
-    monkeypatch.setattr(GANAugmenter, "audit", audit)
-    verdict = verdict_of("smote")
-    verdict.save(tmp_path / "verdict.json")
-
-    code, _, err = run(
-        *("audit", model, "--train", "MNIST", "--data-dir", mnist),
-        *("--verdict", tmp_path / "verdict.json", "--out", tmp_path / "report.json"),
-    )
-
-    assert code == 0, err
-    assert shown == verdict.to_dict()
-
-
-@pytest.mark.parametrize("text", ["no json", "[]", '{"gan": "chosen"}'])
-def test_a_file_that_is_no_verdict_is_named(run, mnist, model, tmp_path, text):
-    (tmp_path / "verdict.json").write_text(text, encoding="utf-8")
-
-    code, _, err = run(
-        *("audit", model, "--train", "MNIST", "--data-dir", mnist),
-        *("--verdict", tmp_path / "verdict.json", "--out", tmp_path / "report.json"),
-    )
-
-    assert code == 1
-    assert_one_line(err, "verdict.json")
 
 
 # --- mistakes ------------------------------------------------------------------------------------

@@ -27,13 +27,20 @@ class Arrays:
     image_shape : tuple or None
         Of the images that the columns of 2-D X hold.
     spec : DataSpec
-        What DATA looks like; decodes (n, C, H, W).
+        What DATA looks like.
+    is_encoded : bool
+        Whether X has another form than DATA.
     """
 
     X: npt.NDArray[Any]
     y: npt.NDArray[Any]
     image_shape: tuple[int, ...] | None
     spec: DataSpec
+    is_encoded: bool
+
+    def decode(self, X: npt.NDArray[Any]) -> Any:
+        """Give samples like those of `X` as DATA has them."""
+        return self.spec.decode(X) if self.is_encoded else X
 
 
 def arrays_of(
@@ -44,5 +51,5 @@ def arrays_of(
     data = read_training_set(X, y, image_shape=image_shape, resize=resize)
     labels = data.classes[data.labels]
     if isinstance(X, np.ndarray) and resize is None:
-        return Arrays(X, labels, image_shape, data.spec)
-    return Arrays(data.values, labels, None, data.spec)
+        return Arrays(X, labels, image_shape, data.spec, False)
+    return Arrays(data.values, labels, None, data.spec, True)

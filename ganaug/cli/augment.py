@@ -25,6 +25,8 @@ from ganaug.naming import printable
 
 if TYPE_CHECKING:
     from ganaug.augmenter import GANAugmenter
+    from ganaug.cli.arrays import Arrays
+    from ganaug.gain.verdict import Verdict
     from ganaug.outputs import Origin
 
 
@@ -36,6 +38,12 @@ if TYPE_CHECKING:
     required=True,
     help="Directory for PNG files by class, or a .npz file for arrays X, y and kind.",
 )
+@click.option(
+    "--verdict",
+    "verdict_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Do what `ganaug evaluate --out` has found best, in place of GANOverSampler's default.",
+)
 @overwrite_option
 @allow_distrusted_option
 @budget_options
@@ -46,6 +54,7 @@ if TYPE_CHECKING:
 def command(
     data: str,
     out: Path,
+    verdict_file: Path | None,
     data_dir: Path | None,
     download: bool,
     max_per_class: Mapping[str, int],
@@ -60,20 +69,35 @@ def command(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Train on DATA, and write it with its classes balanced.
+    """Write DATA with its classes balanced.
 
     DATA is as for `fit`. All real samples are written, and as many more of each class as the
-    largest has: how many of them are synthetic, and which classes get none, is ganaug's default.
-    Files are called CLASS/real-00000.png, CLASS/synthetic-00000.png, ...; a manifest.jsonl lists
-    every one. OUT is called OUT.partial until all is written.
+    largest has: how many of them are synthetic, and which classes get none, is ganaug's default,
+    or what a verdict says. Files are called CLASS/real-00000.png, CLASS/synthetic-00000.png, ...; a
+    manifest.jsonl lists every one. OUT is called OUT.partial until all is written.
     """
     from ganaug.augmenter import GANAugmenter
+    from ganaug.cli.arrays import arrays_of
     from ganaug.cli.terminal import progress_over_files
     from ganaug.cli.trust import check_trust
+    from ganaug.gain.verdict import Verdict
     from ganaug.inputs.files import read_data
-    from ganaug.outputs import check_output, open_output
+    from ganaug.outputs import Origin, check_output, open_output
+    from ganaug.oversampler import GANOverSampler
 
     check_output(out, overwrite=overwrite)
+    here: dict[str, Any] = {"device": device, "verbose": int(not quiet)}
+    budget = {"width": width, "max_images": max_images}
+    given: dict[str, Any] = {name: value for name, value in budget.items() if value is not None}
+    verdict = None if verdict_file is None else Verdict.load(verdict_file)
+    if verdict is not None:
+        if given:
+            raise click.UsageError("--width and --max-images cannot be given beside --verdict.")
+        image_shape = image_shape or verdict.task.image_shape
+        sampler = _sampler_of(verdict, here)
+    else:
+        augmenter = GANAugmenter(image_shape=image_shape, **given, **here)
+        sampler = GANOverSampler(augmenter, random_state=seed)
     source = read_data(
         data,
         data_dir=data_dir,
@@ -82,25 +106,59 @@ def command(
         limits=max_per_class,
         seed=seed,
         progress=progress_over_files(quiet),
-    ).as_arrays()
-    options: dict[str, Any] = {"device": device, "resize": resize, "image_shape": image_shape}
-    options |= {} if width is None else {"width": width}
-    options |= {} if max_images is None else {"max_images": max_images}
-    augmenter = GANAugmenter(random_state=seed, verbose=int(not quiet), **options)
-    augmenter.fit(source.X, source.y)
-    if augmenter.model_.interrupted:
-        raise KeyboardInterrupt  # an output of a half-trained model was not asked for
-    check_trust(augmenter, [], allow_distrusted)
-    X, y = augmenter.augment(source.X, source.y)
-    names = [str(label) for label in y]
-    kinds = augmenter.kinds_.tolist()
+    )
+    arrays = arrays_of(source, image_shape, resize)
+    if verdict is not None:
+        _check_alike(verdict, arrays)
+    X, y = sampler.fit_resample(arrays.X, arrays.y)
+    origin = Origin(seed if verdict is None else verdict.task.seed, "")
+    trained = getattr(sampler, "augmenter_", None)
+    if trained is not None and trained.__sklearn_is_fitted__():
+        if trained.model_.interrupted:
+            raise KeyboardInterrupt  # an output of a half-trained model was not asked for
+        check_trust(trained, [], allow_distrusted)
+        origin = _origin(trained)
+    names, n_real = [str(label) for label in y], len(arrays.y)
+    is_repeated = verdict is not None and verdict.choice == "duplicates"
+    kinds = ["real"] * n_real + ["duplicate" if is_repeated else "augmented"] * (len(X) - n_real)
+    kinds = list(getattr(sampler, "kinds_", kinds))
     files = [str(file) for file in source.files]
     sources = files + [""] * (len(names) - len(files))
-    with open_output(out, augmenter.spec_, _origin(augmenter), overwrite=overwrite) as output:
-        output.add(X, names, kinds, _indices(names, kinds), sources)
+    with open_output(out, arrays.spec, origin, overwrite=overwrite) as output:
+        output.add(arrays.decode(X), names, kinds, _indices(names, kinds), sources)
     written = _counted(names, kinds)
     result = {"out": str(out), "written": written}
     click.echo(json.dumps(result) if as_json else _describe(out, written))
+
+
+def _sampler_of(verdict: Verdict, here: dict[str, Any]) -> Any:
+    """Give the sampler of a verdict, to train as is said here."""
+    from ganaug.exceptions import InvalidInputError
+
+    sampler = verdict.make_sampler()
+    if sampler == "passthrough":
+        raise InvalidInputError("The verdict says to add nothing: use DATA as it is.")
+    if not hasattr(sampler, "make_augmenter"):
+        return sampler
+    own = dict.fromkeys(("image_shape", "n_generators", "max_images"))
+    return sampler.set_params(augmenter=sampler.make_augmenter().set_params(**here), **own)
+
+
+def _check_alike(verdict: Verdict, arrays: Arrays) -> None:
+    """Refuse data of another kind than those that were evaluated."""
+    from ganaug.exceptions import InvalidInputError
+
+    here, there = (
+        f"{'images' if is_image else 'feature rows'} in arrays of {n_axes} axes"
+        for is_image, n_axes in (
+            (arrays.spec.kind == "image", arrays.X.ndim),
+            (verdict.task.is_image, verdict.task.n_axes),
+        )
+    )
+    if here != there:
+        raise InvalidInputError(
+            f"DATA must be as those that the verdict was measured on, {there}. Got {here} instead."
+        )
 
 
 def _indices(names: Sequence[str], kinds: Sequence[str]) -> list[int]:

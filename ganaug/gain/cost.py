@@ -129,7 +129,8 @@ def measure_gan(trials: Trials, remedies: Sequence[Remedy], left: float) -> GanC
     for sampler in distinct.values():
         augmenter = sampler.make_augmenter()
         budget = cost.budget or _budget(augmenter, len(y), not trials.problem.is_image)
-        training = cost.training + augmenter.estimate_fit_seconds(X, y)
+        with without_our_warnings():
+            training = cost.training + augmenter.estimate_fit_seconds(X, y)
         cost = GanCost(cost.fixed, training, budget)
         if LEAST_GAN_FOLDS * LEAST_BUDGET * training < left:
             cost = GanCost(cost.fixed + _seconds_of_tiny_fit(sampler, X, y), training, budget)
