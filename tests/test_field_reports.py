@@ -486,5 +486,7 @@ def test_a_class_too_small_for_a_verdict_is_named(digits, no_training):
     few = np.flatnonzero((y == 0) | ((y == 1) & (np.cumsum(y == 1) <= 2)))
 
     with pytest.raises(InvalidInputError, match="(?i)class 1 has 2 .*at least 3") as caught:
-        evaluate_gain(LogisticRegression(), X[few].reshape(len(few), -1), y[few])
+        evaluate_gain(
+            LogisticRegression(), X[few].reshape(len(few), -1), y[few], image_shape=(8, 8)
+        )
     assert "cv" not in str(caught.value)

@@ -29,9 +29,8 @@ from ganaug.exceptions import (
     NotFittedError,
     SamplingError,
 )
-from ganaug.gain.intervals import PairedInterval
-from ganaug.gain.remedies import Task
-from ganaug.gain.verdict import ClassGain, Verdict
+from ganaug.gain.verdict import ClassGain
+from tests.stand_ins import verdict_of
 
 N_CLASSES = 4
 NAMES = ("zero", "one", "two", "three")
@@ -585,15 +584,8 @@ def test_an_extractor_and_a_verdict_reach_the_audit(fitted, rows, monkeypatch):
         asked.append((values.dtype, values.shape[1:]))
         return values.reshape(len(values), -1)[:, 20:25]
 
-    change = PairedInterval(-0.02, -0.03, -0.01, 10)
-    verdict = Verdict(
-        choice="smote", is_decided=True, gain=change, gain_over_best_without_gan=change,
-        gain_of_gan=change, gan="not worth it", gan_reason="", agreement=1.0,
-        scores={"nothing": [0.5], "smote": [0.5]},
-        per_class={"1": ClassGain(90, PairedInterval(-0.05, -0.09, -0.01, 10))},
-        needed={}, scoring="accuracy", n_samples=300, n_splits=10, notes=[], seconds=1.0,
-        task=Task(seed=0, is_image=True, n_axes=2),
-    )  # fmt: skip
+    verdict = verdict_of(per_class={"1": ClassGain(90, -0.05, -0.09, -0.01)})
+
     report = fitted.audit(**rows, n_samples=20, extractor=extractor, verdict=verdict)
     figures = report.to_dict()
     assert set(asked) == {(np.dtype("uint8"), (1, 8, 8))}
