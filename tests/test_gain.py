@@ -18,6 +18,7 @@ from imblearn.pipeline import make_pipeline
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import KFold, StratifiedKFold, StratifiedShuffleSplit, cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
@@ -262,6 +263,13 @@ def test_a_users_gan_is_tried_with_the_gans_and_equal_ones_are_trained_once(digi
     n_folds = sum(not np.isnan(score) for score in verdict.scores["mine"])
     assert budgets.count(1000) == n_folds  # ganaug, half and half, mine
     assert budgets.count(7) == n_folds
+
+
+def test_a_users_sampler_that_trains_no_gan_is_cheap():
+    sampler = GANOverSampler(synthetic_share=0, augmentation="mirror")
+
+    assert not UsersSampler("mirrored", sampler).uses_gan
+    assert UsersSampler("half", sampler.set_params(synthetic_share=0.5)).uses_gan
 
 
 class Mirror(Remedy):
@@ -750,6 +758,10 @@ def test_the_clock_counts_down():
         ({"remedies": {"smote": ADASYN()}}, "`remedies` must have names of your own"),
         ({"remedies": {"mine": ADASYN}}, r"`remedies`\['mine'\] must be an instance"),
         ({"remedies": {"mine": SVC()}}, r"`remedies`\['mine'\] must be an instance"),
+        (
+            {"remedies": {"mine": GANOverSampler(FrozenEstimator(GANAugmenter()))}},
+            "must train its GANs on each fold. Got a frozen augmenter",
+        ),
         ({"max_seconds": 0}, "`max_seconds` must be a number above 0"),
         ({"cv": 1}, "`cv` must be an int >= 2"),
         ({"cv": "five"}, "`cv` must be a number of folds, a splitter"),

@@ -92,10 +92,8 @@ class CostEstimate:
 
     def __str__(self) -> str:
         """Tell it in a sentence."""
-        text = (
-            f"about {readable_seconds(self.seconds)}: {self.n_fits} classifiers of up to "
-            f"{readable_seconds(self.seconds_per_fit)}"
-        )
+        cheap = readable_seconds(self.seconds_without_gans)
+        text = f"about {readable_seconds(self.seconds)}: {cheap} for {self.n_fits} classifiers"
         if self.seconds_per_gan_fold:
             per_fold = readable_seconds(self.seconds_per_gan_fold)
             text += f", and GANs on {FIRST_GAN_FOLDS} to {MOST_GAN_FOLDS} folds, {per_fold} each"

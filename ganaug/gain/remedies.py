@@ -15,6 +15,7 @@ import numpy.typing as npt
 from imblearn.over_sampling import SMOTE, RandomOverSampler
 from imblearn.pipeline import Pipeline
 from sklearn.base import BaseEstimator, clone
+from sklearn.frozen import FrozenEstimator
 
 from ganaug.augmenter import GANAugmenter
 from ganaug.checks import check_option
@@ -169,21 +170,14 @@ class Synthetic(Remedy):
 
 
 class UsersSampler(Remedy):
-    """An imbalanced-learn sampler of the user's.
+    """An imbalanced-learn sampler of the user's."""
 
-    Parameters
-    ----------
-    name : str
-    sampler : imbalanced-learn sampler
-    uses_gan : bool, optional
-        Whether it is tried with the GANs, on as many folds as they; by default if it trains one.
-    """
-
-    def __init__(self, name: str, sampler: Any, uses_gan: bool | None = None) -> None:
+    def __init__(self, name: str, sampler: Any) -> None:
         self.name = name
         self.text = type(sampler).__name__
         self.sampler = sampler
-        self.uses_gan = hasattr(sampler, "make_augmenter") if uses_gan is None else uses_gan
+        trains = hasattr(sampler, "make_augmenter")
+        self.uses_gan = trains and getattr(sampler, "synthetic_share", None) != 0
 
     def make_sampler(self, task: Task) -> Any:
         """Clone and seed it."""
@@ -260,6 +254,11 @@ def _users_remedy(name: Any, sampler: Any) -> Remedy:
         raise InvalidTypeError(
             f"`remedies`[{name!r}] must be an instance of an imbalanced-learn sampler. Got "
             f"{sampler!r} instead."
+        )
+    if isinstance(getattr(sampler, "augmenter", None), FrozenEstimator):
+        raise InvalidInputError(
+            f"`remedies`[{name!r}] must train its GANs on each fold. Got a frozen augmenter, which "
+            "may have seen the test samples, instead: pass the GANAugmenter itself."
         )
     return UsersSampler(name, sampler)
 
