@@ -26,6 +26,6 @@ augmenter = GANAugmenter(
 )
 pipeline = make_pipeline(augmenter, StandardScaler(), SVC()).fit(X_train, y_train)
 
-mask = pipeline[0].synthetic_mask_
+mask = pipeline[0].kinds_ == "synthetic"
 print(f"{mask.sum()} of {len(mask)} training rows are synthetic")
 print(f"test rows, never changed: accuracy {pipeline.score(X_test, y_test):.3f}")

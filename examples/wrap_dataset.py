@@ -20,10 +20,13 @@ dataset = TensorDataset(images, torch.tensor(y[rows]))
 # A short training, for the example's sake: leave max_images out for data of your own.
 augmenter = GANAugmenter(max_images=10_000, random_state=0).fit(dataset)
 
-# refresh: new synthetic items in each epoch. The weight tells the loss how far to trust them.
-train = augmenter.wrap(dataset, refresh=True, synthetic_weight=0.5, return_weight=True)
+# refresh: new synthetic and augmented items in each epoch. The weight tells the loss how far to
+# trust the synthetic ones.
+train = augmenter.wrap(
+    dataset, synthetic_share=0.25, refresh=True, synthetic_weight=0.5, return_weight=True
+)
 print("before:", Counter(dataset.tensors[1].tolist()), "after:", Counter(train.targets.tolist()))
-for plan in augmenter.resampling_report_:  # also why, where a class gets duplicates instead
+for plan in augmenter.resampling_report_:  # also why, where a class gets none
     print(plan)
 
 torch.manual_seed(0)

@@ -65,7 +65,7 @@ def quarter_turn(images: Tensor, generator: torch.Generator) -> Tensor:
     quarters = torch.randint(0, 4, (len(images),), generator=generator)
     quarters = quarters if is_square else 2 * (quarters // 2)
     turned = images.clone()
-    for k in (1, 2, 3):
+    for k in (1, 2, 3) if is_square else (2,):
         chosen = quarters == k
         turned[chosen] = torch.rot90(images[chosen], k, (2, 3))
     return affine(turned, generator)

@@ -91,6 +91,8 @@ def train_model(
     -------
     FittedModel
     """
+    trainings = plan_trainings(data, options)
+    starts = [_matching_start(start_from, i, t.config, data) for i, t in enumerate(trainings)]
     classifier = None
     if options.is_filtered:
         classifier = fit_classifier(
@@ -107,8 +109,6 @@ def train_model(
         options.n_generators,
         classifier=classifier,
     )
-    trainings = plan_trainings(data, options)
-    starts = [_matching_start(start_from, i, t.config, data) for i, t in enumerate(trainings)]
     values, labels, model.scaler = _prepare(data)
     tasks = [
         delayed(_train_one)(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -69,10 +70,11 @@ class TrainedSampler:
                 "filter='classifier' needs the classifier that `fit` trains when it is set before. "
                 "Fit again."
             )
-        filters = {"classifier": self._accepts} if self.is_filtered else {}
-        self._members = [
-            Sampler(model.generator(index), device, filters) for index in range(model.n_generators)
-        ]
+        self._members = [self._build_member(index, device) for index in range(model.n_generators)]
+
+    def _build_member(self, index: int, device: torch.device | str) -> Sampler:
+        filters = {"classifier": partial(self._accepts, index)} if self.is_filtered else {}
+        return Sampler(self.model.generator(index), device, filters)
 
     def reseeded(self, seed: int) -> TrainedSampler:
         """Give the same sampler with another `seed`."""
@@ -244,12 +246,12 @@ class TrainedSampler:
         values: Array = samples.numpy()
         return values if lookups is None else apply_lookup(lookups[index, code], values)
 
-    def _accepts(self, samples: Tensor, code: int) -> Tensor:
-        """Keep samples that a classifier of the real ones takes for their own class."""
-        classifier, scaler = self.model.classifier, self.model.scaler
+    def _accepts(self, index: int, samples: Tensor, code: int) -> Tensor:
+        """Keep samples that, as they are served, a classifier of the real ones takes for theirs."""
+        classifier = self.model.classifier
         assert classifier is not None
-        values = samples if scaler is None else scaler.from_network(samples)
-        return torch.from_numpy(classifier.predict_proba(values.numpy()).argmax(axis=1) == code)
+        values = self._finish(samples, index, code)
+        return torch.from_numpy(classifier.predict_proba(values).argmax(axis=1) == code)
 
     def _name_class(self, error: AcceptanceError) -> SamplingError:
         label = self.classes.tolist()[error.code]
@@ -266,42 +268,32 @@ class TrainedSampler:
     @own_settings()
     def measure_trust(self) -> list[list[float]]:
         """Measure `generator_trust` on samples of a stream that `sample` does not use."""
-        return [
-            [
-                float(
-                    self._accepts(torch.cat(_calibration(member, code, self.seed)), code)
-                    .float()
-                    .mean()
-                )
-                for code in range(len(self.classes))
-            ]
-            for member in self._members
-        ]
+        codes = range(self.model.n_classes)
+        return [[self._share_accepted(i, c) for c in codes] for i in range(len(self._members))]
+
+    def _share_accepted(self, index: int, code: int) -> float:
+        accepted = self._accepts(index, self._calibration(index, code), code)
+        return float(accepted.float().mean())
 
     @own_settings()
     def measure_lookups(self, statistics: PixelStatistics) -> npt.NDArray[np.uint8]:
         """Find what each pixel value must become, by generator, class and channel."""
-        return np.stack(
-            [
-                np.stack(
-                    [
-                        statistics.lookup(_some(member, code, self), code)
-                        for code in range(len(self.classes))
-                    ]
-                )
-                for member in self._members
-            ]
-        )
+        found = [
+            statistics.lookup(self._as_served(index, code), code)
+            for index in range(len(self._members))
+            for code in range(self.model.n_classes)
+        ]
+        return np.stack(found).reshape(len(self._members), self.model.n_classes, -1, 256)
 
+    def _as_served(self, index: int, code: int) -> Array:
+        """Give calibration samples that the filter accepts, or all where these are few."""
+        samples = self._calibration(index, code)
+        if self.is_filtered:
+            accepted = samples[self._accepts(index, samples, code)]
+            samples = accepted if len(accepted) >= BLOCK_SIZE // 4 else samples
+        values: Array = samples.numpy()
+        return values
 
-def _calibration(member: Sampler, code: int, seed: int) -> list[Tensor]:
-    return [member.block(code, ~seed, block) for block in range(CALIBRATION_BLOCKS)]
-
-
-def _some(member: Sampler, code: int, sampler: TrainedSampler) -> Array:
-    """Give calibration samples as they will be served: those that the filter accepts, if any."""
-    samples = torch.cat(_calibration(member, code, sampler.seed))
-    if sampler.is_filtered:
-        accepted = samples[sampler._accepts(samples, code)]
-        samples = accepted if len(accepted) >= BLOCK_SIZE // 4 else samples
-    return samples.numpy()
+    def _calibration(self, index: int, code: int) -> Tensor:
+        member = self._members[index]
+        return torch.cat([member.block(code, ~self.seed, b) for b in range(CALIBRATION_BLOCKS)])

@@ -20,6 +20,7 @@ from ganaug import GANAugmenter, GANOverSampler, cache
 from ganaug.exceptions import InvalidInputError, TrainingWarning
 
 TINY = {
+    "n_generators": 1,
     "width": 4,
     "max_images": 64,
     "filter": None,

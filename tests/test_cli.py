@@ -106,9 +106,9 @@ def mnist(pictures, tmp_path):
 def augmenter(pictures):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", TrainingWarning)
-        return GANAugmenter(width=4, max_images=64, filter=None, random_state=0, verbose=0).fit(
-            *pictures
-        )
+        return GANAugmenter(
+            n_generators=1, width=4, max_images=64, filter=None, random_state=0, verbose=0
+        ).fit(*pictures)
 
 
 @pytest.fixture
@@ -142,7 +142,9 @@ def test_fit_takes_arrays_in_a_npz_file(run, npz, pictures, tmp_path):
     assert summary["images_seen"] == 128
     assert not summary["interrupted"]
     # what the command trains is what the library trains
-    same = GANAugmenter(width=4, max_images=128, random_state=3, verbose=0).fit(*pictures)
+    same = GANAugmenter(n_generators=1, width=4, max_images=128, random_state=3, verbose=0).fit(
+        *pictures
+    )
     loaded = GANAugmenter.load(tmp_path / "model").set_params(filter=None)
     X_new, X_same = (a.sample(4)[0] for a in (loaded, same.set_params(filter=None)))
     assert X_new.tobytes() == X_same.tobytes()
@@ -272,7 +274,13 @@ def test_sample_writes_arrays_that_hold_no_pickle(run, pictures, tmp_path):
     X = pd.DataFrame(pictures[0].reshape(-1, 64))
     y = pd.Series(pictures[1].astype(object))
     augmenter = GANAugmenter(
-        image_shape=(8, 8), width=4, max_images=64, filter=None, random_state=0, verbose=0
+        image_shape=(8, 8),
+        n_generators=1,
+        width=4,
+        max_images=64,
+        filter=None,
+        random_state=0,
+        verbose=0,
     )
     augmenter.fit(X, y).save(tmp_path / "model")
 
@@ -296,9 +304,9 @@ def test_what_sample_writes_can_be_fitted_again(run, model, tmp_path):
 
 def test_integer_classes_are_named_by_their_digits(run, pictures, tmp_path):
     X, y = pictures
-    GANAugmenter(width=4, max_images=64, filter=None, random_state=0, verbose=0).fit(
-        X, (y == "boot") * 10
-    ).save(tmp_path / "model")
+    GANAugmenter(
+        n_generators=1, width=4, max_images=64, filter=None, random_state=0, verbose=0
+    ).fit(X, (y == "boot") * 10).save(tmp_path / "model")
 
     code, _, _ = run("sample", tmp_path / "model", "--class", "10=2", "--out", tmp_path / "new")
 
@@ -309,9 +317,9 @@ def test_integer_classes_are_named_by_their_digits(run, pictures, tmp_path):
 @pytest.mark.parametrize("label", ["n/a", "..", ".hidden", "../bag", "/bag", "a\\b", "a\nb%"])
 def test_a_label_never_leads_out_of_the_directory_and_comes_back(label, run, pictures, tmp_path):
     X, y = pictures
-    GANAugmenter(width=4, max_images=64, filter=None, random_state=0, verbose=0).fit(
-        X, np.where(y == "boot", label, "bag")
-    ).save(tmp_path / "deep" / "model")
+    GANAugmenter(
+        n_generators=1, width=4, max_images=64, filter=None, random_state=0, verbose=0
+    ).fit(X, np.where(y == "boot", label, "bag")).save(tmp_path / "deep" / "model")
     out = tmp_path / "deep" / "new"
     before = {path for path in tmp_path.rglob("*") if out not in path.parents}
 
@@ -328,7 +336,7 @@ def test_a_label_never_leads_out_of_the_directory_and_comes_back(label, run, pic
 
 def test_feature_rows_go_into_a_npz_file(run, pictures, tmp_path):
     X, y = pictures
-    GANAugmenter(width=4, max_images=64, random_state=0, verbose=0).fit(
+    GANAugmenter(n_generators=1, width=4, max_images=64, random_state=0, verbose=0).fit(
         X.reshape(-1, 64)[:, 20:25].astype(float) - 100, y
     ).save(tmp_path / "model")
     sample = ("sample", tmp_path / "model", "--class", "bag=3", "--out")
@@ -661,7 +669,13 @@ def test_alarms_of_per_class_networks_name_their_classes(run, pictures, tmp_path
         ImageGenerator, "forward", lambda self, z, labels: forward(self, 0 * z, labels)
     )
     GANAugmenter(
-        width=4, max_images=64, filter=None, random_state=0, verbose=0, conditioning="per_class"
+        n_generators=1,
+        width=4,
+        max_images=64,
+        filter=None,
+        random_state=0,
+        verbose=0,
+        conditioning="per_class",
     ).fit(*pictures).save(tmp_path / "model")
 
     _, out, _ = run("info", tmp_path / "model")

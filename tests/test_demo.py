@@ -14,7 +14,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
-import ganaug.model
+import ganaug.fitting
 from ganaug import GANAugmenter
 from ganaug.cli import digits as demo
 from ganaug.cli import main
@@ -46,8 +46,8 @@ def finished(tmp_path_factory):
         warnings.simplefilter("ignore", TrainingWarning)
         patch.setattr(demo, "cpu_count", lambda: 1)  # in this process, where patches hold
         patch.setattr(demo, "CLASSIFIER_STEPS", 10)
-        quick = functools.partial(ganaug.model.fit_classifier, max_steps=10)
-        patch.setattr(ganaug.model, "fit_classifier", quick)
+        quick = functools.partial(ganaug.fitting.fit_classifier, max_steps=10)
+        patch.setattr(ganaug.fitting, "fit_classifier", quick)
         patch.setattr(GANAugmenter, "audit", audit)
         results = demo.run_demo(out, n_seeds=N_SEEDS, max_images=64, verbose=0)
     return results, out, audits
@@ -195,10 +195,10 @@ def test_a_class_of_which_the_filter_lets_nothing_through_is_drawn_unfiltered(
 ):
     X_pool, _, y_pool, _ = parts
     X, y = demo.draw_imbalanced(X_pool, y_pool, seed=0)
-    quick = functools.partial(ganaug.model.fit_classifier, max_steps=2)
-    monkeypatch.setattr(ganaug.model, "fit_classifier", quick)
+    quick = functools.partial(ganaug.fitting.fit_classifier, max_steps=2)
+    monkeypatch.setattr(ganaug.fitting, "fit_classifier", quick)
     augmenter = GANAugmenter(
-        image_shape=(8, 8), width=4, max_images=64, random_state=0, verbose=0
+        image_shape=(8, 8), n_generators=1, width=4, max_images=64, random_state=0, verbose=0
     ).fit(X, y)
     classifier = augmenter.model_.classifier
     answers = np.eye(10)[3]

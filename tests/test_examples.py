@@ -46,7 +46,9 @@ def test_sklearn_pipeline_mixes_training_rows(capsys):
 
 def test_rebalance_imblearn_compares_shares(capsys):
     lines = run("rebalance_imblearn.py", capsys).splitlines()
-    assert [line.split()[1] for line in lines] == ["{'sampler':"] + ["{'sampler__max_share':"] * 3
+    assert [line.split()[1] for line in lines] == ["{'sampler':"] + [
+        "{'sampler__synthetic_share':"
+    ] * 3
     assert all(float(line.split()[0]) > 0.9 for line in lines)
 
 

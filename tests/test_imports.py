@@ -156,7 +156,8 @@ import ganaug.cli
 from sklearn.datasets import load_digits
 from ganaug import GANAugmenter
 X, y = load_digits(n_class=2, return_X_y=True)
-augmenter = GANAugmenter(image_shape=(8, 8), max_images=256, width=4, random_state=0)
+options = {{"max_images": 256, "n_generators": 1, "width": 4, "random_state": 0}}
+augmenter = GANAugmenter(image_shape=(8, 8), **options)
 print(augmenter.fit(X, y).sample({{0: 3, 1: 2}})[1].tolist())
 """
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

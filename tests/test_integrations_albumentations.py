@@ -134,7 +134,7 @@ def test_the_label_stays_in_the_data_and_a_strict_pipeline_takes_it(model_path):
 
 def test_classes_whose_samples_a_classifier_disputes_are_left_alone(digits, tmp_path):
     fitted = tiny_augmenter(filter="classifier").fit(*digits)
-    fitted.model_.trust = [0.9, 0.2, 0.8]
+    fitted.model_.generator_trust = [[0.9, 0.2, 0.8]]
     fitted.set_params(filter=None).save(tmp_path / "model")
     with pytest.warns(GanaugWarning, match=r"class 5 \(20%\) as they are"):
         transform = SyntheticReplace(tmp_path / "model", p=1)

@@ -217,6 +217,7 @@ def test_a_planted_collapse_ends_in_a_warning_that_names_the_classes(
     names = np.array(["nought", "one"])[y[y < 2]]
     augmenter = GANAugmenter(
         image_shape=(8, 8),
+        n_generators=1,
         width=4,
         max_images=256,
         conditioning=conditioning,
@@ -250,7 +251,13 @@ def test_a_healthy_training_gives_no_warning(all_digits, monkeypatch):
 
     monkeypatch.setattr(ImageGenerator, "forward", healthy)
     augmenter = GANAugmenter(
-        image_shape=(8, 8), width=4, max_images=256, random_state=0, verbose=0, filter=None
+        image_shape=(8, 8),
+        n_generators=1,
+        width=4,
+        max_images=256,
+        random_state=0,
+        verbose=0,
+        filter=None,
     ).fit(X, y)
 
     assert augmenter.alarms_ == []

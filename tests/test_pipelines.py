@@ -75,7 +75,7 @@ def test_a_scikit_learn_pipeline_trains_on_mixed_rows_and_predicts_from_untouche
     augmenter, recorder = pipeline["gan"], pipeline["classifier"]
     assert_array_equal(recorder.y_, y)
     changed = (recorder.X_ != X).any(axis=1)
-    assert_array_equal(changed, augmenter.synthetic_mask_)
+    assert_array_equal(changed, augmenter.kinds_ == "synthetic")
     assert Counter(y[changed].tolist()) == {0: 36}  # 0.3 of 120; the others have under 100 rows
     assert_array_equal(recorder.X_predicted_, X[:7])
 
@@ -213,5 +213,5 @@ def test_a_skorch_network_is_the_last_step_on_four_dimensional_images(imbalanced
     sampler = GANOverSampler(tiny_augmenter(image_shape=None), random_state=0)
     pipeline = imblearn.pipeline.make_pipeline(sampler, network)
     pipeline.fit(images[::2], y[::2])
-    assert sampler.synthetic_mask_.any()
+    assert (sampler.kinds_ == "synthetic").any()
     assert pipeline.score(images[1::2], y[1::2]) > 0.8

@@ -30,6 +30,7 @@ from ganaug.exceptions import (
     SamplingError,
 )
 from ganaug.gain.verdict import ClassGain
+from ganaug.sampler import TrainedSampler
 from tests.stand_ins import verdict_of
 
 N_CLASSES = 4
@@ -597,14 +598,14 @@ def test_an_extractor_and_a_verdict_reach_the_audit(fitted, rows, monkeypatch):
 
 @pytest.mark.usefixtures("quick")
 def test_a_class_that_the_filters_reject_is_a_marked_gap(fitted, rows, monkeypatch):
-    sample = GANAugmenter._sample_values
+    sample = TrainedSampler.sample_values
 
     def rejecting(self, counts, **options):
         if counts.get(1):
             raise SamplingError("too few pass")
         return sample(self, counts, **options)
 
-    monkeypatch.setattr(GANAugmenter, "_sample_values", rejecting)
+    monkeypatch.setattr(TrainedSampler, "sample_values", rejecting)
     figures = fitted.audit(**rows, n_samples=20).to_dict()
     assert figures["rows"]["synthetic"] == {"0": 20, "1": 0, "2": 20}
     assert figures["classes"]["1"]["measures"]["reason"].endswith("are needed")
@@ -615,7 +616,7 @@ def test_a_class_that_the_filters_reject_is_a_marked_gap(fitted, rows, monkeypat
     assert "Not measured: class 1, for too few synthetic rows." in summary["doubtful"]
     assert not any("Collect more real rows" in text for text in summary["to_do"])
     monkeypatch.setattr(
-        GANAugmenter, "_sample_values", lambda self, counts: rejecting(self, {1: 1})
+        TrainedSampler, "sample_values", lambda self, counts: rejecting(self, {1: 1})
     )
     with pytest.raises(SamplingError, match="too few pass"):
         fitted.audit(**rows, n_samples=20)
