@@ -1,0 +1,186 @@
+"""The benchmarks themselves, on tiny budgets: arms, counts, and parts that stay apart."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks import __main__ as runner
+from benchmarks import cnn, replacing
+from benchmarks.data import TASKS, Images, Parts
+from benchmarks.deepsmote import AutoEncoder, deepsmote, train_autoencoder
+from benchmarks.results import read
+from ganaug import GANAugmenter
+
+pytestmark = pytest.mark.filterwarnings("ignore::ganaug.exceptions.GanaugWarning")
+COUNTS = np.array(TASKS["digits"].counts)
+
+
+class Tiny(GANAugmenter):
+    """A GAN that has learnt next to nothing, and that nothing is done about."""
+
+    def fit(self, X, y=None):
+        self.set_params(max_images=256, width=4, filter=None)
+        return super().fit(X, y)
+
+
+@pytest.fixture
+def tiny(monkeypatch):
+    for module in (cnn, replacing):
+        monkeypatch.setattr(module, "GANAugmenter", Tiny)
+
+
+def run(tmp_path, *arguments):
+    out = tmp_path / "result.json"
+    runner.main([*arguments, "--out", str(out), "--data-dir", str(tmp_path)])
+    assert list(tmp_path.iterdir()) == [out]  # nothing is left of the work
+    return read(out)
+
+
+# --- cnn ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("part", ["development", "test"])
+def test_every_arm_of_the_cnn_is_scored(tmp_path, tiny, part, capsys):
+    options = f"cnn --task digits --draws 2 --steps 3 --shares 0.25 --part {part}"
+    found = run(tmp_path, *options.split())
+
+    (scores,) = found["scores"].values()
+    assert list(found["scores"]) == [part]
+    assert found["n"][part] == (200 if part == "development" else 539)
+    assert {"nothing", cnn.BASELINE, "synthetic, share 0.25", "further real, share 0.25"} < {
+        *scores
+    }
+    for arm, values in scores.items():
+        assert len(values) == 2
+        assert np.mean(values) == pytest.approx(np.mean(found["recalls"][arm]), abs=1e-4)
+    assert "| synthetic, share 0.25 | " in capsys.readouterr().out
+
+
+def test_all_kinds_of_extras_fill_the_same_places_up_to_the_largest_class():
+    parts = cnn.draw_parts("digits", "", 0)
+    places = cnn.places(parts.train.y, 0.25)
+
+    assert places == [0, 10, *[15] * 8]
+    for extra in (cnn.augmented(parts.train, places, 0), cnn.first_of_each(parts.further, places)):
+        assert np.bincount(extra.y, minlength=10).tolist() == places
+        together = cnn.equalise(parts.train, extra, 0)
+        assert np.bincount(together.y).tolist() == [60] * 10
+        assert np.array_equal(together.X[: len(parts.train.y)], parts.train.X)
+
+
+def test_distrusted_classes_get_no_synthetic_samples():
+    class Stub:
+        def __init__(self, trust):
+            self.min_trust, self.trust_ = 0.8, trust
+
+        def sample(self, counts):
+            labels = np.repeat(list(counts), list(counts.values()))
+            return np.zeros((len(labels), 1, 8, 8), dtype=np.uint8), labels
+
+    train = Images(np.zeros((2, 1, 8, 8), dtype=np.uint8), np.array([0, 1]))
+    assert cnn.synthetic(Stub({0: 0.9, 1: 0.2}), [3, 5], train).y.tolist() == [0, 0, 0]
+    assert len(cnn.synthetic(Stub({0: 0.1, 1: 0.2}), [3, 5], train).y) == 0
+
+
+def test_poisoned_development_images_reach_no_training(tmp_path, tiny, monkeypatch):
+    draw_parts, fit_classifier, fit = cnn.draw_parts, cnn.fit_classifier, Tiny.fit
+    seen: list[str] = []
+
+    def watch(X, y):
+        seen.append(hashlib.sha256(X.tobytes() + np.asarray(y).tobytes()).hexdigest())
+
+    def fit_watched(X, y, *args, **kwargs):
+        watch(X, y)
+        return fit_classifier(X, y, *args, **kwargs)
+
+    def fit_gan_watched(self, X, y=None):
+        watch(X, y)
+        return fit(self, X, y)
+
+    def draw_poisoned(task, data_dir, seed):
+        parts = draw_parts(task, data_dir, seed)
+        noise = np.random.default_rng(0).integers(0, 256, parts.development.X.shape, np.uint8)
+        return Parts(parts.train, Images(noise, parts.development.y), parts.further)
+
+    monkeypatch.setattr(cnn, "fit_classifier", fit_watched)
+    monkeypatch.setattr(Tiny, "fit", fit_gan_watched)
+    options = ["cnn", "--task", "digits", "--draws", "1", "--steps", "3", "--shares", "0.25"]
+    clean = run(tmp_path, *options)
+    clean_seen = [*seen]
+    seen.clear()
+    monkeypatch.setattr(cnn, "draw_parts", draw_poisoned)
+    poisoned = run(tmp_path, *options)
+
+    assert len(seen) > 8
+    assert seen == clean_seen
+    assert poisoned["scores"] != clean["scores"]  # the poison did arrive
+
+
+def test_the_test_set_is_not_read_unless_it_is_named(tmp_path, tiny, monkeypatch):
+    monkeypatch.setattr(cnn, "load_test", lambda *args: pytest.fail("the test set was read"))
+    run(tmp_path, *["cnn", "--task", "digits", "--draws", "1", "--steps", "2", "--shares", "0.25"])
+
+
+# --- replacing ---------------------------------------------------------------------------------
+
+
+def test_images_are_replaced_and_removed_for_every_share_and_classifier(
+    tmp_path, tiny, monkeypatch, capsys
+):
+    monkeypatch.setattr(replacing, "SHARES", (0.5,))
+    seen = []
+
+    class Spy(Tiny):
+        def fit_transform(self, X, y=None, **fit_params):
+            mixed = super().fit_transform(X, y)
+            seen.append((X, mixed, self.synthetic_mask_))
+            return mixed
+
+    monkeypatch.setattr(replacing, "GANAugmenter", Spy)
+    found = run(tmp_path, *["replacing", "--task", "digits", "--draws", "1"])
+
+    ((X, mixed, is_synthetic),) = seen
+    assert is_synthetic.sum() == 500  # half of 100 images of each class
+    assert (mixed[~is_synthetic] == X[~is_synthetic]).all()
+    for scores in found["scores"].values():
+        assert set(scores) == {"all real", "50% replaced", "50% removed"}
+        assert scores["all real"][0] > 0.8
+    assert "| 50% replaced | " in capsys.readouterr().out
+
+
+# --- the auto-encoder --------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def digits(all_digits):
+    """Four classes of 40, 30, 12 and 5 images."""
+    X, y = all_digits
+    index = np.concatenate([np.flatnonzero(y == c)[:n] for c, n in enumerate((40, 30, 12, 5))])
+    return Images((X[index] * 15).astype(np.uint8).reshape(-1, 1, 8, 8), y[index].astype(np.int64))
+
+
+def test_the_autoencoder_makes_the_samples_that_are_missing(digits):
+    before = torch.random.get_rng_state()
+    made, _ = deepsmote(digits, 40, 5, 0)
+
+    assert np.bincount(made.y, minlength=4).tolist() == [0, 10, 28, 35]
+    assert made.X.shape == (73, 1, 8, 8)
+    assert made.X.dtype == np.uint8
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_the_autoencoder_learns_to_reconstruct(digits):
+    losses = [train_autoencoder(digits, n, 0)[1]["reconstruction_mse"] for n in (2, 150)]
+
+    assert losses[1] < 0.6 * losses[0]
+
+
+@pytest.mark.parametrize("size", [(8, 8), (28, 28), (32, 32), (13, 10)])
+def test_the_autoencoder_gives_images_of_the_size_it_got(size):
+    network = AutoEncoder((3, *size)).eval()
+
+    assert network.decoder(network.encoder(torch.zeros(2, 3, *size))).shape == (2, 3, *size)
