@@ -21,6 +21,7 @@ from benchmarks.results import FOLDER, Result, Store, new_result, write
 NAMES = (
     "cnn",
     "demo",
+    "pipelines",
     "pitfalls",
     "quality",
     "replacing",

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from benchmarks import __main__ as runner
-from benchmarks import cnn, replacing
+from benchmarks import cnn, figures, pipelines, replacing, resamplers
 from benchmarks.data import TASKS, Images, Parts
 from benchmarks.deepsmote import AutoEncoder, deepsmote, train_autoencoder
 from benchmarks.results import read
@@ -184,3 +184,203 @@ def test_the_autoencoder_gives_images_of_the_size_it_got(size):
     network = AutoEncoder((3, *size)).eval()
 
     assert network.decoder(network.encoder(torch.zeros(2, 3, *size))).shape == (2, 3, *size)
+
+
+# --- pipelines ---------------------------------------------------------------------------------
+
+
+class FakeOverSampler:
+    """Fills with copies; with a GAN it calls the first half of them synthetic."""
+
+    def __init__(self, augmenter=None, synthetic_share=None, **options):
+        share = 0.5 if synthetic_share is None else synthetic_share
+        self.share = share if augmenter is not None else 0.0
+        self.totals = options["sampling_strategy"]
+
+    def fit_resample(self, X, y):
+        chosen, kinds = [], []
+        for code, total in self.totals.items():
+            members = np.flatnonzero(y == code)
+            n = total - len(members)
+            chosen.append(np.resize(members, n))
+            n_synthetic = int(self.share * n)
+            kinds += ["synthetic"] * n_synthetic + ["augmented"] * (n - n_synthetic)
+        more = np.concatenate(chosen).astype(int)
+        self.kinds_ = np.array(["real"] * len(y) + kinds)
+        return np.concatenate([X, X[more]]), np.concatenate([y, y[more]])
+
+
+@pytest.fixture
+def fake_over_sampler(monkeypatch):
+    monkeypatch.setattr(resamplers, "GANOverSampler", FakeOverSampler)
+    monkeypatch.setattr(resamplers, "GANAugmenter", Tiny)
+
+
+def draw_of(tmp_path, fill=None):
+    parts = cnn.draw_parts("digits", "", 0)
+    return resamplers.Draw("digits", 0, parts, fill, tmp_path / "gans")
+
+
+@pytest.mark.parametrize("arm", [*resamplers.ARMS, "ganaug@0.25"])
+@pytest.mark.parametrize("fill", [None, 30])
+def test_every_arm_fills_the_classes_and_keeps_the_real_images(
+    tmp_path, fake_over_sampler, arm, fill
+):
+    draw = draw_of(tmp_path, fill)
+
+    training = resamplers.make(arm, draw)
+
+    counts = np.bincount(training.y)
+    if arm == resamplers.NOTHING:
+        assert counts.tolist() == COUNTS.tolist()
+    elif arm in ("ADASYN", "SMOTETomek"):  # about, and cleaned afterwards
+        assert (abs(counts - np.maximum(COUNTS, fill or 60)) <= 6).all()
+    else:
+        assert counts.tolist() == np.maximum(COUNTS, fill or 60).tolist()
+    assert len(training.kinds) == len(training.y) == len(training.X)
+    if arm != "SMOTETomek":
+        assert np.array_equal(training.X[: len(draw.y)], draw.X)
+
+
+def test_the_ceiling_has_further_real_images_in_the_places_of_synthetic_ones(
+    tmp_path, fake_over_sampler
+):
+    draw = draw_of(tmp_path)
+    with_gan, ceiling = (resamplers.make(arm, draw) for arm in ("ganaug", resamplers.CEILING))
+    places = with_gan.kinds == "synthetic"
+
+    real = {image.tobytes() for image in draw.parts.further.X.reshape(-1, 64)}
+
+    assert places.sum() > 100
+    assert np.array_equal(ceiling.kinds == "further", places)
+    assert {image.tobytes() for image in ceiling.X[places]} <= real
+    assert np.array_equal(ceiling.X[~places], with_gan.X[~places])
+    assert np.array_equal(ceiling.y, with_gan.y)
+
+
+def test_where_further_images_run_out_augmented_ones_stay(tmp_path, fake_over_sampler):
+    draw = draw_of(tmp_path)
+    few = cnn.first_of_each(draw.parts.further, [3] * 10)
+    draw.parts = Parts(draw.parts.train, draw.parts.development, few)
+
+    ceiling = resamplers.make(resamplers.CEILING, draw)
+
+    of_last = ceiling.kinds[ceiling.y == 9]
+    assert (of_last == "further").sum() == 3
+    assert (of_last == "augmented").sum() == 47
+
+
+def test_a_gan_is_trained_once_per_draw_and_parameters(tmp_path, fake_over_sampler, monkeypatch):
+    trained = []
+    fit = Tiny.fit
+    monkeypatch.setattr(Tiny, "fit", lambda self, X, y: trained.append(1) or fit(self, X, y))
+    draw = draw_of(tmp_path)
+    for _ in range(2):
+        resamplers.make("ganaug", draw)
+        resamplers.make(resamplers.CEILING, draw)
+    assert len(trained) == 1
+    assert draw.gan_cpu_seconds("ganaug") > 0
+
+    draw.gans = {"ganaug": {"latent_dim": 8}}
+    resamplers.make("ganaug", draw)
+    assert len(trained) == 2
+
+
+PIPELINES = [
+    "pipelines",
+    "--tasks",
+    "digits",
+    "--draws",
+    "2",
+    "--classifiers",
+    "forest",
+    "SVC",
+    "--arms",
+]
+SOME = ["nothing", "SMOTE", "duplicates", "augmented, matched", "ganaug", "further real images"]
+
+
+def test_pipelines_are_scored_and_told_of(tmp_path, fake_over_sampler, monkeypatch, capsys):
+    cache = tmp_path.parent / f"{tmp_path.name}-gans"
+    found = run(tmp_path, *PIPELINES, *SOME, "--part", "test", "--cache-dir", str(cache))
+
+    assert [*found["scores"]] == [
+        f"digits, {name}, {part}" for name in ("forest", "SVC") for part in ("development", "test")
+    ]
+    for arms in found["scores"].values():
+        assert [*arms] == SOME
+        assert all(0.3 < value <= 1 for values in arms.values() for value in values)
+    about = found["tasks"]["digits"]
+    assert about["bootstrap"][1] <= about["bootstrap"][0] <= about["bootstrap"][2]
+    assert len(about["gan_cpu_seconds"]["ganaug"]) == 2
+    text = capsys.readouterr().out
+    assert "| scikit-learn's digits | forest | " in text
+    assert "over test images too" in text
+    headline = pipelines.describe_headline(found)
+    assert headline.count("\n") == 3
+    assert "| scikit-learn's digits | ganaug | " in pipelines.describe_arms(found)
+    assert figures.draw_gains(found).axes[0].get_title() == "scikit-learn's digits"
+
+
+def test_the_best_other_sampler_is_chosen_on_the_development_part():
+    part = {"SMOTE": [0.9, 0.9], "duplicates": [0.8, 0.8], "ADASYN": [None, 0.99]}
+    test = {"SMOTE": [0.5, 0.6], "duplicates": [0.9, 0.9], "ADASYN": [None, 0.99]}
+    result = {
+        "settings": {"part": "test", "classifiers": ["SVC"]},
+        "scores": {"digits, SVC, development": part, "digits, SVC, test": test},
+    }
+
+    scores = pipelines.with_best_other(result, "digits", "SVC")
+
+    assert scores[pipelines.BEST_OTHER] == [0.5, 0.6]
+    assert "ADASYN" not in scores
+
+
+def test_an_interrupted_run_of_pipelines_trains_no_arm_twice(
+    tmp_path, fake_over_sampler, monkeypatch
+):
+    make, made = resamplers.make, []
+
+    def watched(arm, draw):
+        made.append((draw.seed, arm))
+        if len(made) == 3:
+            raise KeyboardInterrupt
+        return make(arm, draw)
+
+    monkeypatch.setattr(resamplers, "make", watched)
+    command = [*PIPELINES, "nothing", "SMOTE", "--out", str(tmp_path / "r.json")]
+    with pytest.raises(KeyboardInterrupt):
+        runner.main(command)
+    made.append("interrupted")
+    runner.main(command)
+
+    assert made[4:] == [(1, "nothing"), (1, "SMOTE")]
+
+
+def test_an_arm_that_cannot_be_made_is_told_of(tmp_path, fake_over_sampler, monkeypatch):
+    make = resamplers.make
+
+    def broken(arm, draw):
+        if arm == "SMOTE":
+            raise ValueError("no | neighbours")
+        return make(arm, draw)
+
+    monkeypatch.setattr(resamplers, "make", broken)
+    found = run(tmp_path, *PIPELINES, "nothing", "SMOTE", "augmented, matched")
+
+    assert found["tasks"]["digits"]["failed"] == {"SMOTE": "ValueError: no | neighbours"}
+    assert "| SMOTE | failed | " in pipelines.describe_arms(found)
+
+
+def test_unknown_arms_are_refused():
+    with pytest.raises(SystemExit, match=r"Arms must be among .*SMOTE.*\['SMOT'\]"):
+        runner.main([*PIPELINES, "SMOT"])
+
+
+def test_an_svc_is_left_out_where_there_are_too_many_images(tmp_path, fake_over_sampler):
+    arms = ["nothing", "duplicates", "--svc-limit", "300"]
+    found = run(tmp_path, *PIPELINES, *arms)
+
+    svc = found["scores"]["digits, SVC, development"]
+    assert None not in svc["nothing"]
+    assert svc["duplicates"] == [None, None]
