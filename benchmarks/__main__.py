@@ -27,6 +27,7 @@ NAMES = (
     "replacing",
     "serving",
     "throughput",
+    "worth",
 )
 
 
