@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks.results import Result, Store, markdown
 from benchmarks.stats import difference, show_interval
-from ganaug.cli.demo import run_demo
+from ganaug.cli.digits import run_demo
 
 N_DRAWS = 5
 MAX_RARE = 30

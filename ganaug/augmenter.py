@@ -17,22 +17,22 @@ import torch
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils._set_output import _get_output_config
-from sklearn.utils.validation import check_memory, validate_data
+from sklearn.utils.validation import validate_data
 from torch.utils.data import Dataset
 
 from ganaug.audit.audit import MIN_ROWS
 from ganaug.audit.report import AuditReport, build_audit
+from ganaug.cache import cached_training, check_cache_dir, training_key
 from ganaug.checks import check_parameter_names, did_you_mean, warn_user
 from ganaug.dataset import AugmentedDataset, read_dataset_labels
 from ganaug.exceptions import (
-    GanaugError,
     InvalidInputError,
     InvalidTypeError,
     NotFittedError,
     SamplingError,
     TrainingWarning,
 )
-from ganaug.gan.config import AUGMENTATIONS, GROUP_SIZE, LOSSES, RECIPES, classic_options
+from ganaug.gan.config import GROUP_SIZE, LOSSES, classic_options
 from ganaug.gan.monitor import REMEDIES, Alarm
 from ganaug.gan.sampling import Sampler
 from ganaug.gan.training import estimate_seconds
@@ -46,18 +46,19 @@ from ganaug.inputs import (
 from ganaug.inputs.labels import read_labels
 from ganaug.inputs.pixels import count_non_finite, raise_if_non_finite
 from ganaug.model import (
-    CONDITIONINGS,
     FILTERS,
     FittedModel,
     TrainingOptions,
     plan_networks,
     train_model,
 )
+from ganaug.options import CONDITIONINGS, RECIPES
 from ganaug.persistence import (
     describe_origin,
     library_versions,
     load_model,
-    read_origin,
+    plain_parameters,
+    read_parameters,
     save_model,
 )
 from ganaug.progress import progress_bar, readable_seconds
@@ -104,11 +105,11 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Budget in seconds; results then depend on the machine's speed.
     learning_rate, loss, diffaugment, lecam, class_power, ema_halflife_images : optional
         Options of the engine, documented in `ganaug.gan.config.GANConfig`. None is the recipe's
-        own value. Add "flip" to `diffaugment` where a mirrored image keeps its label.
-    filter : {"auto", "classifier", "score"}, tuple of these, or None, default="auto"
+        own value.
+    filter : {"auto", "classifier"}, tuple of these, or None, default="auto"
         Which synthetic rows are rejected and redrawn. "classifier": those that a classifier of the
-        real rows takes for another class. "score": the tenth that the discriminator finds least
-        real. "auto" is "classifier" for images and None for tables. May be changed after `fit`.
+        real rows takes for another class. "auto" is "classifier" for images and None for tables.
+        May be changed after `fit`.
     sampling_strategy : str, float, dict or callable, default="auto"
         What `augment` and `wrap` add, in imbalanced-learn's meaning: a string equalises classes
         (see `max_ratio`), a dict gives exact totals per class.
@@ -126,8 +127,8 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Share of rows that `fit_transform` replaces by synthetic ones. 0 replaces nothing.
     min_real : int, default=100
         `fit_transform` leaves classes with fewer rows alone.
-    memory : str, path or joblib.Memory, optional
-        Cache of trained models by data and parameters (`max_ratio`, `max_share`,
+    cache_dir : str or path, optional
+        Directory that keeps trained models by data and parameters (`max_ratio`, `max_share`,
         `sampling_strategy`, `min_trust`, `mix_fraction` and `min_real` are not among them).
     checkpoint_dir : str or path, optional
         Where training saves its state, and resumes from when data and parameters match.
@@ -217,7 +218,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         max_seconds: float | None = None,
         learning_rate: float | None = None,
         loss: str | None = None,
-        diffaugment: tuple[str, ...] | None = None,
+        diffaugment: bool | None = None,
         lecam: float | None = None,
         class_power: float | None = None,
         ema_halflife_images: float | None = None,
@@ -228,7 +229,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         min_trust: float = 0.8,
         mix_fraction: float = 0.3,
         min_real: int = 100,
-        memory: Any = None,
+        cache_dir: str | os.PathLike[str] | None = None,
         checkpoint_dir: str | os.PathLike[str] | None = None,
         warm_start_from: Any = None,
         device: str = "auto",
@@ -260,7 +261,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.min_trust = min_trust
         self.mix_fraction = mix_fraction
         self.min_real = min_real
-        self.memory = memory
+        self.cache_dir = cache_dir
         self.checkpoint_dir = checkpoint_dir
         self.warm_start_from = warm_start_from
         self.device = device
@@ -303,8 +304,8 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self._forget()
         if data.spec.layout == "rows":
             validate_data(self, X, skip_check_array=True)
-        model, origin = self._train(data, options, checkpoint_dir, start_from)
-        self._take_up(model, options.device, origin)
+        model = self._train(data, options, checkpoint_dir, start_from)
+        self._take_up(model, options.device)
         self._warn_of_alarms()
         return self
 
@@ -313,6 +314,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     ) -> tuple[TrainingSet, TrainingOptions, Path | None, FittedModel | None]:
         """Check everything that can be checked before a training."""
         self._check_parameters()
+        check_cache_dir(self.cache_dir)
         device = resolve_device(self.device)
         data = self._read(X, y)
         start_from = self._model_to_start_from()
@@ -332,11 +334,12 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     def _training_options(self, data: TrainingSet, device: torch.device) -> TrainingOptions:
         config_options = classic_options() if self.recipe == "classic" else {}
-        for name in ("learning_rate", "loss", "lecam", "class_power", "ema_halflife_images"):
+        for name in (
+            *("learning_rate", "loss", "diffaugment", "lecam", "class_power"),
+            "ema_halflife_images",
+        ):
             if getattr(self, name) is not None:
                 config_options[name] = _plain(getattr(self, name))
-        if self.diffaugment is not None:
-            config_options["diffaugment"] = tuple(self.diffaugment)
         for name in ("width", "latent_dim", "batch_size", "max_seconds", "max_images"):
             config_options[name] = _plain(getattr(self, name))
         is_table = data.spec.kind == "table"
@@ -368,21 +371,30 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         options: TrainingOptions,
         checkpoint_dir: Path | None,
         start_from: FittedModel | None,
-    ) -> tuple[FittedModel, dict[str, Any]]:
-        train = _train_uninterrupted
-        if self.memory is not None and start_from is None:
-            data.fingerprint  # noqa: B018 - computed first, so that it is part of the cache key
-            memory = self.memory
-            memory = os.fspath(memory) if isinstance(memory, os.PathLike) else memory
-            cache = check_memory(memory).cache
-            train = cache(train, ignore=["checkpoint_dir", "on_progress", "start_from"])
-        try:
+    ) -> FittedModel:
+        def train() -> FittedModel:
             if not self.verbose:
-                return train(data, options, checkpoint_dir, None, start_from)
+                return train_model(
+                    data, options, checkpoint_dir=checkpoint_dir, start_from=start_from
+                )
             with progress_bar(_describe_cost(data, options)) as show:
-                return train(data, options, checkpoint_dir, show, start_from)
-        except _TrainingInterruptedError as interruption:
-            return interruption.model, describe_origin(options.device)
+                return train_model(
+                    data,
+                    options,
+                    checkpoint_dir=checkpoint_dir,
+                    on_progress=show,
+                    start_from=start_from,
+                )
+
+        def train_and_note_origin() -> FittedModel:
+            model = train()
+            model.origin = describe_origin(options.device)
+            return model
+
+        if self.cache_dir is None or start_from is not None:
+            return train_and_note_origin()
+        key = training_key(data, options)
+        return cached_training(self.cache_dir, key, train_and_note_origin, options.device)
 
     def _model_to_start_from(self) -> FittedModel | None:
         if self.warm_start_from is None:
@@ -390,7 +402,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         source = self.warm_start_from
         source = source.estimator if isinstance(source, FrozenEstimator) else source
         if not isinstance(source, GANAugmenter):
-            return load_model(source)[0]
+            return load_model(source).model
         if not source.__sklearn_is_fitted__():
             raise InvalidInputError(
                 "`warm_start_from` must be fitted. Got a GANAugmenter that is not instead. "
@@ -404,10 +416,10 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         for name in [name for name in vars(self) if name.endswith("_") or name == "_sampler"]:
             delattr(self, name)
 
-    def _take_up(self, model: FittedModel, device: str, origin: dict[str, Any]) -> None:
+    def _take_up(self, model: FittedModel, device: str) -> None:
         """Set the fitted attributes."""
         self.model_ = model
-        self.origin_ = origin
+        self.origin_ = model.origin
         self.device_ = device
         self.classes_ = model.classes
         counts = model.class_counts.tolist()
@@ -952,7 +964,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     def save(self, path: str | os.PathLike[str]) -> None:
         """Save the fitted model as a directory of safetensors and JSON, never a pickle.
 
-        Parameters of the estimator are saved too, but for `memory`, `checkpoint_dir`,
+        Parameters of the estimator are saved too, but for `cache_dir`, `checkpoint_dir`,
         `warm_start_from`, `device`, and objects that JSON cannot hold (a callable
         `sampling_strategy`, a `random_state` that is no int): they come back as the defaults.
 
@@ -966,7 +978,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         ModelFileError
             When `path` is something else than a model directory.
         """
-        save_model(self._fitted_model(), self._plain_parameters(), path, self.origin_)
+        save_model(self._fitted_model(), plain_parameters(self), path)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, device: str = "auto") -> GANAugmenter:
@@ -989,10 +1001,11 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             When a file is missing, truncated, altered or newer than this library; names it.
         """
         resolved = resolve_device(device)
-        model, parameters = load_model(path, resolved)
-        augmenter = cls(**parameters)
+        saved = load_model(path, resolved, build=cls._of_saved_parameters)
+        augmenter: GANAugmenter = saved.estimator
+        model = saved.model
         augmenter.device = device
-        augmenter._take_up(model, str(resolved), read_origin(path))
+        augmenter._take_up(model, str(resolved))
         if model.spec.n_columns is not None:
             augmenter.n_features_in_ = model.spec.n_columns
         names = model.spec.column_names
@@ -1000,14 +1013,11 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             augmenter.feature_names_in_ = np.asarray(names, dtype=object)
         return augmenter
 
-    def _plain_parameters(self) -> dict[str, Any]:
-        """Parameters that JSON can hold; those about this machine or process are left out."""
-        left_out = {"memory", "checkpoint_dir", "warm_start_from", "device"}
-        return {
-            name: value
-            for name, value in self.get_params(deep=False).items()
-            if name not in left_out and _is_plain(value)
-        }
+    @classmethod
+    def _of_saved_parameters(cls, parameters: Any) -> GANAugmenter:
+        augmenter = cls(**read_parameters(cls, parameters))
+        augmenter._check_parameters()
+        return augmenter
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the networks on the device out: they are rebuilt from the weights."""
@@ -1041,14 +1051,6 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             return [m for name in self.filter for m in _unknown_option("filter", name, FILTERS)]
         return _unknown_option("filter", self.filter, ("auto", *FILTERS, None))
 
-    def _diffaugment_mistakes(self) -> list[str]:
-        names: Any = self.diffaugment
-        if isinstance(names, tuple | list):
-            return [m for n in names for m in _unknown_option("diffaugment", n, AUGMENTATIONS)]
-        if names is None:
-            return []
-        return [f"`diffaugment` must be a tuple of names, or None. Got {names!r} instead."]
-
     def _check_parameters(self) -> None:
         """Collect all mistakes in the parameters, and raise once."""
         mistakes = [
@@ -1056,7 +1058,11 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             *_unknown_option("conditioning", self.conditioning, CONDITIONINGS),
             *_unknown_option("loss", self.loss, (None, *LOSSES)),
         ]
-        mistakes += [*self._diffaugment_mistakes(), *self._filter_mistakes()]
+        mistakes += self._filter_mistakes()
+        if self.diffaugment not in (None, True, False):
+            mistakes.append(
+                f"`diffaugment` must be a bool or None. Got {self.diffaugment!r} instead."
+            )
         strategy = self.sampling_strategy
         if isinstance(strategy, str):
             mistakes += _unknown_option("sampling_strategy", strategy, STRATEGIES)
@@ -1187,43 +1193,7 @@ def resolve_device(device: str) -> torch.device:
     return resolved
 
 
-def _is_plain(value: Any) -> bool:
-    if isinstance(value, Mapping):
-        return all(map(_is_plain, (*value.keys(), *value.values())))
-    if isinstance(value, tuple | list):
-        return all(map(_is_plain, value))
-    return value is None or isinstance(value, bool | int | float | str | np.number | np.bool_)
-
-
 # --- training, and its report ------------------------------------------------------------------
-
-
-class _TrainingInterruptedError(GanaugError):
-    """Carries the model of a training that Ctrl-C ended past the cache, which must not keep it."""
-
-    def __init__(self, model: FittedModel) -> None:
-        super().__init__("interrupted")
-        self.model = model
-
-
-def _train_uninterrupted(
-    data: TrainingSet,
-    options: TrainingOptions,
-    checkpoint_dir: Path | None,
-    on_progress: Any,
-    start_from: FittedModel | None,
-) -> tuple[FittedModel, dict[str, Any]]:
-    """Train; return the model, and versions and hardware, which a cache keeps beside it."""
-    model = train_model(
-        data,
-        options,
-        checkpoint_dir=checkpoint_dir,
-        on_progress=on_progress,
-        start_from=start_from,
-    )
-    if any(gan.interrupted for gan in model.gans):
-        raise _TrainingInterruptedError(model)
-    return model, describe_origin(options.device)
 
 
 def _describe_cost(data: TrainingSet, options: TrainingOptions) -> str:

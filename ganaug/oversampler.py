@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from numbers import Real
 from typing import Any, ClassVar
 
@@ -51,8 +52,8 @@ class GANOverSampler(BaseOverSampler):
         `min_trust` is.
     random_state : int, RandomState or None, default=None
         Seed of everything. None leaves the augmenter its own.
-    memory : str, path or joblib.Memory, optional
-        Cache of trained GANs by data, parameters and seed, so that a search over
+    cache_dir : str or path, optional
+        Directory that keeps trained GANs by data, parameters and seed, so that a search over
         `sampling_strategy`, `max_ratio` and `max_share` trains one per fold. Needs an integer
         `random_state`. None leaves the augmenter its own.
 
@@ -96,7 +97,7 @@ class GANOverSampler(BaseOverSampler):
         "augmenter": [GANAugmenter, None],
         "max_ratio": [Interval(Real, 0, None, closed="left")],
         "max_share": [Interval(Real, 0, 1, closed="both")],
-        "memory": "no_validation",  # joblib.Memory, or anything like it
+        "cache_dir": "no_validation",  # checked by the augmenter
     }
 
     def __init__(
@@ -107,14 +108,14 @@ class GANOverSampler(BaseOverSampler):
         max_ratio: float = 5.0,
         max_share: float = 0.1,
         random_state: Any = None,
-        memory: Any = None,
+        cache_dir: str | os.PathLike[str] | None = None,
     ) -> None:
         super().__init__(sampling_strategy=sampling_strategy)
         self.augmenter = augmenter
         self.max_ratio = max_ratio
         self.max_share = max_share
         self.random_state = random_state
-        self.memory = memory
+        self.cache_dir = cache_dir
 
     # --- resampling ---
 
@@ -190,8 +191,8 @@ class GANOverSampler(BaseOverSampler):
             augmenter.set_params(**{name: getattr(self, name)})
         if self.random_state is not None:
             augmenter.set_params(random_state=draw_seed(self.random_state))
-        if self.memory is not None:
-            augmenter.set_params(memory=self.memory)
+        if self.cache_dir is not None:
+            augmenter.set_params(cache_dir=self.cache_dir)
         return augmenter
 
     # --- checks ---

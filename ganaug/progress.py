@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from tqdm.auto import tqdm
 
-from ganaug.gan.training import Progress
+from ganaug.gan.callbacks import Progress
 
 
 def readable_seconds(seconds: float) -> str:

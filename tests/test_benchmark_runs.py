@@ -286,7 +286,8 @@ def test_a_gan_is_trained_once_per_draw_and_parameters(tmp_path, fake_over_sampl
     assert len(trained) == 2
 
 
-PIPELINES = [*"pipelines --tasks digits --draws 2 --classifiers forest SVC".split(), "--arms"]
+COMMAND = "pipelines --tasks digits --draws 2 --classifiers forest SVC --arms"
+PIPELINES = COMMAND.split()
 SOME = ["nothing", "SMOTE", "duplicates", "augmented, matched", "ganaug", "further real images"]
 
 

@@ -1,10 +1,11 @@
-"""ganaug/cli.py, through `main`: what is printed, written, and the exit code"""
+"""ganaug/cli/, through `main`: what is printed, written, and the exit code"""
 
 from __future__ import annotations
 
 import functools
 import json
 import struct
+import subprocess
 import sys
 import warnings
 
@@ -16,8 +17,7 @@ from PIL import Image
 import ganaug
 import ganaug.model
 from ganaug import GANAugmenter
-from ganaug import cli as cli_module
-from ganaug.cli import main
+from ganaug.cli import COMMANDS, cli, main
 from ganaug.exceptions import TrainingWarning
 from ganaug.gan.networks import ImageGenerator
 from ganaug.gan.training import Trainer
@@ -217,7 +217,7 @@ def test_a_warning_is_one_line(run, npz, tmp_path):
     code, _, err = run("fit", npz, "--out", tmp_path / "m", *SMALL, "--max-per-class", "boot=10")
 
     assert code == 0
-    assert err.startswith("Warning: Too few rows (under 20)")
+    assert err.startswith("Warning: Too few samples (under 20)")
     assert err.count("\n") == 1
     assert ".py" not in err
 
@@ -445,13 +445,13 @@ def test_evaluate_prints_json_and_keeps_groups_together(
     run, pictures, tmp_path, monkeypatch, quick_evaluation
 ):
     X, y = pictures
-    seen = {}
+    seen, measured = {}, ganaug.evaluate_gain
 
     def evaluate_gain(augmenter, X, y, **options):
         seen.update(options)
-        return ganaug.evaluate_gain(augmenter, X, y, **options)
+        return measured(augmenter, X, y, **options)
 
-    monkeypatch.setattr(cli_module, "evaluate_gain", evaluate_gain)
+    monkeypatch.setattr("ganaug.gain.evaluate.evaluate_gain", evaluate_gain)
     groups = np.arange(len(y)) // 2
     np.savez(tmp_path / "grouped.npz", X=X, y=y, groups=groups)
 
@@ -711,16 +711,50 @@ def test_ctrl_c_during_training_saves_the_best_weights_and_ends_with_130(
     assert GANAugmenter.load(tmp_path / "model").n_images_seen_ == 64
 
 
-@pytest.mark.parametrize("command", [None, *cli_module.cli.commands])
+@pytest.mark.parametrize("command", [None, *COMMANDS])
 @pytest.mark.parametrize("flag", ["-h", "--help"])
 def test_help_tells_what_there_is(command, flag, run):
     code, out, _ = run(*([] if command is None else [command]), flag)
 
     assert code == 0
-    expected = cli_module.cli if command is None else cli_module.cli.commands[command]
-    names = expected.commands if command is None else [p.opts[-1] for p in expected.params]
+    expected = None if command is None else cli.get_command(None, command)
+    names = COMMANDS if expected is None else [p.opts[-1] for p in expected.params]
     assert all(name.lower() in out.lower() for name in names)
 
 
 def test_version(run):
     assert run("--version")[:2] == (0, f"ganaug, version {ganaug.__version__}\n")
+
+
+ANSWERED_AT_ONCE = [
+    ("--help",),
+    ("--version",),
+    *((command, "--help") for command in COMMANDS),
+    ("smaple",),
+    ("fit",),
+    ("fit", "x.npz", "--out", "m", "--recipe", "clasic"),
+    ("fit", "x.npz", "--out", "m", "--resize", "64"),
+    ("fit", "x.npz", "--out", "m", "--max-per-class", "bag"),
+    ("sample", "m", "--class", "bag", "--out", "x"),
+    ("sample", "m", "--class", "bag=1", "--class", "bag=2", "--out", "x"),
+    ("audit", "m", "--train", "x.npz", "--out", "x.pdf"),
+    ("demo", "--seeds", "2"),
+]
+
+
+def test_help_and_wrong_usage_do_not_wait_for_heavy_libraries():
+    code = f"""
+import sys
+from ganaug.cli import main
+for arguments in {ANSWERED_AT_ONCE}:
+    sys.argv = ["ganaug", *arguments]
+    try:
+        main()
+    except SystemExit as ended:
+        assert ended.code in (None, 0, 2), arguments
+    heavy = {{"torch", "sklearn", "imblearn", "numpy", "PIL"}} & sys.modules.keys()
+    assert not heavy, (arguments, heavy)
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+
+    assert run.returncode == 0, run.stderr

@@ -577,7 +577,7 @@ def test_options_are_checked(tensors):
             augmented(tensors, synthetic_weight=weight)
     with pytest.raises(InvalidInputError, match="function of the epoch"):
         augmented(tensors, refresh=True)
-    with pytest.raises(InvalidInputError, match=r"rows of shape \(1, 8, 8\)"):
+    with pytest.raises(InvalidInputError, match=r"samples of shape \(1, 8, 8\)"):
         augmented(tensors, (np.zeros((2, 1, 9, 9), dtype=np.uint8), np.array([0, 1])))
 
 

@@ -786,7 +786,7 @@ def test_labels_must_come_with_arrays_and_not_with_datasets():
     ("y", "message"),
     [
         ([3] * N, "2 classes. Got one class, 3"),
-        ([0] * (N - 1) + [1], "single row of class 1"),
+        ([0] * (N - 1) + [1], "single sample of class 1"),
     ],
 )
 def test_classes_that_cannot_be_learnt_are_refused(y, message):

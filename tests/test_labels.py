@@ -134,7 +134,7 @@ def test_labels_without_a_class_name_are_refused(y):
         (np.array(["a", 1], dtype=object), InvalidTypeError, "int, str"),
         (np.array([1j, 2]), InvalidTypeError, "complex128"),
         (np.array([b"a", b"b"]), InvalidTypeError, "S1"),
-        ([("a", 1), {"b": 2}], InvalidInputError, "one label per row"),
+        ([("a", 1), {"b": 2}], InvalidInputError, "one label per sample"),
         ([{"a": 1}, {"b": 2}], InvalidTypeError, "Got a dict"),
     ],
 )

@@ -22,7 +22,7 @@ from ganaug.audit import page
 from ganaug.audit.findings import judge_copying
 from ganaug.audit.report import build_audit
 from ganaug.classifier import fit_classifier
-from ganaug.cli import demo
+from ganaug.cli import digits as demo
 from ganaug.exceptions import (
     InvalidInputError,
     MissingDependencyError,

@@ -13,12 +13,12 @@ from torch import Tensor
 from ganaug.dataset.labels import innermost, probe_positions
 from ganaug.exceptions import GanaugError, InvalidInputError
 from ganaug.inputs import DataSpec, without_transforms
-from ganaug.inputs.pixels import pixels_of
-from ganaug.inputs.sources import open_source, split_item
+from ganaug.inputs.datasets import MapDataset, split_item
+from ganaug.inputs.pixels import Array, pixels_of
+from ganaug.inputs.sources import open_source
 
 __all__ = ["ItemFormat", "OwnTransforms"]
 
-Array = npt.NDArray[Any]
 Transform = Callable[[Any], Any]
 
 
@@ -51,7 +51,7 @@ class ItemFormat:
 
     def __init__(
         self,
-        dataset: Any,
+        dataset: MapDataset,
         spec: DataSpec,
         labels: Sequence[Any],
         transform: Transform | None = None,
@@ -132,7 +132,7 @@ class OwnTransforms:
         A torchvision ``VisionDataset``, a Subset of one, or any other Dataset, which has none.
     """
 
-    def __init__(self, dataset: Any) -> None:
+    def __init__(self, dataset: MapDataset) -> None:
         self._dataset = innermost(dataset)
         raw = innermost(without_transforms(dataset))
         self._is_vision = raw is not self._dataset
@@ -184,7 +184,7 @@ def _spec_of(images: list[Any], spec: DataSpec) -> DataSpec:
         ) from None
     if spec.value_range is not None:
         _check_scale(pixels, spec.value_range)
-    return DataSpec(**source.facts, value_range=spec.value_range)
+    return DataSpec.of(source.format, spec.value_range)
 
 
 def _check_scale(pixels: list[Array], value_range: tuple[float, float]) -> None:

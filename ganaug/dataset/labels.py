@@ -15,7 +15,7 @@ from torch.utils.data import ConcatDataset, Subset, TensorDataset
 
 from ganaug.exceptions import InvalidInputError
 from ganaug.inputs import encode_labels, without_transforms
-from ganaug.inputs.sources import split_item
+from ganaug.inputs.datasets import MapDataset, split_item
 
 __all__ = ["DatasetLabels", "innermost", "probe_positions", "read_dataset_labels"]
 
@@ -40,7 +40,7 @@ class DatasetLabels:
 
 
 def read_dataset_labels(
-    dataset: Any,
+    dataset: MapDataset,
     classes: npt.NDArray[Any],
     *,
     image_key: str = "image",
@@ -96,7 +96,7 @@ def read_dataset_labels(
         raise InvalidInputError(f"The wrapped dataset has other labels than fit: {error}") from None
 
 
-def innermost(dataset: Any) -> Any:
+def innermost(dataset: MapDataset) -> MapDataset:
     """Give what a Subset, or a Subset of a Subset, is taken from."""
     while _is_plain_subset(dataset):
         dataset = dataset.dataset
@@ -108,11 +108,11 @@ def probe_positions(n: int) -> list[int]:
     return sorted(set(np.linspace(0, n - 1, N_PROBES).astype(int).tolist()))
 
 
-def _is_plain_subset(dataset: Any) -> bool:
+def _is_plain_subset(dataset: MapDataset) -> bool:
     return type(dataset).__getitem__ is Subset.__getitem__
 
 
-def _names_of_labels(dataset: Any) -> dict[int, str]:
+def _names_of_labels(dataset: MapDataset) -> dict[int, str]:
     """Give the names that a dataset has for its integer labels, if it has."""
     names = getattr(innermost(dataset), "classes", None)
     if isinstance(names, list | tuple) and all(isinstance(name, str) for name in names):
@@ -120,7 +120,7 @@ def _names_of_labels(dataset: Any) -> dict[int, str]:
     return {}
 
 
-def _raw_labels(raw: Any, image_key: str, label_key: str) -> list[Any]:
+def _raw_labels(raw: MapDataset, image_key: str, label_key: str) -> list[Any]:
     def read(position: int) -> Any:
         name = f"item {position} of the dataset"
         with warnings.catch_warnings():
@@ -138,7 +138,7 @@ def _raw_labels(raw: Any, image_key: str, label_key: str) -> list[Any]:
     return [read(position) for position in range(len(raw))]
 
 
-def _declared_labels(dataset: Any, label_key: str) -> list[Any] | None:
+def _declared_labels(dataset: MapDataset, label_key: str) -> list[Any] | None:
     """Give the labels that a dataset holds beside its items, if it does."""
     if _is_plain_subset(dataset):
         inner = _declared_labels(dataset.dataset, label_key)

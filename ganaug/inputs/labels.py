@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -14,18 +13,19 @@ import torch
 
 from ganaug.checks import did_you_mean, warn_user
 from ganaug.exceptions import InvalidInputError, InvalidTypeError, SmallClassWarning
+from ganaug.inputs.containers import Samples, concatenate_pandas, is_pandas
+from ganaug.inputs.pixels import Array
 
 __all__ = ["LabelKind", "as_labels", "check_class_sizes", "encode_labels", "read_labels"]
 
-Array = npt.NDArray[Any]
 Codes = npt.NDArray[np.int64]
 
-SMALL_CLASS_ROWS = 20
+SMALL_CLASS_SIZE = 20
 
 
 @dataclass(frozen=True)
 class LabelKind:
-    """What the labels given to ``fit`` looked like, so that those of new rows look the same.
+    """What the labels given to ``fit`` looked like, so that those of new samples look the same.
 
     Parameters
     ----------
@@ -50,23 +50,23 @@ class LabelKind:
     class_dtype: str
     name: str | None = None
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, str | None]:
         """Give the fields as plain values that JSON can hold."""
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_json(cls, fields: Mapping[str, Any]) -> LabelKind:
+    def from_json(cls, fields: Mapping[str, object]) -> LabelKind:
         """Rebuild what :meth:`to_json` gave."""
         try:
-            return cls(**fields)
+            return cls(**fields)  # type: ignore[arg-type]  # the store has checked them
         except TypeError as error:
             raise InvalidInputError(f"These are not the fields of a LabelKind: {error}") from None
 
-    def restore_classes(self, labels: Sequence[Any]) -> Array:
+    def restore_classes(self, labels: Sequence[object]) -> Array:
         """Rebuild ``classes`` from its ``tolist()``, as saved in JSON."""
         return np.asarray(labels, dtype=self.class_dtype)
 
-    def decode(self, codes: Codes, classes: Array) -> Any:
+    def decode(self, codes: Codes, classes: Array) -> Samples:
         """Turn class codes into labels in the user's container and dtype.
 
         Parameters
@@ -91,8 +91,8 @@ class LabelKind:
             return pd.Series(labels, name=self.name).astype(self.dtype)
         return labels
 
-    def concatenate(self, y: Any, y_new: Any) -> Any:
-        """Put the labels of new rows after the user's own.
+    def concatenate(self, y: Samples, y_new: Samples) -> Samples:
+        """Put the labels of new samples after the user's own.
 
         Parameters
         ----------
@@ -117,7 +117,7 @@ class LabelKind:
 
 
 def read_labels(
-    y: Any, *, class_names: Sequence[str] | None = None
+    y: Samples, *, class_names: Sequence[str] | None = None
 ) -> tuple[Codes, Array, LabelKind]:
     """Read class labels of any kind.
 
@@ -156,7 +156,7 @@ def read_labels(
     return codes.astype(np.int64), classes, _label_kind(y, labels, class_names is not None)
 
 
-def encode_labels(y: Any, classes: Array) -> Codes:
+def encode_labels(y: Samples, classes: Array) -> Codes:
     """Turn labels into the codes of known classes.
 
     Parameters
@@ -201,15 +201,15 @@ def check_class_sizes(codes: Codes, classes: Array) -> None:
     Raises
     ------
     InvalidInputError
-        When there is one row, one class, or a class with a single row.
+        When there is one sample, one class, or a class with a single sample.
 
     Warns
     -----
     SmallClassWarning
-        When classes have fewer than 20 rows.
+        When classes have fewer than 20 samples.
     """
     if len(codes) == 1:
-        raise InvalidInputError("X must have several rows of each class. Got 1 sample instead.")
+        raise InvalidInputError("X must have several samples of each class. Got 1 sample instead.")
     if len(classes) < 2:
         raise InvalidInputError(
             f"y must have at least 2 classes. Got one class, {classes.tolist()[0]!r}, instead."
@@ -218,48 +218,21 @@ def check_class_sizes(codes: Codes, classes: Array) -> None:
     singles = [label for label, n in counts.items() if n == 1]
     if singles:
         raise InvalidInputError(
-            f"Every class must have at least 2 rows (20 or more to be worth it). Got a single row "
-            f"of class {_listed(singles)}: add rows or leave it out."
+            f"Every class must have at least 2 samples (20 or more to be worth it). Got a single "
+            f"sample of class {_listed(singles)}: add some or leave the class out."
         )
-    small = {label: n for label, n in counts.items() if n < SMALL_CLASS_ROWS}
+    small = {label: n for label, n in counts.items() if n < SMALL_CLASS_SIZE}
     if small:
         listed = ", ".join(f"{label!r} ({n})" for label, n in small.items())
         warn_user(
-            f"Too few rows (under {SMALL_CLASS_ROWS}) for a generator to learn a class from: "
-            f"{listed}. Expect near-copies of the real rows. Collect more, or over-sample such a "
+            f"Too few samples (under {SMALL_CLASS_SIZE}) for a generator to learn a class from: "
+            f"{listed}. Expect near-copies of the real ones. Collect more, or over-sample such a "
             "class by duplicates with classic augmentation instead.",
             SmallClassWarning,
         )
 
 
-def is_pandas(data: Any) -> bool:
-    """Tell whether this is a pandas Series or DataFrame, without importing pandas."""
-    pandas = sys.modules.get("pandas")
-    return pandas is not None and isinstance(data, pandas.Series | pandas.DataFrame)
-
-
-def concatenate_pandas(real: Any, new: Any) -> Any:
-    """Put new rows after real ones; index, dtypes and column names of the real ones are kept.
-
-    An integer index is continued from its largest value. After any other index the new rows are
-    called ``"synthetic_0"``, ``"synthetic_1"``, ...
-    """
-    import pandas as pd
-
-    if pd.api.types.is_integer_dtype(real.index.dtype):
-        start = int(real.index.max()) + 1 if len(real) else 0
-        index: Any = range(start, start + len(new))
-    else:
-        index = [f"synthetic_{i}" for i in range(len(new))]
-    if real.ndim == 2:
-        new = new.set_axis(real.columns, axis=1).astype(real.dtypes.to_dict())
-    else:
-        new = new.astype(real.dtype)
-    joined = pd.concat([real, new.set_axis(index)])
-    return joined if real.ndim == 2 else joined.rename(real.name)
-
-
-def as_labels(y: Any) -> Array:
+def as_labels(y: Samples) -> Array:
     """Give labels of any container as a 1-D NumPy array, without missing values.
 
     Parameters
@@ -282,14 +255,14 @@ def as_labels(y: Any) -> Array:
     try:
         labels = y.detach().cpu().numpy() if isinstance(y, torch.Tensor) else np.asarray(y)
     except ValueError as error:
-        raise InvalidInputError(f"y must hold one label per row. {error}") from None
+        raise InvalidInputError(f"y must hold one label per sample. {error}") from None
     if isinstance(y, list | tuple) and labels.dtype.kind == "U":
         _refuse_mixture(y)  # of which NumPy has made strings
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.ndim != 1:
         raise InvalidInputError(
-            f"y must hold one label per row, shape (n,). Got shape {labels.shape} instead: "
+            f"y must hold one label per sample, shape (n,). Got shape {labels.shape} instead: "
             "multi-label and one-hot targets are not supported."
         )
     if labels.dtype.kind == "O":
@@ -307,7 +280,7 @@ def as_labels(y: Any) -> Array:
     return labels
 
 
-def _refuse_mixture(y: Sequence[Any]) -> None:
+def _refuse_mixture(y: Sequence[object]) -> None:
     kinds = sorted({type(label).__name__ for label in y if not isinstance(label, str)})
     if kinds:
         raise InvalidTypeError(
@@ -329,7 +302,7 @@ def _plain_labels(labels: Array) -> Array:
 def _refuse_missing(n_missing: int) -> None:
     if n_missing:
         raise InvalidInputError(
-            f"y must have a label for every row. Got {n_missing} missing (NaN or None) instead."
+            f"y must have a label for every sample. Got {n_missing} missing (NaN or None) instead."
         )
 
 
@@ -342,7 +315,7 @@ def _named(labels: Array, class_names: Sequence[str]) -> Array:
     return np.asarray(class_names)[labels.astype(np.int64)]
 
 
-def _label_kind(y: Any, labels: Array, renamed: bool) -> LabelKind:
+def _label_kind(y: Samples, labels: Array, renamed: bool) -> LabelKind:
     class_dtype = labels.dtype.str
     if renamed or isinstance(y, np.ndarray):
         return LabelKind("numpy", class_dtype, class_dtype)
@@ -356,6 +329,6 @@ def _label_kind(y: Any, labels: Array, renamed: bool) -> LabelKind:
     return LabelKind(container, class_dtype, class_dtype)
 
 
-def _listed(labels: Any, most: int = 10) -> str:
+def _listed(labels: Iterable[object], most: int = 10) -> str:
     shown = [repr(label) for label in labels]
     return ", ".join(shown[:most]) + (f", ... ({len(shown)} in all)" if len(shown) > most else "")

@@ -17,7 +17,7 @@ Layout = Literal["HW", "HWC", "CHW"]
 
 MIN_SIDE, MAX_SIDE, MAX_CHANNELS = 8, 128, 4
 RESIZE_HINT = "Pass resize=(height, width) to bring all images to one size."
-_CHUNK_BYTES = 2**20  # values are converted a few rows at a time: no float copy of an image set
+_CHUNK_BYTES = 2**20  # values are converted a few samples at a time: no float copy of an image set
 _PIL_MODES = ("1", "L", "LA", "RGB", "RGBA", "CMYK", "YCbCr", "HSV", "LAB", "I", "I;16", "F")
 
 
@@ -60,7 +60,7 @@ def chw_shape(
     return int(channels), int(height), int(width)
 
 
-def pixels_of(image: Any, name: str) -> Array:
+def pixels_of(image: object, name: str) -> Array:
     """Give one image's numbers."""
     if isinstance(image, Image.Image):
         if image.mode not in (*_PIL_MODES, "P"):
@@ -80,21 +80,21 @@ def pixels_of(image: Any, name: str) -> Array:
     )
 
 
-def pil_mode_of(image: Any) -> str | None:
+def pil_mode_of(image: object) -> str | None:
     """Name the mode that a PIL image is read in; None for anything else."""
     if not isinstance(image, Image.Image):
         return None
     return "RGB" if image.mode == "P" else image.mode
 
 
-def is_image(item: Any) -> bool:
+def is_image(item: object) -> bool:
     """Tell a single image from a row of numbers."""
     if isinstance(item, Image.Image):
         return True
     return isinstance(item, np.ndarray | torch.Tensor) and item.ndim >= 2
 
 
-def dtype_name(values: Any) -> str:
+def dtype_name(values: Array | torch.Tensor) -> str:
     """Name the dtype, and refuse what is not a real number."""
     if isinstance(values, torch.Tensor):
         name, is_real = str(values.dtype).removeprefix("torch."), not values.dtype.is_complex
@@ -105,7 +105,7 @@ def dtype_name(values: Any) -> str:
     return name
 
 
-def to_numpy(tensor: Any) -> Array:
+def to_numpy(tensor: Array | torch.Tensor) -> Array:
     """Give an array or tensor, from any device, as an array; without copying where it can be."""
     if not isinstance(tensor, torch.Tensor):
         return np.asarray(tensor)
@@ -155,9 +155,9 @@ def cast_rounded(values: Array, dtype: np.dtype[Any]) -> Array:
     return np.rint(within).astype(dtype)
 
 
-def row_slices(n: int, bytes_per_row: int) -> Iterator[slice]:
-    """Cut n rows into slices of about a mebibyte."""
-    step = max(1, _CHUNK_BYTES // max(1, bytes_per_row))
+def slices_of(n: int, bytes_per_sample: int) -> Iterator[slice]:
+    """Cut n samples into slices of about a mebibyte."""
+    step = max(1, _CHUNK_BYTES // max(1, bytes_per_sample))
     for start in range(0, n, step):
         yield slice(start, min(start + step, n))
 

@@ -15,6 +15,7 @@ import torch
 
 from ganaug.checks import warn_user
 from ganaug.exceptions import FlattenedImagesWarning, InvalidInputError
+from ganaug.inputs.containers import Samples
 from ganaug.inputs.labels import (
     Codes,
     LabelKind,
@@ -63,7 +64,7 @@ class TrainingSet:
 
     @property
     def counts(self) -> Codes:
-        """Rows per class, int64 (K,)."""
+        """Samples per class, int64 (K,)."""
         return np.bincount(self.labels, minlength=len(self.classes)).astype(np.int64)
 
     @functools.cached_property
@@ -77,8 +78,8 @@ class TrainingSet:
 
 
 def read_training_set(
-    X: Any,
-    y: Any = None,
+    X: Samples,
+    y: Samples = None,
     *,
     image_shape: tuple[int, ...] | None = None,
     value_range: tuple[float, float] | None = None,
@@ -132,7 +133,7 @@ def read_training_set(
     Warns
     -----
     SmallClassWarning
-        When classes have fewer than 20 rows.
+        When classes have fewer than 20 samples.
     FlattenedImagesWarning
         When rows without `image_shape` look like flattened images.
 
@@ -159,8 +160,10 @@ def read_training_set(
     return TrainingSet(spec, values, *labelled)
 
 
-def read_labelled(X: Any, y: Any = None, *, spec: DataSpec, classes: Array) -> tuple[Array, Codes]:
-    """Read further labelled rows that look like the fitted data, such as a held-out part.
+def read_labelled(
+    X: Samples, y: Samples = None, *, spec: DataSpec, classes: Array
+) -> tuple[Array, Codes]:
+    """Read further labelled samples that look like the fitted data, such as a held-out part.
 
     Parameters
     ----------
@@ -191,7 +194,7 @@ def read_labelled(X: Any, y: Any = None, *, spec: DataSpec, classes: Array) -> t
 
 
 def _learnable_labels(
-    source: Source, y: Any, class_names: Sequence[str] | None
+    source: Source, y: Samples, class_names: Sequence[str] | None
 ) -> tuple[Codes, Array, LabelKind]:
     """Read the labels, and refuse classes that cannot be learnt."""
     codes, classes, kind = read_labels(_labels_for(source, y), class_names=class_names)
@@ -201,18 +204,18 @@ def _learnable_labels(
     return codes, classes, kind
 
 
-def _labels_for(source: Source, y: Any) -> Any:
-    """Give the labels of a source's rows: y, or what the items of a Dataset had."""
+def _labels_for(source: Source, y: Samples) -> Samples:
+    """Give the labels of a source's samples: y, or what the items of a Dataset had."""
     if source.labels is not None:
         if y is not None:
             raise InvalidInputError("y must be None for a Dataset: its items hold the labels.")
         if all(isinstance(label, torch.Tensor) for label in source.labels):
-            return torch.stack(source.labels)
+            return torch.stack(source.labels)  # type: ignore[arg-type]  # tensors, all of them
         return source.labels
     if y is None:
         raise InvalidInputError(
             "Learning by class requires y to be passed, but the target y is None. Pass one label "
-            "per row, or a Dataset of (image, label)."
+            "per sample, or a Dataset of (image, label)."
         )
     n_labels = len(as_labels(y))
     if n_labels != source.n:
@@ -224,25 +227,25 @@ def _labels_for(source: Source, y: Any) -> Any:
 
 def _with_value_range(source: Source, value_range: tuple[float, float] | None) -> DataSpec:
     """Complete the spec of images by the range of their values."""
-    facts = source.facts
-    if facts["kind"] == "table":
+    data = source.format
+    if data.kind == "table":
         if value_range is not None:
             raise InvalidInputError(
                 "`value_range` is for images. X is 2-D without `image_shape`: pass both or neither."
             )
-        return DataSpec(**facts)
-    if value_range is None and facts["dtype"] == "uint8":
-        return DataSpec(**facts, value_range=(0.0, 255.0))
+        return DataSpec.of(data, None)
+    if value_range is None and data.dtype == "uint8":
+        return DataSpec.of(data, (0.0, 255.0))
     low, high = _scan_range(source)
     if value_range is None:
-        value_range = _inferred_range(numpy_dtype(facts["dtype"]), low, high)
+        value_range = _inferred_range(numpy_dtype(data.dtype), low, high)
     slack = 1e-6 * (value_range[1] - value_range[0])
     if low < value_range[0] - slack or high > value_range[1] + slack:
         raise InvalidInputError(
             f"`value_range` must hold all values of X. Got {tuple(value_range)} for values from "
             f"{low:g} to {high:g} instead."
         )
-    return DataSpec(**facts, value_range=(float(value_range[0]), float(value_range[1])))
+    return DataSpec.of(data, (float(value_range[0]), float(value_range[1])))
 
 
 def _scan_range(source: Source) -> tuple[float, float]:
@@ -314,7 +317,7 @@ def _refuse(parameter: str, expected: str, value: object) -> NoReturn:
     raise InvalidInputError(f"`{parameter}` must be {expected}. Got {value!r} instead.")
 
 
-def _are_sizes(value: Any, lengths: tuple[int, ...]) -> bool:
+def _are_sizes(value: object, lengths: tuple[int, ...]) -> bool:
     return (
         isinstance(value, tuple | list)
         and len(value) in lengths
@@ -322,7 +325,7 @@ def _are_sizes(value: Any, lengths: tuple[int, ...]) -> bool:
     )
 
 
-def _is_range(value: Any) -> bool:
+def _is_range(value: Samples) -> bool:
     try:
         low, high = map(float, value)
     except (TypeError, ValueError):

@@ -1,0 +1,64 @@
+"""What held the user's data: the facts that are known before any value of it is looked at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ganaug.inputs.pixels import Layout
+
+__all__ = ["DataFormat"]
+
+
+@dataclass(frozen=True)
+class DataFormat:
+    """Container, dtype, axes and sizes of images, or of feature rows.
+
+    Every field is a plain value, so that a format can be saved.
+
+    Parameters
+    ----------
+    kind : {"image", "table"}
+        Images, or plain feature rows.
+    container : {"numpy", "torch", "pil", "pandas"}
+        What holds the values. PIL images come in a list; pandas is for 2-D data.
+    dtype : str
+        Name of the dtype of one value, such as ``"uint8"`` or ``"float32"`` (torch's names for
+        tensors). Integers come back rounded.
+    layout : {"HW", "HWC", "CHW", "rows"}
+        Order of the axes of one image; ``"rows"`` is 2-D data, flattened images or a table.
+    image_shape : tuple (C, H, W) or None
+        Of the uint8 images that the networks see. None for tables.
+    as_list : bool
+        Whether images came in a list (or in a Dataset of PIL images) and go out in one.
+    pil_mode : str or None
+        Mode of PIL images, such as ``"L"`` or ``"RGB"``.
+    row_shape : tuple or None
+        The `image_shape` parameter that rows of flattened images came with.
+    row_layout : {"HW", "HWC", "CHW"} or None
+        Order of the values within such a row.
+    resize : tuple (H, W) or None
+        The size that images were brought to.
+    n_columns : int or None
+        Columns of 2-D data, as it came in.
+    column_names, column_dtypes : tuple of str or None
+        Of a data frame.
+    image_key, label_key : str
+        Where the items of a Dataset of dicts keep image and label.
+    """
+
+    kind: Literal["image", "table"]
+    container: Literal["numpy", "torch", "pil", "pandas"]
+    dtype: str
+    layout: Literal["HW", "HWC", "CHW", "rows"]
+    image_shape: tuple[int, int, int] | None = None
+    as_list: bool = False
+    pil_mode: str | None = None
+    row_shape: tuple[int, ...] | None = None
+    row_layout: Layout | None = None
+    resize: tuple[int, int] | None = None
+    n_columns: int | None = None
+    column_names: tuple[Any, ...] | None = None
+    column_dtypes: tuple[str, ...] | None = None
+    image_key: str = "image"
+    label_key: str = "label"
