@@ -85,12 +85,12 @@ def run_draw(options: argparse.Namespace, seed: int) -> dict[str, Any]:
         return float(balanced_accuracy_score(y_scored, predicted))
 
     scores = {name: {ALL_REAL: score(name, X, y)} for name in CLASSIFIERS}
-    with tempfile.TemporaryDirectory() as folder, one_thread():
+    with tempfile.TemporaryDirectory() as cache_dir, one_thread():
         augmenter = GANAugmenter(
             image_shape=parts.train.X.shape[1:],
             max_images=options.max_images,
             random_state=seed,
-            cache_dir=folder,  # the shares have one GAN
+            cache_dir=cache_dir,  # the shares have one GAN
             device="cpu",
             verbose=0,
         )

@@ -43,8 +43,15 @@ from ganaug.inputs import (
     read_labelled,
     read_training_set,
 )
+from ganaug.inputs.containers import (
+    extendable_samples,
+    refuse_dataset,
+    refuse_two_looks,
+    refuse_unsupported,
+    replace_samples,
+    take_samples,
+)
 from ganaug.inputs.labels import read_labels
-from ganaug.inputs.pixels import count_non_finite, raise_if_non_finite
 from ganaug.model import (
     FILTERS,
     FittedModel,
@@ -85,8 +92,8 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         own minimum and maximum.
     resize : tuple of int (H, W), optional
         Scale all images to this size first; needed when they are larger than 128 pixels or vary.
-    image_key, label_key : str, default="image", "label"
-        Where items of a Dataset of dicts keep them.
+    image_key, label_key : str, optional
+        Where items of a Dataset of dicts keep them; found by default.
     recipe : {"default", "classic"}, default="default"
         "classic" is the DCGAN of 2015 made conditional: a reference, not a recommendation.
     conditioning : {"joint", "per_class"}, default="joint"
@@ -106,7 +113,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     learning_rate, loss, diffaugment, lecam, class_power, ema_halflife_images : optional
         Options of the engine, documented in `ganaug.gan.config.GANConfig`. None is the recipe's
         own value.
-    filter : {"auto", "classifier"}, tuple of these, or None, default="auto"
+    filter : {"auto", "classifier"} or None, default="auto"
         Which synthetic rows are rejected and redrawn. "classifier": those that a classifier of the
         real rows takes for another class. "auto" is "classifier" for images and None for tables.
         May be changed after `fit`.
@@ -173,6 +180,8 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         The seed drawn from `random_state`.
     synthetic_mask_ : ndarray of bool
         Which rows of the last `fit_transform` or `augment` are synthetic.
+    sample_indices_ : ndarray of int64
+        Which of the X given to the last `augment` each sample is, or repeats; -1 for synthetic.
     resampling_report_ : list of ClassPlan
         Real, synthetic and duplicated rows per class of the last `augment` or `wrap`.
 
@@ -198,6 +207,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     spec_: DataSpec
     seed_: int
     synthetic_mask_: npt.NDArray[np.bool_]
+    sample_indices_: npt.NDArray[np.int64]
     resampling_report_: list[ClassPlan]
     _sampler: Sampler
 
@@ -207,8 +217,8 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         image_shape: tuple[int, ...] | None = None,
         value_range: tuple[float, float] | None = None,
         resize: tuple[int, int] | None = None,
-        image_key: str = "image",
-        label_key: str = "label",
+        image_key: str | None = None,
+        label_key: str | None = None,
         recipe: str = "default",
         conditioning: str = "joint",
         width: int = 32,
@@ -222,7 +232,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         lecam: float | None = None,
         class_power: float | None = None,
         ema_halflife_images: float | None = None,
-        filter: str | tuple[str, ...] | None = "auto",  # noqa: A002
+        filter: str | None = "auto",  # noqa: A002
         sampling_strategy: Any = "auto",
         max_ratio: float = 5.0,
         max_share: float = 0.1,
@@ -572,40 +582,28 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             When `min_trust` leaves no class any synthetic row.
         """
         self._fitted_model()
-        X = self._extendable(X)
+        X = extendable_samples(X, self.spec_)
         codes = encode_labels(y, self.classes_)
         if len(codes) != len(X):
             raise InvalidInputError(
                 f"X and y must have the same length. Got {len(X)} and {len(codes)} instead."
             )
-        self.spec_.encode(X[:1])  # the same kind of rows as in fit
-        _refuse_non_finite(X)
+        self.spec_.check(X)
+        if self.spec_.kind == "image":
+            refuse_two_looks(X, self.spec_.resize)
         plans = self._plan(codes, sampling_strategy)
         values, new_codes = self._sample_values({c: p.n_synthetic for c, p in plans.items()})
         duplicates = self._draw_duplicates(codes, plans)
         X_out = self.spec_.concatenate(X, self.spec_.decode(values))
         if len(duplicates):
-            X_out = self.spec_.concatenate(X_out, take_rows(X, duplicates))
+            X_out = self.spec_.concatenate(X_out, take_samples(X, duplicates))
         label_kind = read_labels(y)[2]  # which need not be that of fit
         y_new = label_kind.decode(np.r_[new_codes, codes[duplicates]], self.classes_)
         y_out = label_kind.concatenate(y, y_new)
         parts = [np.zeros(len(codes)), np.ones(len(new_codes)), np.zeros(len(duplicates))]
         self.synthetic_mask_ = np.concatenate(parts).astype(bool)
+        self.sample_indices_ = np.r_[np.arange(len(codes)), np.full(len(new_codes), -1), duplicates]
         return X_out, y_out
-
-    def _extendable(self, X: Any) -> Any:
-        """Refuse containers to which rows like those of `fit` cannot be added; lists to arrays."""
-        _refuse_dataset(X)
-        is_list = isinstance(X, list | tuple)
-        if is_list and not self.spec_.as_list:
-            return np.asarray(X)
-        came = "pandas" if hasattr(X, "iloc") else "torch" if torch.is_tensor(X) else "numpy"
-        if is_list or (came in ("numpy", self.spec_.container) and not self.spec_.as_list):
-            return X
-        held = "a list" if self.spec_.as_list else _CONTAINERS[self.spec_.container]
-        raise InvalidTypeError(
-            f"X must be {held}, as in fit. Got a {type(X).__name__} instead: convert it."
-        )
 
     def _plan(self, codes: Array, sampling_strategy: Any) -> dict[int, ClassPlan]:
         """Resolve a strategy to plans by class code, and report them."""
@@ -686,7 +684,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             raise InvalidTypeError(
                 f"fit_transform takes X and y only. Got {', '.join(fit_params)} as well."
             )
-        _refuse_dataset(X)
+        refuse_dataset(X)
         if y is None:
             raise InvalidInputError(
                 "fit_transform requires y to be passed, but the target y is None."
@@ -697,6 +695,8 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
                 "passing `resize`."
             )
         self._check_output_container(getattr(X, "ndim", 2))
+        if self.mix_fraction != 0:
+            refuse_two_looks(X, None)  # before the training
         self.fit(X, y)
         X_out = self._checked(X)
         codes = encode_labels(y, self.classes_)
@@ -707,7 +707,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             return X_out
         values, _ = self._sample_values({code: len(rows) for code, rows in replaced.items()})
         self.synthetic_mask_[positions] = True
-        return replace_rows(X_out, positions, self.spec_.decode(values))
+        return replace_samples(X_out, positions, self.spec_.decode(values))
 
     def _rows_to_replace(self, codes: Array) -> dict[int, npt.NDArray[np.int64]]:
         chosen, distrusted = {}, []
@@ -740,12 +740,17 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     def _checked(self, X: Any, reset: bool = True) -> Any:
         """Check X's shape and values; return it as it is, lists of rows as an array."""
+        refuse_unsupported(X)
         if self.spec_.layout == "rows" and not isinstance(X, torch.Tensor):
-            array = validate_data(self, X, reset=reset, dtype=None)
+            try:
+                array = validate_data(self, X, reset=reset, dtype=None)
+            except TypeError as error:
+                raise InvalidTypeError(str(error)) from None
+            except ValueError as error:
+                raise InvalidInputError(str(error)) from None
             return X if hasattr(X, "shape") else array
         self._check_output_container(getattr(X, "ndim", 3))
-        self.spec_.encode(X[:1])
-        _refuse_non_finite(X)
+        self.spec_.check(X)
         return X
 
     def _check_output_container(self, ndim: int) -> None:
@@ -1040,15 +1045,9 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return self
 
     def _filter_names(self) -> tuple[str, ...]:
-        if self.filter is None:
-            return ()
-        if self.filter == "auto":
-            return ("classifier",)
-        return (self.filter,) if isinstance(self.filter, str) else tuple(dict.fromkeys(self.filter))
+        return () if self.filter is None else FILTERS
 
     def _filter_mistakes(self) -> list[str]:
-        if isinstance(self.filter, tuple | list):
-            return [m for name in self.filter for m in _unknown_option("filter", name, FILTERS)]
         return _unknown_option("filter", self.filter, ("auto", *FILTERS, None))
 
     def _check_parameters(self) -> None:
@@ -1252,57 +1251,3 @@ def _named_history(model: FittedModel) -> list[dict[str, Any]]:
                 named["variety"] = dict(zip(labels, record["variety"], strict=True))
             history.append(named)
     return history
-
-
-# --- rows of any container ---------------------------------------------------------------------
-
-
-_CONTAINERS = {"numpy": "an array", "torch": "a tensor", "pandas": "a data frame"}
-
-
-def _refuse_dataset(X: Any) -> None:
-    if isinstance(X, Dataset):
-        raise InvalidTypeError(
-            "X must be rows. Got a Dataset instead, which is not rewritten: use `fit` and `wrap`."
-        )
-
-
-def _refuse_non_finite(X: Any) -> None:
-    """Refuse NaN and infinite values, and say how many, without a converted copy of X."""
-    counts = np.zeros(2, dtype=np.int64)
-    if isinstance(X, torch.Tensor):
-        if X.is_floating_point():
-            counts += [int(X.isnan().sum()), int(X.isinf().sum())]
-    elif hasattr(X, "iloc") or isinstance(X, np.ndarray):
-        counts += count_non_finite(np.asarray(X))
-    raise_if_non_finite(counts)
-
-
-def take_rows(X: Any, positions: npt.NDArray[np.int64]) -> Any:
-    """Select rows of an array, tensor, frame or list."""
-    if hasattr(X, "iloc"):
-        return X.iloc[positions]
-    if isinstance(X, list | tuple):
-        return [X[position] for position in positions]
-    return X[positions] if isinstance(X, torch.Tensor) else np.asarray(X)[positions]
-
-
-def replace_rows(X: Any, positions: npt.NDArray[np.int64], X_new: Any) -> Any:
-    """Return a copy of X with some rows replaced."""
-    if isinstance(X, list | tuple):
-        out = list(X)
-        for position, row in zip(positions, X_new, strict=True):
-            out[position] = row
-        return out
-    if hasattr(X, "iloc"):
-        out = X.copy()
-        for column in range(X.shape[1]):  # as one array, the new rows would have one dtype
-            out.iloc[positions, column] = X_new.iloc[:, column].array
-        return out
-    if isinstance(X, torch.Tensor):
-        tensor = X.clone()
-        tensor[positions] = X_new.to(X)
-        return tensor
-    array = np.array(X)
-    array[positions] = X_new
-    return array

@@ -16,6 +16,7 @@ from ganaug.checks import did_you_mean
 
 __all__ = [
     "SchemaError",
+    "as_read_back",
     "dumps",
     "from_marked",
     "jsonable",
@@ -109,6 +110,20 @@ def from_marked(value: Any) -> Any:
     return {key: from_marked(item) for key, item in value.items()}
 
 
+def as_read_back(value: Any) -> Any:
+    """Give what would come back of a value that is written, marked, to JSON.
+
+    Raises
+    ------
+    SchemaError
+        When it cannot be written.
+    """
+    try:
+        return from_marked(loads_strictly(dumps(marked(value))))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise SchemaError(f"it must be what JSON can hold: {error}") from None
+
+
 def dumps(value: Any, *, indent: int | None = None) -> str:
     """Give JSON in ASCII, without Python's own NaN and Infinity, which other readers refuse."""
     return json.dumps(value, indent=indent, allow_nan=False)
@@ -164,6 +179,8 @@ def read_as(kind: Any, value: Any, where: str) -> Any:
     >>> read_as(tuple[int, ...] | None, [8, 8], "resize")
     (8, 8)
     """
+    if isinstance(kind, typing.ForwardRef):  # the inner part of a kind that contains itself
+        kind = Any
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in (Union, types.UnionType):
         return _read_union(arguments, value, where)
@@ -185,7 +202,7 @@ def read_as(kind: Any, value: Any, where: str) -> Any:
     if dataclasses.is_dataclass(kind):
         return _read_dataclass(kind, value, where)
     if typing.is_typeddict(kind):
-        return _read_fields(kind, kind.__required_keys__, value, where)
+        return _read_fields(kind, _required_keys(kind), value, where)
     return _read_plain(kind, value, where)
 
 
@@ -272,6 +289,12 @@ def _read_tuple(kinds: tuple[Any, ...], value: Any, where: str) -> tuple[Any, ..
         raise _expected(f"a list of {len(kinds)}", value, where)
     pairs = zip(kinds, items, strict=True)
     return tuple(read_as(kind, item, f"{where}[{i}]") for i, (kind, item) in enumerate(pairs))
+
+
+def _required_keys(kind: Any) -> frozenset[str]:
+    """Give a TypedDict's required keys; its own list of them misses postponed annotations."""
+    hints = typing.get_type_hints(kind, include_extras=True)
+    return frozenset(k for k, v in hints.items() if typing.get_origin(v) is not typing.NotRequired)
 
 
 def _read_dataclass(kind: Any, value: Any, where: str) -> Any:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, fields
-from typing import Any, NotRequired, TypedDict
+from typing import Any, TypedDict
 
 import numpy as np
 import torch
@@ -19,8 +19,9 @@ from torch import Tensor
 
 from ganaug.classifier import ClassifierConfig, RealClassifier
 from ganaug.gan.config import GANConfig
-from ganaug.gan.monitor import REMEDIES, Alarm
+from ganaug.gan.monitor import Alarm
 from ganaug.gan.networks import outline_discriminator, outline_generator
+from ganaug.gan.records import EvaluationRecord, check_records
 from ganaug.gan.scaling import ColumnScaler
 from ganaug.gan.training import TrainedGAN
 from ganaug.inputs import DataSpec, LabelKind
@@ -64,30 +65,8 @@ class GANContent(TypedDict):
     images_seen: int
     seconds: float
     interrupted: bool
-    history: list[RecordContent]
+    history: list[EvaluationRecord]
     alarms: tuple[Alarm, ...]
-
-
-class RecordContent(TypedDict):
-    """What the monitor saw at one moment."""
-
-    images_seen: int
-    seconds: float
-    discriminator_loss: float
-    generator_loss: float
-    real_logit: float
-    fake_logit: float
-    distance: NotRequired[float]
-    variety: NotRequired[list[float]]
-    alarms: list[AlarmContent]
-
-
-class AlarmContent(TypedDict):
-    """An `Alarm` in a record."""
-
-    kind: str
-    class_code: int | None
-    value: float
 
 
 class DataContent(TypedDict):
@@ -124,15 +103,11 @@ class ModelContent(TypedDict):
 
 def describe(model: FittedModel) -> dict[str, Any]:
     """Describe a model in plain values that `read_content` takes back."""
-    spec, label_kind = model.spec.to_json(), model.label_kind.to_json()
-    names = model.spec.column_names
-    spec["column_names"] = None if names is None else [_plain_name(name) for name in names]
-    label_kind["name"] = _plain_name(label_kind["name"])
     return {
         "data": {
-            "spec": spec,
+            "spec": model.spec.to_json(),
             "classes": model.classes.tolist(),
-            "label_kind": label_kind,
+            "label_kind": model.label_kind.to_json(),
             "class_counts": model.class_counts.tolist(),
             "fingerprint": model.fingerprint,
         },
@@ -167,14 +142,6 @@ def _describe_gan(gan: TrainedGAN) -> dict[str, Any]:
         "history": gan.history,
         "alarms": [asdict(alarm) for alarm in gan.alarms],
     }
-
-
-def _plain_name(name: Any) -> Any:
-    """Give a name of a column as JSON can hold it; of a date, its text."""
-    if isinstance(name, tuple):
-        return [_plain_name(part) for part in name]
-    name = name.item() if isinstance(name, np.generic) else name
-    return name if name is None or isinstance(name, bool | int | float | str) else str(name)
 
 
 # --- from a file ---------------------------------------------------------------------------------
@@ -295,6 +262,10 @@ def _check_classes(data: DataContent) -> None:
         f"two or more different labels of dtype {class_dtype}",
         classes,
     )
+    categories = data["label_kind"].categories
+    if categories is not None:
+        sound = {*classes} <= {*categories} and len({*categories}) == len(categories)
+        _require(sound, "data.label_kind.categories", "different, the classes too", categories)
     counts = data["class_counts"]
     sound = len(counts) == len(classes) and all(0 < n < 2**62 for n in counts)
     _require(sound, "data.class_counts", "a positive number for each class", counts)
@@ -313,6 +284,8 @@ def _check_spec(data: DataContent) -> None:
     patterns = {"torch": _NUMPY_DTYPE, "pandas": _SERIES_DTYPE}
     pattern = patterns.get(label_kind.container, _CLASS_DTYPE)
     _match(pattern, label_kind.dtype, "data.label_kind.dtype")
+    if label_kind.category_dtype is not None:
+        _match(_SERIES_DTYPE, label_kind.category_dtype, "data.label_kind.category_dtype")
 
 
 def _check_gan(gan: GANContent, where: str) -> None:
@@ -327,22 +300,10 @@ def _check_gan(gan: GANContent, where: str) -> None:
                 )
     for name in ("images_seen", "seconds"):
         _require(gan[name] >= 0, f"{where}.{name}", "0 or more", gan[name])
-    for record in gan["history"]:
-        _check_alarms([Alarm(**alarm) for alarm in record["alarms"]], config, where)
-        variety = record.get("variety")
-        sound = variety is None or len(variety) == config.n_classes
-        _require(sound, f"{where}.history.variety", "a number for each class", variety)
-    _check_alarms(gan["alarms"], config, where)
+    check_records(gan["history"], gan["alarms"], config.n_classes, where)
 
 
 _SIZES = ("class_counts", "image_shape", "n_features", "max_images")
-
-
-def _check_alarms(alarms: Sequence[Alarm], config: GANConfig, where: str) -> None:
-    for alarm in alarms:
-        code = alarm.class_code
-        sound = alarm.kind in REMEDIES and (code is None or 0 <= code < config.n_classes)
-        _require(sound, f"{where}.alarms", "known alarms of its classes", alarm)
 
 
 def _check_against_data(content: ModelContent) -> None:

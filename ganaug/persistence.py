@@ -30,10 +30,9 @@ from ganaug.exceptions import InvalidInputError, ModelFileError
 from ganaug.gan.config import GANConfig
 from ganaug.jsonable import (
     SchemaError,
+    as_read_back,
     dumps,
-    from_marked,
     jsonable,
-    marked,
     read_as,
     type_hints_of,
 )
@@ -95,6 +94,7 @@ class SavedModel:
     digest: str
 
 
+@own_settings()
 def save_model(
     model: FittedModel, parameters: Mapping[str, Any], path: str | os.PathLike[str]
 ) -> None:
@@ -115,6 +115,10 @@ def save_model(
         is full. What was there stays as it was.
     """
     content, tensors = {**describe(model), "parameters": parameters}, tensors_of(model)
+    try:
+        _read_content(as_read_back(content), tensorfile.layouts_of(tensors), None)
+    except SchemaError as error:
+        raise ModelFileError(f"{path} is not written: it could not be loaded. {error}") from None
     packed = tensorfile.pack(KIND, FORMAT_VERSION, content, tensors)
     directory = check_can_save(path, n_bytes=len(packed))
     make_directory(directory)
@@ -170,6 +174,7 @@ def load_model(
     return SavedModel(model, estimator, read.digest)
 
 
+@own_settings()
 def read_config(directory: str | os.PathLike[str]) -> dict[str, Any]:
     """Read and check a saved model; return what is said of it, in plain values.
 
@@ -222,6 +227,7 @@ def check_can_save(path: str | os.PathLike[str], n_bytes: int = 0) -> Path:
     return target
 
 
+@own_settings()
 def estimate_size(configs: Sequence[GANConfig], classifier: ClassifierConfig | None = None) -> int:
     """Estimate the bytes that a model will take on the disk, without training or allocating it.
 
@@ -250,8 +256,7 @@ def plain_parameters(estimator: Any) -> dict[str, Any]:
     plain: dict[str, Any] = {}
     for name, value in estimator.get_params(deep=False).items():
         with contextlib.suppress(SchemaError):
-            as_in_file = _as_in_file(value)
-            plain |= read_parameters(type(estimator), {name: as_in_file})
+            plain |= read_parameters(type(estimator), {name: as_read_back(value)})
     return plain
 
 
@@ -279,10 +284,6 @@ def _parameter_kinds(estimator_class: type) -> dict[str, Any]:
     hints = type_hints_of(inspect.unwrap(estimator_class.__init__))  # type: ignore[misc]
     hints |= {name: kind for name, kind in _KINDS_OF_ANY.items() if name in hints}
     return {k: v for k, v in hints.items() if k not in {"return", *NOT_FROM_A_FILE}}
-
-
-def _as_in_file(value: Any) -> Any:
-    return from_marked(marked(value))
 
 
 # --- what is in the files ------------------------------------------------------------------------

@@ -15,13 +15,13 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # From the foundations up. A part (a module, or a folder of them) may import itself and the parts on
 # earlier lines, never one on its own line or below.
 LAYERS = (
-    {"_version", "exceptions", "options"},
+    {"_version", "exceptions", "naming", "options"},
     {"checks", "seeds", "settings", "storage"},
     {"jsonable"},
     {"tensorfile"},
     {"gan", "inputs"},
     {"classifier"},
-    {"audit", "dataset", "progress", "resampling"},
+    {"audit", "dataset", "outputs", "progress", "resampling"},
     {"model"},
     {"model_card", "model_schema"},
     {"persistence"},
@@ -127,7 +127,7 @@ def test_importing_loads_no_optional_library():
     code = """
 import sys, torch, torch.utils.data, sklearn, imblearn.utils, tqdm.auto
 before = set(sys.modules)
-import ganaug, ganaug.cli, ganaug.cli.data, ganaug.cli.digits
+import ganaug, ganaug.cli, ganaug.cli.digits, ganaug.inputs.files
 for name in ganaug.__all__:
     getattr(ganaug, name)
 print(*sorted(set(sys.modules) - before))

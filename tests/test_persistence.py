@@ -28,6 +28,7 @@ from sklearn.base import clone
 import ganaug
 from ganaug import GANAugmenter, persistence, storage
 from ganaug.exceptions import ModelFileError, NotFittedError, TrainingWarning
+from ganaug.gan.training import Trainer
 
 pytestmark = pytest.mark.filterwarnings("ignore::ganaug.exceptions.TrainingWarning")
 
@@ -141,6 +142,36 @@ def test_the_classifier_of_the_filter_comes_back(rows, tmp_path):
     assert loaded.model_.filters == ("classifier",)
 
 
+def test_a_model_of_a_training_that_diverged_comes_back(rows, tmp_path, monkeypatch):
+    step = Trainer.step
+
+    def poisoned(trainer):
+        if trainer.images_seen >= 64:
+            next(trainer.generator.parameters()).data.fill_(torch.nan)
+        step(trainer)
+
+    monkeypatch.setattr(Trainer, "step", poisoned)
+    augmenter = GANAugmenter(**{**TINY, "max_images": 640}, image_shape=(8, 8)).fit(*rows)
+    assert "distance" not in augmenter.history_[-1]
+    augmenter.save(tmp_path / "model")
+
+    loaded = GANAugmenter.load(tmp_path / "model")
+
+    assert loaded.alarms_[-1]["kind"] == "diverged"
+    assert_same_samples(augmenter, loaded)
+
+
+def test_a_model_that_could_not_be_loaded_is_not_saved(fitted, tmp_path):
+    odd = copy.copy(fitted)
+    odd.model_ = copy.copy(fitted.model_)
+    odd.model_.class_counts = fitted.model_.class_counts[:2]
+
+    with pytest.raises(ModelFileError, match="could not be loaded.*class_counts"):
+        odd.save(tmp_path / "model")
+
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_fitted_attributes_come_back(fitted, saved):
     loaded = GANAugmenter.load(saved)
 
@@ -227,6 +258,22 @@ def test_labels_of_any_type_come_back(labels, rows, tmp_path):
 
     assert y_new.dtype == y.dtype
     assert y_new.tolist() == [labels[1].item() if hasattr(labels[1], "item") else labels[1]] * 2
+
+
+@pytest.mark.parametrize("name", ["digit", 64, None, ("a", 1), True], ids=str)
+@pytest.mark.parametrize("ordered", [False, True])
+def test_a_categorical_series_comes_back_with_name_and_order(name, ordered, rows, tmp_path):
+    categories = pd.CategoricalDtype(["two", "one", "nought", "three"], ordered=ordered)
+    y = pd.Series(rows[1], name=name).astype(categories)
+    augmenter = GANAugmenter(**TINY, image_shape=(8, 8)).fit(rows[0], y)
+    augmenter.save(tmp_path / "model")
+
+    _, y_new = GANAugmenter.load(tmp_path / "model").sample(3)
+
+    assert y_new.name == name
+    assert type(y_new.name) is type(name)
+    assert y_new.dtype == y.dtype
+    assert y_new.tolist() == augmenter.sample(3)[1].tolist()
 
 
 # --- what is on the disk -------------------------------------------------------------------------
@@ -638,7 +685,7 @@ def ctrl_c(*args, **kwargs):
 @pytest.mark.parametrize(
     ("fails", "error"),
     [(full_disk, ModelFileError), (ctrl_c, KeyboardInterrupt)],
-    ids=lambda value: getattr(value, "__name__", str(value)),
+    ids=["full", "ctrl-c"],
 )
 def test_a_failed_save_leaves_the_old_model_and_nothing_else(
     when, fails, error, saved, newer, monkeypatch

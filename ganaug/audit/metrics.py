@@ -19,13 +19,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ganaug.classifier import fit_classifier
 from ganaug.exceptions import InvalidInputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    import torch
     from numpy.typing import NDArray
 
     Measure = Callable[[NDArray[Any], NDArray[Any]], Mapping[str, float]]
@@ -35,7 +33,6 @@ __all__ = [
     "Comparison",
     "DensityCoverage",
     "PrecisionRecall",
-    "classification_accuracy_score",
     "compare_repeats",
     "compare_with_floor",
     "density_coverage",
@@ -497,47 +494,6 @@ def recall_scores(
     recall = np.where(n_test > 0, n_right / np.maximum(n_test, 1), np.nan)
     low, high = wilson_interval(n_right, n_test)
     return ClassScores(recall, low, high, n_test)
-
-
-def classification_accuracy_score(
-    values: NDArray[Any],
-    labels: NDArray[np.int64],
-    test_values: NDArray[Any],
-    test_labels: NDArray[np.int64],
-    n_classes: int,
-    *,
-    seed: int,
-    device: str | torch.device = "cpu",
-    max_steps: int | None = None,
-) -> ClassScores:
-    """Train a classifier on some rows (say, synthetic ones only) and test it on real rows.
-
-    Parameters
-    ----------
-    values, labels : numpy.ndarray
-        Training rows and class codes, as for `ganaug.classifier.fit_classifier`.
-    test_values, test_labels : numpy.ndarray
-        Real rows to test on, which took no part in training.
-    n_classes : int
-        Number of classes.
-    seed, device, max_steps
-        As for `fit_classifier`.
-
-    Returns
-    -------
-    ClassScores
-        Its `acsa` is the classification accuracy score.
-
-    References
-    ----------
-    Ravuri and Vinyals, "Classification accuracy score for conditional generative models",
-    NeurIPS 2019.
-    """
-    classifier = fit_classifier(
-        values, labels, n_classes, seed=seed, device=device, max_steps=max_steps
-    )
-    predicted = classifier.predict_proba(test_values).argmax(axis=1)
-    return recall_scores(predicted, test_labels, n_classes)
 
 
 def wilson_interval(

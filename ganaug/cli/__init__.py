@@ -11,16 +11,18 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import re
 import sys
 import warnings
 
 import click
 
 from ganaug._version import __version__
+from ganaug.naming import printable
 
 __all__ = ["COMMANDS", "INTERRUPTED", "cli", "main"]
 
-COMMANDS = ("demo", "evaluate", "fit", "sample", "audit", "info")
+COMMANDS = ("demo", "evaluate", "augment", "fit", "sample", "audit", "info")
 """Modules of this package, each with its click command as `command`; in the order of the help."""
 INTERRUPTED = 130  # what a shell reports of a command that Ctrl-C has ended
 
@@ -77,7 +79,7 @@ def _run() -> int | None:
         click.echo("Interrupted.", err=True)
         return INTERRUPTED
     except _own_errors() as error:  # asked for only when there is an error
-        click.echo(f"Error: {error}", err=True)
+        click.echo(f"Error: {_one_line(error)}", err=True)
         return 1
 
 
@@ -89,4 +91,21 @@ def _own_errors() -> tuple[type[Exception], ...]:
 
 
 def _show_warning(message: Warning | str, *_: object) -> None:
-    click.echo(f"Warning: {message}", err=True)
+    click.echo(f"Warning: {_one_line(message)}", err=True)
+
+
+_ADVICE = {
+    r"image_shape=\((\d+), (\d+)\)": r"--image-shape \1x\2",
+    r"image_shape=\((\d+), (\d+), (\d+)\)": r"--image-shape \1x\2x\3",
+    r"resize=\(height, width\)": "--resize HEIGHTxWIDTH",
+    "`(image_shape|resize|max_images|max_seconds)`": r"`--\1`",
+}
+"""What the library says to do, and how the command line does it."""
+
+
+def _one_line(message: object) -> str:
+    """Make a message safe for a terminal, and its advice that of the command line."""
+    text = printable(message)
+    for pattern, option in _ADVICE.items():
+        text = re.sub(pattern, option, text)
+    return re.sub("`--[a-z_]+`", lambda option: option[0].strip("`").replace("_", "-"), text)

@@ -14,6 +14,7 @@ from ganaug.cli.parameters import (
     device_option,
     json_option,
     max_per_class_option,
+    quiet_option,
     seed_option,
 )
 
@@ -55,6 +56,7 @@ def _check_suffix(_ctx: click.Context, _param: click.Parameter, out: Path) -> Pa
 )
 @device_option
 @json_option
+@quiet_option
 def command(
     model: Path,
     train: str,
@@ -67,24 +69,30 @@ def command(
     n_samples: int,
     device: str,
     as_json: bool,
+    quiet: bool,
 ) -> None:
     """Report quality, variety and copying of MODEL's samples, per class.
 
     With the same --max-per-class and --seed as for `fit`, the same samples of --train are drawn.
     """
     from ganaug.augmenter import GANAugmenter
-    from ganaug.cli.data import load_data, load_limited
+    from ganaug.cli.terminal import progress_over_files
+    from ganaug.inputs.files import LabelledData, read_data
+    from ganaug.outputs import check_creatable, write_text
 
+    check_creatable(out)
     augmenter = GANAugmenter.load(model, device=device)
-    X, y = load_limited(train, data_dir, False, max_per_class, seed)
-    X_holdout, y_holdout = None, None
-    if holdout is not None:  # of a torchvision set its test part: the model has not seen it
-        X_holdout, y_holdout = load_data(holdout, data_dir, train=False)
+    resize, bar = augmenter.spec_.resize, progress_over_files(quiet)
+    options: dict[str, Any] = {"data_dir": data_dir, "resize": resize, "progress": bar}
+    real = read_data(train, limits=max_per_class, seed=seed, **options)
+    held_out = LabelledData(None, None)
+    if holdout is not None:  # of data in parts the test part: the model has not seen it
+        held_out = read_data(holdout, train=False, **options)
     report = augmenter.audit(
-        X,
-        y,
-        X_holdout=X_holdout,
-        y_holdout=y_holdout,
+        real.X,
+        real.y,
+        X_holdout=held_out.X,
+        y_holdout=held_out.y,
         n_samples=n_samples,
         verdict=None if verdict_file is None else _load_verdict(verdict_file),
     )
@@ -92,7 +100,7 @@ def command(
         report.to_html(out)
     else:
         text = report.to_markdown() if out.suffix == ".md" else report.to_json()
-        out.write_text(text, encoding="utf-8")
+        write_text(out, text)
     click.echo(report.to_json() if as_json else f"{report!r}\nWritten to {out}")
 
 

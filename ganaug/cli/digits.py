@@ -31,6 +31,7 @@ from ganaug.classifier import fit_classifier, random_affine
 from ganaug.exceptions import MissingDependencyError, SamplingError
 from ganaug.gain.intervals import PairedInterval, paired_interval
 from ganaug.persistence import library_versions
+from ganaug.progress import bar_options
 
 Array = npt.NDArray[Any]
 Labels = npt.NDArray[np.int64]
@@ -85,7 +86,11 @@ def run_demo(
     with parallel_config(backend="loky", inner_max_num_threads=1):
         finished = Parallel(n_jobs=n_jobs, return_as="generator")(tasks)
         progress = tqdm(
-            finished, total=n_seeds, desc="Seeds (GAN, classifiers)", disable=not verbose
+            finished,
+            total=n_seeds,
+            desc="Seeds (GAN, classifiers)",
+            disable=not verbose,
+            **bar_options(),
         )
         runs = list(progress)
     results = summarise(runs, len(y_test), max_images)

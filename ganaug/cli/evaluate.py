@@ -45,6 +45,7 @@ def command(
     download: bool,
     max_per_class: Mapping[str, int],
     resize: tuple[int, int] | None,
+    image_shape: tuple[int, ...] | None,
     width: int | None,
     max_images: int | None,
     max_seconds: float | None,
@@ -63,25 +64,35 @@ def command(
     group (patient, site, ...) stay on one side of a split.
     """
     from ganaug.augmenter import GANAugmenter
-    from ganaug.cli.data import load_groups, load_limited
+    from ganaug.cli.terminal import progress_over_files
     from ganaug.gain.evaluate import evaluate_gain
+    from ganaug.inputs.files import read_data
+    from ganaug.outputs import check_creatable, write_text
 
-    X, y = load_limited(data, data_dir, download, max_per_class, seed)
     if out is not None:  # not found out about when all is done
-        out.parent.mkdir(parents=True, exist_ok=True)
-    options: dict[str, Any] = {"device": device, "resize": resize}
+        check_creatable(out)
+    source = read_data(
+        data,
+        data_dir=data_dir,
+        download=download,
+        resize=resize,
+        limits=max_per_class,
+        seed=seed,
+        progress=progress_over_files(quiet),
+    )
+    options: dict[str, Any] = {"device": device, "resize": resize, "image_shape": image_shape}
     options |= {} if width is None else {"width": width}
     options |= {} if max_images is None else {"max_images": max_images}
     verdict = evaluate_gain(
         GANAugmenter(verbose=int(not quiet), **options),
-        X,
-        y,
+        source.X,
+        source.y,
         cv=folds,
         n_repeats=repeats,
-        groups=load_groups(data, max_per_class, seed),
+        groups=source.groups,
         max_seconds=max_seconds,
         random_state=seed,
     )
     if out is not None:
-        out.write_text(verdict.to_json() + "\n", encoding="utf-8")
+        write_text(out, verdict.to_json() + "\n")
     click.echo(verdict.to_json() if as_json else str(verdict))

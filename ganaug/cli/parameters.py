@@ -11,13 +11,14 @@ Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 
 
 def as_size(
-    _ctx: click.Context, _param: click.Parameter, text: str | None
+    _ctx: click.Context, param: click.Parameter, text: str | None
 ) -> tuple[int, ...] | None:
-    """Read '64x48' as (64, 48)."""
+    """Read '64x48' as (64, 48); an image shape also from '3x64x48'."""
     if text is None:
         return None
     sides = text.lower().split("x")
-    if len(sides) != 2 or not all(side.isdecimal() for side in sides):
+    lengths = (2, 3) if param.name == "image_shape" else (2,)
+    if len(sides) not in lengths or not all(side.isdecimal() for side in sides):
         raise click.BadParameter(f"must look like 64x64 (height x width). Got {text!r} instead.")
     return tuple(map(int, sides))
 
@@ -73,6 +74,12 @@ data_options = all_of(
         callback=as_size,
         help="Scale all images to this size, such as 64x64.",
     ),
+    click.option(
+        "--image-shape",
+        metavar="HxW",
+        callback=as_size,
+        help="Shape of the images that flat rows of a .npz hold: 28x28, 32x32x3, 3x32x32, ...",
+    ),
 )
 budget_options = all_of(
     click.option("--width", type=click.IntRange(4), help="Channels at half resolution."),
@@ -82,5 +89,13 @@ device_option = click.option(
     "--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ..."
 )
 seed_option = click.option("--seed", type=int, default=0, show_default=True)
+overwrite_option = click.option(
+    "--overwrite", is_flag=True, help="Replace what ganaug has written to --out before."
+)
+allow_distrusted_option = click.option(
+    "--allow-distrusted",
+    is_flag=True,
+    help="Go on though a classifier of the real samples takes those of no class for their class.",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress.")

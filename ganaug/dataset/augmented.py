@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -14,9 +15,9 @@ from torch.utils.data import Dataset
 from ganaug.dataset.bank import SyntheticBank
 from ganaug.dataset.items import ItemFormat, Transform
 from ganaug.dataset.labels import DatasetLabels, innermost, read_dataset_labels
-from ganaug.exceptions import GanaugError, InvalidInputError
+from ganaug.exceptions import GanaugError, InvalidInputError, InvalidTypeError
 from ganaug.inputs import DataSpec
-from ganaug.inputs.datasets import MapDataset
+from ganaug.inputs.datasets import MapDataset, check_map_dataset
 from ganaug.inputs.pixels import Array
 
 __all__ = ["AugmentedDataset"]
@@ -29,7 +30,9 @@ class AugmentedDataset(Dataset[Any]):
 
     ``GANAugmenter.wrap`` makes one. Items come in the order: all of the dataset, synthetic ones,
     duplicates of the dataset's. An item of the dataset is what the dataset returns, untouched but
-    for `transform` and `target_transform`. Synthetic items get the transforms of a torchvision
+    for `transform` and `target_transform`, for images of palettes, which are converted as in
+    ``fit``, and for dicts, which keep image and label only: a synthetic item has nothing to put
+    under further keys. Synthetic items get the transforms of a torchvision
     dataset, its own ones, just as its real items do. Random access, samplers, ``Subset``,
     ``ConcatDataset`` and DataLoader workers (fork and spawn) work as with the dataset itself.
 
@@ -75,8 +78,12 @@ class AugmentedDataset(Dataset[Any]):
     targets : list, Tensor or ndarray, length n
         Label of every item before any target transform, in the container of the dataset's own
         ``targets`` if it has them, else an ndarray. For ``WeightedRandomSampler`` and the like.
+    source_index : ndarray of int64, shape (n,)
+        Position in the dataset of the item that stands there, or is repeated; -1 if synthetic.
     classes : list
         The dataset's own ``classes``, or the classes seen in ``fit``.
+    class_to_idx : dict
+        The dataset's own, where it has one.
     is_synthetic : ndarray of bool, shape (n,)
     weights : ndarray of float32, shape (n,)
         Weight of every item.
@@ -134,9 +141,13 @@ class AugmentedDataset(Dataset[Any]):
         return_is_synthetic: bool = False,
         directory: str | os.PathLike[str] | None = None,
     ) -> None:
+        check_map_dataset(dataset)
+        _check_options(transform, target_transform, directory)
+        weight = _checked_weight(synthetic_weight)
         if labels is None:
-            keys = {"image_key": spec.image_key, "label_key": spec.label_key}
-            labels = read_dataset_labels(dataset, classes, **keys)
+            labels = read_dataset_labels(
+                dataset, classes, image_key=spec.image_key, label_key=spec.label_key
+            )
         self.dataset = dataset
         self.refresh = refresh
         self.return_weight, self.return_is_synthetic = return_weight, return_is_synthetic
@@ -150,16 +161,54 @@ class AugmentedDataset(Dataset[Any]):
         self.n_real, self.n_synthetic, self.n_duplicates = sizes
         all_codes = np.concatenate([labels.codes, codes, labels.codes[self._duplicates]])
         self.is_synthetic = np.repeat([False, True, False], sizes)
-        self.weights = np.where(self.is_synthetic, _checked_weight(synthetic_weight), 1)
+        self.weights = np.where(self.is_synthetic, weight, 1)
         self.weights = self.weights.astype(np.float32)
-        self.targets = _targets_like(dataset, np.asarray(self._format.labels)[all_codes])
+        self.targets = _targets_like(
+            dataset, np.asarray(self._format.labels).reshape(-1)[all_codes]
+        )
+        self.source_index = np.concatenate(
+            [np.arange(self.n_real), np.full(self.n_synthetic, -1), self._duplicates]
+        )
         self.classes = getattr(innermost(dataset), "classes", None) or classes.tolist()
+        if isinstance(codes_of := getattr(innermost(dataset), "class_to_idx", None), Mapping):
+            self.class_to_idx = dict(codes_of)
 
     def __len__(self) -> int:
         return len(self.is_synthetic)
 
     def __getitem__(self, index: int) -> Any:
-        return self.__getitems__([index])[0]
+        try:
+            position = operator.index(index)
+        except TypeError:
+            raise InvalidTypeError(
+                f"Indices must be integers. Got a {type(index).__name__} instead: for several "
+                "items use torch.utils.data.Subset(dataset, indices)."
+            ) from None
+        return self.__getitems__([position])[0]
+
+    def get_labels(self) -> Any:
+        """Give `targets`, under the name by which samplers such as torchsampler ask for them."""
+        return self.targets
+
+    @property
+    def transform(self) -> Transform | None:
+        """What is applied to the image of every item; loaders such as timm's set it."""
+        return self._format.transform
+
+    @transform.setter
+    def transform(self, transform: Transform | None) -> None:
+        _check_options(transform, None, None)
+        self._format.transform = transform
+
+    @property
+    def target_transform(self) -> Transform | None:
+        """What is applied to the label of every item."""
+        return self._format.target_transform
+
+    @target_transform.setter
+    def target_transform(self, transform: Transform | None) -> None:
+        _check_options(None, transform, None)
+        self._format.target_transform = transform
 
     def __getitems__(self, indices: Sequence[int]) -> list[Any]:
         """Give several items at once, as DataLoader asks for them.
@@ -271,12 +320,24 @@ def _checked(values: Array, spec: DataSpec) -> Array:
     return values
 
 
-def _checked_weight(weight: float) -> float:
-    if not 0 <= weight < float("inf"):
+def _check_options(transform: object, target_transform: object, directory: object) -> None:
+    for name, value in (("transform", transform), ("target_transform", target_transform)):
+        if value is not None and not callable(value):
+            raise InvalidTypeError(f"`{name}` must be callable or None. Got {value!r} instead.")
+    if directory is not None and not (
+        isinstance(directory, str | os.PathLike) and os.path.isdir(directory)
+    ):
+        raise InvalidInputError(
+            f"`directory` must be a directory that exists, or None. Got {directory!r} instead."
+        )
+
+
+def _checked_weight(weight: object) -> float:
+    if not isinstance(weight, int | float | np.number) or not 0 <= weight < float("inf"):
         raise InvalidInputError(
             f"`synthetic_weight` must be 0 or more, and finite. Got {weight!r} instead."
         )
-    return weight
+    return float(weight)
 
 
 def _targets_like(dataset: MapDataset, labels: Array) -> Any:

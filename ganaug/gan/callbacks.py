@@ -14,7 +14,8 @@ from typing import Any
 
 import torch
 
-from ganaug.gan.checkpoints import read_checkpoint, write_checkpoint
+from ganaug.exceptions import CheckpointError
+from ganaug.gan.checkpoints import read_checkpoint, try_to_write_checkpoint
 from ganaug.gan.monitor import Alarm, Monitor
 from ganaug.gan.scaling import images_from_network
 from ganaug.gan.state import TrainingState
@@ -77,16 +78,30 @@ class Checkpoints(Callback):
     def __init__(self, path: Path, identity: str) -> None:
         self.path = path
         self.identity = identity
+        self.has_failed = False
 
     def on_train_begin(self, state: TrainingState) -> None:
         """Take up the state in the file."""
         if self.path.exists():
-            state.load_state(read_checkpoint(self.path, state.config, self.identity))
+            saved = read_checkpoint(self.path, state.config, self.identity)
+            try:
+                state.load_state(saved)
+            except RuntimeError as error:  # a random state of another device
+                raise CheckpointError(
+                    f"{self.path} cannot be resumed on {state.device} ({error}). Delete it to "
+                    "start anew."
+                ) from error
 
     def on_evaluation(self, state: TrainingState) -> None:
-        """Write the state, unless it is lost: the last good one stays."""
+        """Write the state, unless it is lost: the last good one stays.
+
+        A file that cannot be written is told of once, and tried again the next time.
+        """
         if not state.diverged:
-            write_checkpoint(self.path, state.config, self.identity, *state.state())
+            written = try_to_write_checkpoint(
+                self.path, state.config, self.identity, state.state(), silent=self.has_failed
+            )
+            self.has_failed |= not written
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal, TypeAlias
 
+import numpy as np
+
+from ganaug.exceptions import InvalidTypeError
 from ganaug.inputs.pixels import Layout
 
-__all__ = ["DataFormat"]
+__all__ = ["DataFormat", "plain_names", "tuples_of"]
+
+PlainName: TypeAlias = str | bool | int | float | tuple["PlainName", ...] | None
 
 
 @dataclass(frozen=True)
@@ -41,10 +47,12 @@ class DataFormat:
         The size that images were brought to.
     n_columns : int or None
         Columns of 2-D data, as it came in.
-    column_names, column_dtypes : tuple of str or None
+    column_names : tuple of str, int, ... or None
         Of a data frame.
-    image_key, label_key : str
-        Where the items of a Dataset of dicts keep image and label.
+    column_dtypes : tuple of str or None
+        Of a data frame.
+    image_key, label_key : str or None
+        Where the items of a Dataset of dicts keep image and label; None where nothing is known.
     """
 
     kind: Literal["image", "table"]
@@ -58,7 +66,42 @@ class DataFormat:
     row_layout: Layout | None = None
     resize: tuple[int, int] | None = None
     n_columns: int | None = None
-    column_names: tuple[Any, ...] | None = None
+    column_names: tuple[PlainName, ...] | None = None
     column_dtypes: tuple[str, ...] | None = None
-    image_key: str = "image"
-    label_key: str = "label"
+    image_key: str | None = None
+    label_key: str | None = None
+
+
+def plain_names(names: Iterable[object], what: str) -> tuple[PlainName, ...]:
+    """Give the names of columns, categories or a Series as values that can be saved.
+
+    Parameters
+    ----------
+    names : iterable
+    what : str
+        What bears them, for the message.
+
+    Raises
+    ------
+    InvalidTypeError
+        For names that are neither strings nor numbers, nor tuples of these.
+    """
+    return tuple(_plain_name(name, what) for name in names)
+
+
+def _plain_name(name: object, what: str) -> PlainName:
+    if isinstance(name, np.generic):
+        name = name.item()
+    if isinstance(name, tuple):
+        return plain_names(name, what)
+    if name is None or isinstance(name, str | int | float):
+        return name
+    raise InvalidTypeError(
+        f"{what} must be named by strings or numbers. Got {name!r}, a {type(name).__name__}, "
+        "instead: rename, for example by .astype(str)."
+    )
+
+
+def tuples_of(value: object) -> object:
+    """Make tuples of JSON's lists, also of nested ones."""
+    return tuple(map(tuples_of, value)) if isinstance(value, list) else value

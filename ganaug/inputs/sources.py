@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NoReturn
 
 import numpy as np
 import torch
 from PIL import Image
-from scipy.sparse import issparse
 from sklearn.utils import check_array
-from torch.utils.data import DataLoader, IterableDataset
 
 from ganaug.exceptions import InvalidInputError, InvalidTypeError
-from ganaug.inputs.containers import Samples, is_pandas
-from ganaug.inputs.datasets import DatasetItems, is_dataset, without_transforms
-from ganaug.inputs.formats import DataFormat
+from ganaug.inputs.class_names import names_in_dataset
+from ganaug.inputs.containers import Samples, as_array, is_pandas, refuse_unsupported
+from ganaug.inputs.datasets import DatasetItems, MapDataset, is_dataset, without_transforms
+from ganaug.inputs.formats import DataFormat, plain_names
 from ganaug.inputs.pixels import (
     RESIZE_HINT,
     Array,
     Layout,
     chw_shape,
     dtype_name,
+    how_to_open,
     is_image,
     layout_of,
     pil_mode_of,
@@ -53,6 +52,8 @@ class Source:
         Of a Dataset's items; filled by a pass.
     whole : ndarray, optional
         The user's own memory, where it is uint8 (n, C, H, W) as it lies.
+    class_names : dict of int to str
+        Names that a Dataset has for its integer labels.
     """
 
     format: DataFormat
@@ -60,14 +61,15 @@ class Source:
     chunks: Callable[[], Iterator[Array]]
     labels: list[object] | None = None
     whole: Array | None = None
+    class_names: dict[int, str] = dataclasses.field(default_factory=dict)
 
 
 def open_source(
     X: Samples,
     image_shape: Sequence[int] | None,
     resize: Sequence[int] | None,
-    image_key: str,
-    label_key: str,
+    image_key: str | None = None,
+    label_key: str | None = None,
 ) -> Source:
     """Find out what X is.
 
@@ -81,7 +83,7 @@ def open_source(
     InvalidInputError, InvalidTypeError
         For what cannot be read.
     """
-    _refuse_unsupported(X)
+    refuse_unsupported(X)
     shape = None if image_shape is None else tuple(map(int, image_shape))
     size = None if resize is None else (int(resize[0]), int(resize[1]))
     if isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1:
@@ -89,11 +91,9 @@ def open_source(
     if isinstance(X, list | tuple) and len(X) and is_image(X[0]):
         return _open_items(_ListItems(X), shape, size)
     if is_dataset(X):
-        source = _open_items(DatasetItems(without_transforms(X), image_key, label_key), shape, size)
-        source.format = dataclasses.replace(source.format, image_key=image_key, label_key=label_key)
-        return source
+        return _open_dataset(X, shape, size, image_key, label_key)
     if not isinstance(X, torch.Tensor) and not is_pandas(X):
-        X = _as_array(X)
+        X = as_array(X)
     if X.ndim > 2:
         _check_agreement(tuple(X.shape[1:]), shape)
         return _open_array(X, size)
@@ -103,6 +103,21 @@ def open_source(
             "None."
         )
     return _open_rows(X, shape)
+
+
+def _open_dataset(
+    dataset: MapDataset,
+    image_shape: tuple[int, ...] | None,
+    resize: tuple[int, int] | None,
+    image_key: str | None,
+    label_key: str | None,
+) -> Source:
+    items = DatasetItems(without_transforms(dataset), image_key, label_key)
+    source = _open_items(items, image_shape, resize)
+    keys = items.image_key, items.label_key
+    source.format = dataclasses.replace(source.format, image_key=keys[0], label_key=keys[1])
+    source.class_names = names_in_dataset(dataset, items.label_key)
+    return source
 
 
 def _open_array(images: Array | torch.Tensor, resize: tuple[int, int] | None) -> Source:
@@ -172,7 +187,7 @@ def _format_of_rows(X: Samples, rows: Array) -> DataFormat:
         return dataclasses.replace(
             table,
             container="pandas",
-            column_names=tuple(X.columns.tolist()),
+            column_names=plain_names(X.columns.tolist(), "Columns of X"),
             column_dtypes=tuple(str(dtype) for dtype in X.dtypes),
         )
     return table
@@ -253,32 +268,6 @@ def _check_like_first(
         )
 
 
-def _refuse_unsupported(X: Samples) -> None:
-    """Say what to pass instead of things that are nearly right."""
-    advice = None
-    if issparse(X):
-        advice = "a sparse matrix instead: pass X.toarray()"
-    elif isinstance(X, Mapping):
-        advice = f"a dict of {list(X)} instead: pass one of its parts, such as the training split"
-    elif isinstance(X, IterableDataset):
-        advice = "an IterableDataset instead: pass a map-style one, with __getitem__ and __len__"
-    elif isinstance(X, DataLoader):
-        advice = "a DataLoader instead: pass its dataset"
-    elif isinstance(X, Image.Image):
-        advice = "a single image instead: pass a list of images"
-    elif X is None or isinstance(X, str | bytes):
-        advice = f"{X!r} instead"
-    if advice:
-        _refuse(advice)
-
-
-def _refuse(what_came: str) -> NoReturn:
-    raise InvalidTypeError(
-        "X must be an array, a tensor, a list of images, a data frame or a Dataset. "
-        f"Got {what_came}."
-    )
-
-
 def _check_agreement(shape: tuple[int, ...], image_shape: tuple[int, ...] | None) -> None:
     if image_shape is not None and image_shape != shape:
         raise InvalidInputError(
@@ -287,21 +276,14 @@ def _check_agreement(shape: tuple[int, ...], image_shape: tuple[int, ...] | None
         )
 
 
-def _as_array(X: Samples) -> Array:
-    try:
-        array = np.asarray(X)
-    except ValueError as error:
-        raise InvalidInputError(f"X must have samples of one length. {error}") from None
-    if array.ndim == 0:
-        _refuse(f"a {type(X).__name__} instead")
-    return array
-
-
 def _checked_rows(X: Samples) -> Array:
     """Give 2-D numbers; scikit-learn says what is wrong with anything else."""
-    if is_pandas(X) and X.ndim == 2:
+    if is_pandas(X):
         _check_columns(X)
+    elif X.ndim == 1 and len(X) and (advice := how_to_open(X[0])):
+        raise InvalidTypeError(f"X must hold images, not what stands for them{advice}.")
     if isinstance(X, torch.Tensor):
+        dtype_name(X)
         X = to_numpy(X)
     try:
         rows = check_array(X, ensure_all_finite=False, input_name="X", estimator="ganaug")
@@ -309,15 +291,34 @@ def _checked_rows(X: Samples) -> Array:
         raise InvalidTypeError(str(error)) from None
     except ValueError as error:
         raise InvalidInputError(str(error)) from None
-    return np.asarray(rows)
+    rows = np.asarray(rows)
+    dtype_name(rows)
+    return rows
 
 
-def _check_columns(frame: Samples) -> None:
+def _check_columns(X: Samples) -> None:
+    """Refuse columns that are no numbers; say how to get images where they stand for some."""
     import pandas as pd
 
-    for name, dtype in frame.dtypes.items():
+    frame = X.to_frame() if X.ndim == 1 else X
+    for i, (name, dtype) in enumerate(frame.dtypes.items()):
         if not pd.api.types.is_numeric_dtype(dtype):
+            first = frame.iloc[0, i] if len(frame) else None
+            place = "X" if X.ndim == 1 else f"X[{name!r}]"
             raise InvalidTypeError(
-                f"Columns of X must be numbers. Got {dtype} in column {name!r} instead: encode or "
-                "drop it."
+                f"Columns of X must be numbers. Got {dtype} in column {name!r} instead"
+                + _advice_for_column(first, place)
             )
+
+
+def _advice_for_column(first: object, place: str) -> str:
+    if is_image(first) and not isinstance(first, Image.Image):
+        return f": pass the images themselves, np.stack({place})."
+    if isinstance(first, Image.Image):
+        return f": pass the images themselves, list({place})."
+    if isinstance(first, np.ndarray | list | tuple):
+        return f": pass np.stack({place}), with `image_shape` if these are images."
+    opened = how_to_open(first)
+    if isinstance(first, str):
+        return f": encode or drop it. If it holds paths of images{opened}."
+    return f"{opened or ': encode or drop it'}."

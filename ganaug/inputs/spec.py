@@ -12,8 +12,15 @@ import numpy as np
 import torch
 
 from ganaug.exceptions import InvalidInputError, InvalidTypeError
-from ganaug.inputs.containers import Samples, concatenate_samples
-from ganaug.inputs.formats import DataFormat
+from ganaug.inputs.containers import (
+    Samples,
+    concatenate_samples,
+    refuse_kind,
+    refuse_non_finite,
+    refuse_two_looks,
+    refuse_unsupported,
+)
+from ganaug.inputs.formats import DataFormat, tuples_of
 from ganaug.inputs.pixels import (
     Array,
     cast_rounded,
@@ -79,7 +86,7 @@ class DataSpec(DataFormat):
             When `fields` are not those of a DataSpec.
         """
         try:
-            values: dict[str, Any] = {k: _tuple_if_list(v) for k, v in fields.items()}
+            values: dict[str, Any] = {k: tuples_of(v) for k, v in fields.items()}
             return cls(**values)
         except TypeError as error:
             raise InvalidInputError(f"These are not the fields of a DataSpec: {error}") from None
@@ -107,6 +114,23 @@ class DataSpec(DataFormat):
         """
         source = open_source(X, self.row_shape, self.resize, self.image_key, self.label_key)
         return self.encode_source(source)
+
+    def check(self, X: Samples) -> None:
+        """Raise unless X looks like the fitted data: all of a list, which may be mixed.
+
+        Raises
+        ------
+        InvalidInputError, InvalidTypeError
+            As :meth:`encode`.
+        """
+        refuse_unsupported(X)
+        if isinstance(X, list | tuple):
+            self.encode(X)
+            return
+        if np.ndim(X) == 0:
+            refuse_kind(f"a {type(X).__name__} instead")
+        self.encode(X[:1])
+        refuse_non_finite(X)
 
     def decode(self, values: Array) -> Samples:
         """Turn values of the networks into the user's container, dtype, layout and range.
@@ -148,8 +172,10 @@ class DataSpec(DataFormat):
         -------
         data
             In X's container and dtype. A data frame's integer index is continued; after any other
-            index the new rows are called ``"synthetic_0"``, ``"synthetic_1"``, ...
+            index the new rows are called ``"added_0"``, ``"added_1"``, ...
         """
+        if self.kind == "image":
+            refuse_two_looks(X, self.resize)
         if isinstance(X, list | tuple) and self.as_list:
             return [*X, *X_new]
         return concatenate_samples(X, X_new)
@@ -245,10 +271,6 @@ def _encode_table(source: Source) -> Array:
             "ones instead: rescale the columns."
         )
     return values
-
-
-def _tuple_if_list(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else value
 
 
 def _known(value: T | None) -> T:

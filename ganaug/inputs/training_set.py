@@ -6,15 +6,14 @@ import dataclasses
 import functools
 import hashlib
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import numpy as np
 import torch
 
-from ganaug.checks import warn_user
-from ganaug.exceptions import FlattenedImagesWarning, InvalidInputError
+from ganaug.exceptions import InvalidInputError
+from ganaug.inputs.class_names import names_of_classes
 from ganaug.inputs.containers import Samples
 from ganaug.inputs.labels import (
     Codes,
@@ -24,6 +23,7 @@ from ganaug.inputs.labels import (
     encode_labels,
     read_labels,
 )
+from ganaug.inputs.orders import warn_if_disordered, warn_if_flattened
 from ganaug.inputs.pixels import (
     MAX_SIDE,
     MIN_SIDE,
@@ -63,6 +63,11 @@ class TrainingSet:
     label_kind: LabelKind
 
     @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """The name of each class, where the data carry names or the labels are some."""
+        return self.label_kind.class_names
+
+    @property
     def counts(self) -> Codes:
         """Samples per class, int64 (K,)."""
         return np.bincount(self.labels, minlength=len(self.classes)).astype(np.int64)
@@ -84,9 +89,8 @@ def read_training_set(
     image_shape: tuple[int, ...] | None = None,
     value_range: tuple[float, float] | None = None,
     resize: tuple[int, int] | None = None,
-    image_key: str = "image",
-    label_key: str = "label",
-    class_names: Sequence[str] | None = None,
+    image_key: str | None = None,
+    label_key: str | None = None,
 ) -> TrainingSet:
     """Read labelled images, or feature rows, of any supported kind.
 
@@ -114,10 +118,9 @@ def read_training_set(
         else the data's own minimum and maximum.
     resize : tuple (H, W), optional
         Bring larger, smaller or varied images to this size (bilinear, antialiased).
-    image_key, label_key : str
-        Where the items of a Dataset of dicts keep image and label.
-    class_names : sequence of str, optional
-        Names of the integer labels 0, 1, ...; labels are then these names.
+    image_key, label_key : str, optional
+        Where the items of a Dataset of dicts keep image and label. None finds them: by the types of
+        a Hugging Face dataset's features, else by what an item holds.
 
     Returns
     -------
@@ -148,15 +151,19 @@ def read_training_set(
     _check_options(image_shape, value_range, resize)
     source = open_source(X, image_shape, resize, image_key, label_key)
     if source.labels is None:  # labels first: their mistakes show before a long look at images
-        labelled = _learnable_labels(source, y, class_names)
+        labelled = _learnable_labels(source, y)
         spec = _with_value_range(source, value_range)
         values = spec.encode_source(source)
     else:
         spec = _with_value_range(source, value_range)
         values = spec.encode_source(source)
-        labelled = _learnable_labels(source, y, class_names)
+        labelled = _learnable_labels(source, y)
     if spec.kind == "table":
-        _warn_if_flattened(values)
+        warn_if_flattened(values)
+    else:
+        _refuse_one_value(values, spec)
+        if spec.row_shape is not None:
+            warn_if_disordered(values, spec)
     return TrainingSet(spec, values, *labelled)
 
 
@@ -193,12 +200,12 @@ def read_labelled(
     return values, encode_labels(_labels_for(source, y), classes)
 
 
-def _learnable_labels(
-    source: Source, y: Samples, class_names: Sequence[str] | None
-) -> tuple[Codes, Array, LabelKind]:
+def _learnable_labels(source: Source, y: Samples) -> tuple[Codes, Array, LabelKind]:
     """Read the labels, and refuse classes that cannot be learnt."""
-    codes, classes, kind = read_labels(_labels_for(source, y), class_names=class_names)
+    codes, classes, kind = read_labels(_labels_for(source, y))
     check_class_sizes(codes, classes)
+    names = names_of_classes(classes, source.class_names)
+    kind = dataclasses.replace(kind, class_names=names)
     if source.labels is not None and kind.container == "list":  # gathered here, not the user's
         kind = dataclasses.replace(kind, container="numpy")
     return codes, classes, kind
@@ -270,28 +277,21 @@ def _inferred_range(dtype: np.dtype[Any], low: float, high: float) -> tuple[floa
         if low >= 0 and 128 < high <= 255:
             return 0.0, 255.0
     if low == high:
-        raise InvalidInputError(
-            f"X must hold images that differ. Got the value {low:g} everywhere instead."
-        )
+        _refuse_one_value_of(low)
     return low, high
 
 
-def _warn_if_flattened(values: Array) -> None:
-    """Warn when a table has as many columns as a square image has pixels, and nothing below 0."""
-    n_columns = values.shape[1]
-    for channels in (1, 3):
-        side = math.isqrt(n_columns // channels)
-        if side * side * channels == n_columns and MIN_SIDE <= side <= MAX_SIDE:
-            break
-    else:
-        return
-    if values.min() < 0:
-        return
-    shape = (side, side) if channels == 1 else (side, side, channels)
-    warn_user(
-        f"X has {n_columns} non-negative columns and may hold flattened images, but is used as "
-        f"plain feature rows. If it does, pass image_shape={shape}.",
-        FlattenedImagesWarning,
+def _refuse_one_value(values: Array, spec: DataSpec) -> None:
+    """Refuse images without any difference, such as 16-bit files cut to 8 bits."""
+    if values.min() == values.max():
+        one = spec.decode(values[:1])
+        _refuse_one_value_of(float(np.asarray(one[0] if spec.as_list else one).ravel()[0]))
+
+
+def _refuse_one_value_of(value: float) -> NoReturn:
+    raise InvalidInputError(
+        f"X must hold images that differ. Got the value {value:g} everywhere instead: look how "
+        "they were read, and at `value_range` if it was given."
     )
 
 
