@@ -9,6 +9,7 @@ beside the output file until all of it is; an interrupted run goes on from there
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 import warnings
 from collections.abc import Sequence
@@ -59,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # alarms of the GANs, fits that did not converge
         measured = benchmark.run(options, store)
-    command = without_paths(["python", "-m", "benchmarks", *arguments])
+    command = shlex.join(["python", "-m", "benchmarks", *arguments])
     result = new_result(name, command, range(options.draws), {"settings": settings} | measured)
     write(options.out, result)
     store.discard()
@@ -84,11 +85,6 @@ def parse(arguments: Sequence[str]) -> tuple[str, Benchmark, argparse.Namespace]
     if options.draws < 1:
         parser.error(f"--draws must be 1 or more. Got {options.draws}.")
     return options.name, modules[options.name], options
-
-
-def without_paths(words: Sequence[str]) -> str:
-    """Give a command as anybody can run it: no directories of this machine."""
-    return " ".join(Path(word).name if Path(word).is_absolute() else word for word in words)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 A result is a JSON object of at most 50 kB: `name`, `command`, `date`, `machine`, `versions`,
 `seeds`, `n` (images by part), `settings`, and what was measured: `scores` by table and arm, one
 value per draw, with its `spread` (standard deviation over draws), or `values` of any other shape.
+It names no directory of the machine and no address.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -25,6 +27,9 @@ MAX_BYTES = 50_000
 MEASURED = ("scores", "values")
 KEYS = ("name", "command", "date", "machine", "versions", "seeds", "n", "settings")
 WIDTH = 100
+DIRECTORIES = re.compile(r"""(?<![^\s"'`=:,(\[])~?/(?=[\w.~])(?:[^\s"'`,)\]]*/)?""")
+"""What stands before the last name of an absolute path."""
+ADDRESS = re.compile(r"\w+://[^\s\"'`,)\]]*")
 
 Result = dict[str, Any]
 Scores = dict[str, dict[str, list[Any]]]
@@ -91,7 +96,7 @@ def read(path: Path) -> Result:
 
 def to_text(result: Result) -> str:
     """Format as JSON in which a list of numbers is one line."""
-    return _format(_rounded(result), 0) + "\n"
+    return _format(_plain(result), 0) + "\n"
 
 
 def _format(value: Any, depth: int) -> str:
@@ -104,17 +109,24 @@ def _format(value: Any, depth: int) -> str:
     return "{\n" + ",\n".join(lines) + "\n" + " " * depth + "}"
 
 
-def _rounded(value: Any) -> Any:
-    """Six significant digits; what is not a number is null."""
+def _plain(value: Any) -> Any:
+    """Six significant digits; what is not a number is null; no directories and addresses."""
     if isinstance(value, Mapping):
-        return {str(key): _rounded(item) for key, item in value.items()}
+        return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | np.ndarray):
-        return [_rounded(item) for item in value]
+        return [_plain(item) for item in value]
     if isinstance(value, np.generic):
-        return _rounded(value.item())
+        return _plain(value.item())
+    if isinstance(value, str):
+        return anonymous(value)
     if isinstance(value, float):
         return float(f"{value:.6g}") if math.isfinite(value) else None
     return value
+
+
+def anonymous(text: str) -> str:
+    """Leave only the last name of absolute paths, and nothing of addresses."""
+    return DIRECTORIES.sub("", ADDRESS.sub("ADDRESS", text))
 
 
 def write_text(path: Path, text: str) -> None:
@@ -143,7 +155,7 @@ class Store:
 
     def __init__(self, folder: Path, settings: Mapping[str, Any]) -> None:
         self.folder = folder
-        path, wanted = folder / "settings.json", _rounded(settings)
+        path, wanted = folder / "settings.json", _plain(settings)
         found = read(path) if path.exists() else wanted
         differing = [key for key in {*wanted, *found} if found.get(key) != wanted.get(key)]
         if differing:
@@ -162,7 +174,7 @@ class Store:
         """Make a unit unless it is there; it comes back as JSON holds it."""
         path = self.folder / f"{unit}.json"
         if not path.exists():
-            write_text(path, json.dumps(_rounded(make()), allow_nan=False))
+            write_text(path, json.dumps(_plain(make()), allow_nan=False))
         return json.loads(path.read_text(encoding="utf-8"))
 
     def discard(self) -> None:

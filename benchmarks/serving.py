@@ -90,7 +90,9 @@ class PilDigits(datasets.VisionDataset):
 
     def __getitem__(self, index: int) -> tuple[Any, int]:
         image = Image.fromarray(self.data[index])
-        return self.transform(image), self.targets[index]
+        if self.transform is not None:  # ganaug reads a copy without it
+            image = self.transform(image)
+        return image, self.targets[index]
 
     def __len__(self) -> int:
         return len(self.data)
