@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import hashlib
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from benchmarks import __main__ as runner
-from benchmarks import cnn, figures, pipelines, replacing, resamplers
+from benchmarks import (
+    cnn,
+    demo,
+    figures,
+    pipelines,
+    pitfalls,
+    quality,
+    replacing,
+    resamplers,
+    serving,
+    throughput,
+)
 from benchmarks.data import TASKS, Images, Parts
 from benchmarks.deepsmote import AutoEncoder, deepsmote, train_autoencoder
 from benchmarks.results import read
@@ -29,7 +42,7 @@ class Tiny(GANAugmenter):
 
 @pytest.fixture
 def tiny(monkeypatch):
-    for module in (cnn, replacing):
+    for module in (cnn, pitfalls, quality, replacing):
         monkeypatch.setattr(module, "GANAugmenter", Tiny)
 
 
@@ -150,6 +163,66 @@ def test_images_are_replaced_and_removed_for_every_share_and_classifier(
         assert set(scores) == {"all real", "50% replaced", "50% removed"}
         assert scores["all real"][0] > 0.8
     assert "| 50% replaced | " in capsys.readouterr().out
+
+
+# --- the other ones ----------------------------------------------------------------------------
+
+
+def test_pitfalls_are_scored_beside_untouched_images(tmp_path, tiny, monkeypatch, capsys):
+    monkeypatch.setattr(pitfalls, "N_FOLDS", 2)
+    found = run(tmp_path, "pitfalls", "--draws", "2")
+
+    (scores,) = found["scores"].values()
+    assert [*scores] == [*pitfalls.WAYS, pitfalls.TRUTH]
+    assert all(0.5 < value <= 1 for values in scores.values() for value in values)
+    assert "| over-sampler in the pipeline | " in capsys.readouterr().out
+
+
+def test_both_recipes_are_judged_beside_the_floor(tmp_path, tiny, capsys):
+    grid = tmp_path.parent / f"{tmp_path.name}.png"
+    found = run(tmp_path, *["quality", "--task", "digits", "--device", "cpu", "--grid", str(grid)])
+
+    floor, *recipes = found["values"].values()
+    assert [*found["values"]] == [quality.FLOOR, *quality.RECIPES]
+    assert all(recipe["frechet"] > 5 * floor["frechet"] for recipe in recipes)
+    assert {len(recipe["trust"]) for recipe in recipes} == {10}
+    with Image.open(grid) as picture:
+        assert picture.width == quality.GRID_SCALE * (18 * 8 + 6)
+    assert "256 images each." in capsys.readouterr().out
+
+
+def test_the_demo_is_told_of(tmp_path, monkeypatch, capsys):
+    measured = {
+        "train_counts": {"0": 120, "1": 20},
+        "n_test": 100,
+        "baseline": "repeats",
+        "balanced_accuracy": {"repeats": [90.0, 92.0], "ganaug": [91.0, 92.0]},
+        "recall_by_class": {"repeats": [99.0, 83.0], "ganaug": [98.0, 85.0]},
+    }
+    monkeypatch.setattr(demo, "run_demo", lambda *args, **kwargs: measured)
+    found = run(tmp_path, "demo", "--draws", "2")
+
+    assert found["scores"]["balanced accuracy"]["ganaug"] == [0.91, 0.92]
+    assert "| ganaug | 91.5 | 85.0 | +0.50 " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("n_workers", [0, 2])
+def test_epochs_of_the_bare_and_the_wrapped_dataset_are_timed(n_workers):
+    options = SimpleNamespace(items=600, draws=2, digits=True, device="cpu")
+    for dataset in (serving.random_tensors(600), *serving.pil_dataset(options).values()):
+        found = serving.compare_loading(dataset, n_workers, options)
+
+        assert found["n_items"] == {"bare": 600, "wrapped": 900}
+        assert all(t > 0 for each in found["microseconds_per_item"].values() for t in each.values())
+
+
+def test_ganaugs_loop_and_the_textbooks_take_turns():
+    options = SimpleNamespace(width=4, draws=1, steps=1, device="cpu")
+    for recipe in ("default", "classic"):
+        found = throughput.compare_training("28x28x1", recipe, options)
+
+        assert found["ratio"]["min"] > 0
+        assert found["images_per_second"].keys() == {"ganaug", "textbook"}
 
 
 # --- the auto-encoder --------------------------------------------------------------------------
