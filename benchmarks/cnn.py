@@ -17,13 +17,14 @@ from tqdm.auto import tqdm
 
 from benchmarks.data import (
     TASKS,
-    Array,
     Images,
     Labels,
     Parts,
+    augmented,
     draw_parts,
     first_of_each,
     load_test,
+    repeat,
 )
 from benchmarks.machine import cpu_seconds, one_thread
 from benchmarks.results import Result, Store, markdown
@@ -34,6 +35,8 @@ from ganaug.classifier import fit_classifier, random_affine
 N_DRAWS = 5
 BASELINE = "repeats, augmented"
 N_RAREST = 3
+MIN_TRUST = 0.8
+"""Classes of less trust get no synthetic samples, as in ganaug."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -133,22 +136,12 @@ def synthetic(augmenter: GANAugmenter, counts: list[int], train: Images) -> Imag
     trusted = {
         label: n
         for label, n in enumerate(counts)
-        if augmenter.trust_.get(label, 1.0) >= augmenter.min_trust and n
+        if augmenter.trust_.get(label, 1.0) >= MIN_TRUST and n
     }
     if not trusted:
         return Images(train.X[:0], train.y[:0])
     X, y = augmenter.sample(trusted)
     return Images(X.reshape(-1, *train.X.shape[1:]), y.astype(np.int64))
-
-
-def augmented(train: Images, counts: list[int], seed: int) -> Images:
-    """Augment real images once, to be kept."""
-    import torch
-
-    chosen = repeat(train.y, counts, np.random.default_rng((seed, 1)))
-    generator = torch.Generator().manual_seed(seed)
-    moved = random_affine(torch.from_numpy(train.X[chosen]), generator).round().clamp(0, 255)
-    return Images(moved.to(torch.uint8).numpy(), train.y[chosen])
 
 
 def equalise(train: Images, extra: Images | None, seed: int) -> Images:
@@ -163,12 +156,6 @@ def equalise(train: Images, extra: Images | None, seed: int) -> Images:
     return Images(
         np.concatenate([joined.X, train.X[repeats]]), np.concatenate([joined.y, train.y[repeats]])
     )
-
-
-def repeat(y: Labels, counts: list[int], rng: np.random.Generator) -> Array:
-    """Name counts[c] images of each class c, every image equally often but for one."""
-    order = [np.resize(rng.permutation(np.flatnonzero(y == c)), n) for c, n in enumerate(counts)]
-    return np.concatenate(order).astype(np.int64)
 
 
 def score(

@@ -18,8 +18,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from PIL import Image
 from sklearn.datasets import load_digits
+
+from ganaug.classifier import random_affine
 
 Array = npt.NDArray[Any]
 Labels = npt.NDArray[np.int64]
@@ -57,15 +60,12 @@ class Task:
         Images per class of the development part.
     load : callable
         Reads the official training or test set.
-    mirrors : bool
-        Whether a mirrored image keeps its label.
     """
 
     title: str
     counts: tuple[int, ...]
     development_per_class: int
     load: Loader
-    mirrors: bool = False
 
 
 @dataclass(frozen=True)
@@ -192,13 +192,13 @@ def _digits(data_dir: Path, train: bool) -> Images:  # noqa: ARG001 - they come 
 TASKS: dict[str, Task] = {
     "digits": Task("scikit-learn's digits", DIGITS_COUNTS, 20, _digits),
     "mnist": Task("MNIST", PROTOCOL_COUNTS, 500, _idx("MNIST")),
-    "fashion-mnist": Task("Fashion-MNIST", PROTOCOL_COUNTS, 500, _idx("FashionMNIST"), True),
+    "fashion-mnist": Task("Fashion-MNIST", PROTOCOL_COUNTS, 500, _idx("FashionMNIST")),
     "spoken-digits": Task("spoken digits", SPOKEN_COUNTS, 40, _spoken_digits(32)),
     "spoken-digits-64": Task("spoken digits, 64x64", SPOKEN_COUNTS, 40, _spoken_digits(64)),
-    "cifar10-grey": Task("CIFAR-10, grey 16x16", CIFAR10_COUNTS, 500, _cifar10("L", 16), True),
-    "cifar10": Task("CIFAR-10", CIFAR10_COUNTS, 500, _cifar10("RGB", 32), True),
+    "cifar10-grey": Task("CIFAR-10, grey 16x16", CIFAR10_COUNTS, 500, _cifar10("L", 16)),
+    "cifar10": Task("CIFAR-10", CIFAR10_COUNTS, 500, _cifar10("RGB", 32)),
     # the largest class is cut to what the development part leaves of it
-    "cifar10-lt": Task("CIFAR-10, long tail", LONG_TAIL_COUNTS, 200, _cifar10("RGB", 32), True),
+    "cifar10-lt": Task("CIFAR-10, long tail", LONG_TAIL_COUNTS, 200, _cifar10("RGB", 32)),
 }
 
 
@@ -273,3 +273,17 @@ def first_of_each(images: Images, counts: list[int]) -> Images:
     index = [np.flatnonzero(images.y == code)[:n] for code, n in enumerate(counts)]
     chosen = np.concatenate(index)
     return Images(images.X[chosen], images.y[chosen])
+
+
+def repeat(y: Labels, counts: list[int], rng: np.random.Generator) -> Array:
+    """Name counts[c] images of each class c, every image equally often but for one."""
+    order = [np.resize(rng.permutation(np.flatnonzero(y == c)), n) for c, n in enumerate(counts)]
+    return np.concatenate(order).astype(np.int64)
+
+
+def augmented(images: Images, counts: list[int], seed: int) -> Images:
+    """Turn, shift and scale counts[c] images of each class c."""
+    chosen = repeat(images.y, counts, np.random.default_rng((seed, 1)))
+    generator = torch.Generator().manual_seed(seed)
+    moved = random_affine(torch.from_numpy(images.X[chosen]), generator).round().clamp(0, 255)
+    return Images(moved.to(torch.uint8).numpy(), images.y[chosen])

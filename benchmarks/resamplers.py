@@ -13,16 +13,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from imblearn.combine import SMOTETomek
 from imblearn.over_sampling import ADASYN, SMOTE, BorderlineSMOTE, RandomOverSampler
 from sklearn.frozen import FrozenEstimator
 
-from benchmarks.data import Array, Images, Labels, Parts
+from benchmarks.data import Array, Images, Labels, Parts, augmented, first_of_each
 from benchmarks.deepsmote import deepsmote
 from benchmarks.machine import cpu_seconds
 from ganaug import GANAugmenter, GANOverSampler
-from ganaug.classifier import random_affine
 
 NOTHING, DUPLICATES = "nothing", "duplicates"
 UNMATCHED, MATCHED = "augmented, unmatched", "augmented, matched"
@@ -180,15 +178,7 @@ def augmented_matched(draw: Draw) -> Training:
 
 def augmented_unmatched(draw: Draw) -> Training:
     """Turn, shift and scale real images, and leave it at that."""
-    rng = np.random.default_rng((draw.seed, 1))
-    missing = missing_of(draw)
-    chosen = np.concatenate(
-        [np.resize(rng.permutation(np.flatnonzero(draw.y == c)), n) for c, n in missing.items()]
-    ).astype(np.int64)
-    generator = torch.Generator().manual_seed(draw.seed)
-    moved = random_affine(torch.from_numpy(draw.parts.train.X[chosen]), generator)
-    new = moved.round().clamp(0, 255).to(torch.uint8).numpy().reshape(len(chosen), -1)
-    return added_to(draw, new, draw.y[chosen], "augmented")
+    return added_to(draw, augmented(draw.parts.train, missing_of(draw), draw.seed), "augmented")
 
 
 def further_real(draw: Draw) -> Training:
@@ -213,10 +203,7 @@ def further_real(draw: Draw) -> Training:
 def autoencoder(draw: Draw) -> Training:
     """Fill with samples of an auto-encoder."""
     made, _ = deepsmote(draw.parts.train, max(draw.totals.values()), AUTOENCODER_STEPS, draw.seed)
-    missing = missing_of(draw)
-    kept = np.concatenate([np.flatnonzero(made.y == code)[:n] for code, n in missing.items()])
-    new = Images(made.X[kept], made.y[kept])
-    return added_to(draw, new.X.reshape(len(new.X), -1), new.y, "synthetic")
+    return added_to(draw, first_of_each(made, missing_of(draw)), "synthetic")
 
 
 OTHERS: dict[str, Callable[[Draw], Training]] = {
@@ -227,13 +214,14 @@ OTHERS: dict[str, Callable[[Draw], Training]] = {
 }
 
 
-def missing_of(draw: Draw) -> dict[int, int]:
+def missing_of(draw: Draw) -> list[int]:
     """Say how many samples each class is to get."""
     counts = np.bincount(draw.y).tolist()
-    return {code: total - counts[code] for code, total in draw.totals.items()}
+    return [total - counts[code] for code, total in draw.totals.items()]
 
 
-def added_to(draw: Draw, X: Array, y: Labels, kind: str) -> Training:
+def added_to(draw: Draw, new: Images, kind: str) -> Training:
     """Put samples behind the real ones."""
-    kinds = np.repeat(["real", kind], [len(draw.y), len(y)])
-    return Training(np.concatenate([draw.X, X]), np.concatenate([draw.y, y]), kinds)
+    kinds = np.repeat(["real", kind], [len(draw.y), len(new.y)])
+    X = np.concatenate([draw.X, new.X.reshape(len(new.X), -1)])
+    return Training(X, np.concatenate([draw.y, new.y]), kinds)

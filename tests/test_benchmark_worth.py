@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from importlib.util import find_spec
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 import torch
 
-import ganaug.resampling
-from benchmarks import __main__ as runner
 from benchmarks import figures, worth
 from benchmarks.data import draw_parts
 from benchmarks.machine import seeded
-
-needs_the_executor = pytest.mark.skipif(
-    not hasattr(ganaug.resampling, "carry_out") or find_spec("ganaug.matching") is None,
-    reason="needs the plan and the executor that the over-sampler is to have",
-)
 
 
 @pytest.fixture(scope="module")
@@ -168,33 +157,3 @@ def test_what_is_told_and_drawn_has_every_way():
     assert "+4.10 points" in text
     (axis,) = figures.draw_worth(result).axes
     assert [line.get_label() for line in axis.lines][:1] == ["ganaug"]
-
-
-@needs_the_executor
-@pytest.mark.filterwarnings("ignore::ganaug.exceptions.GanaugWarning")
-def test_a_run_measures_both_ways_in_the_same_places(tmp_path, monkeypatch):
-    monkeypatch.setattr(worth, "STEP_SIZES", (4e-3,))
-    out = tmp_path / "worth.json"
-    options = "worth --tasks digits --draws 2 --budgets 128 512 --width 4 --fill 30"
-
-    runner.main([*options.split(), "--ganaug", '{"width": 4}', "--out", str(out)])
-
-    curves = json.loads(out.read_text(encoding="utf-8"))["values"]["curves"]["digits"]
-    assert [*curves] == ["ganaug", "textbook, 0.004"]
-    for points in curves.values():
-        assert [point["budget"] for point in points] == [128, 512]
-        assert 0 < points[0]["cpu_seconds"] < points[1]["cpu_seconds"]
-
-
-@needs_the_executor
-def test_a_source_stands_in_half_of_the_places(parts):
-    places = worth.Places(parts, 30, 0)
-    options = SimpleNamespace(kinds=[])
-    for source in (None, worth.Further(parts.further)):
-        training = places.fill_with(source)
-        counts = np.bincount(training.y)
-        assert counts.tolist() == [60, 50, 40, 30, 30, 30, 30, 30, 30, 30]
-        options.kinds.append({str(k): int((training.kinds == k).sum()) for k in training.kinds})
-    without, with_source = options.kinds
-    assert "synthetic" not in without
-    assert with_source["synthetic"] == sum(n // 2 for n in places.missing.values())
