@@ -1,10 +1,14 @@
 """Draw the figures of the documentation from the committed results.
 
 python -m benchmarks.figures
+
+Each says in its metadata which result it was drawn from; a test holds them to it.
 """
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +25,18 @@ IMAGES = Path(__file__).parent.parent / "docs" / "images"
 
 def main() -> None:
     """Draw every figure whose results are there."""
-    for name, draw in (("pipelines", draw_gains), ("worth", draw_worth)):
+    for name, draw in FIGURES.items():
         path = FOLDER / f"{name}.json"
         if path.exists():
             # no date and no version: the same results give the same bytes
-            metadata: dict[str, Any] = {"Software": None}
+            metadata: dict[str, Any] = {"Software": None, "Source": digest(path)}
             with mpl.rc_context({"font.size": 8}):
                 draw(read(path)).savefig(IMAGES / f"{name}.png", dpi=120, metadata=metadata)
+
+
+def digest(path: Path) -> str:
+    """Name a file by its content."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def draw_gains(result: Result) -> Figure:
@@ -64,6 +73,8 @@ def draw_worth(result: Result) -> Figure:
         axis.legend(frameon=False)
     return figure
 
+
+FIGURES: dict[str, Callable[[Result], Figure]] = {"pipelines": draw_gains, "worth": draw_worth}
 
 if __name__ == "__main__":
     main()

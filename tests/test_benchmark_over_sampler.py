@@ -70,20 +70,9 @@ def test_arms_hold_as_many_of_each_kind_as_is_asked_for(tmp_path, tiny, parts, a
 
 def test_pipelines_run_with_the_over_sampler(tmp_path, tiny):
     out, arms = tmp_path / "r.json", ["nothing", "SMOTE", *resamplers.ARMS[-3:]]
-    command = [
-        "pipelines",
-        "--tasks",
-        "digits",
-        "--draws",
-        "2",
-        "--classifiers",
-        "forest",
-        "--part",
-        "test",
-        "--arms",
-    ]
+    command = "pipelines --tasks digits --draws 2 --classifiers forest --part test --arms"
 
-    runner.main([*command, *arms, "--out", str(out), "--cache-dir", str(tmp_path / "gans")])
+    runner.main([*command.split(), *arms, "--out", str(out), "--cache-dir", str(tmp_path / "gans")])
 
     found = read(out)
     assert found["tasks"]["digits"]["failed"] == {}

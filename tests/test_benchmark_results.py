@@ -6,9 +6,11 @@ import json
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
+from PIL import Image
 
 from benchmarks import __main__ as runner
-from benchmarks import pitfalls, tables
+from benchmarks import figures, pitfalls, tables
 from benchmarks.results import FOLDER, Store, check, new_result, read, spread, to_text, write
 
 FILES = sorted(FOLDER.glob("*.json"))
@@ -40,6 +42,15 @@ def test_every_result_is_shown_somewhere():
     text = "".join(page.read_text(encoding="utf-8") for page in tables.pages(tables.ROOT))
     shown = {name.partition(":")[0] for _, name, _ in tables.PLACE.findall(text)}
     assert {path.stem for path in FILES} <= shown
+
+
+@pytest.mark.parametrize("name", figures.FIGURES)
+def test_figures_are_those_of_the_results_and_shown_somewhere(name):
+    path = FOLDER / f"{name}.json"
+    if path.exists():
+        with Image.open(figures.IMAGES / f"{name}.png") as picture:
+            assert picture.info["Source"] == figures.digest(path)
+        assert any(f"images/{name}.png" in page.read_text() for page in tables.pages(tables.ROOT))
 
 
 # --- the format --------------------------------------------------------------------------------
@@ -192,3 +203,21 @@ def test_pages_that_differ_are_named(tmp_path, monkeypatch):
     tables.main(["--check"])
 
     assert "made" in page.read_text(encoding="utf-8")
+
+
+# --- figures -----------------------------------------------------------------------------------
+
+
+def test_a_figure_says_of_which_result_it_is(tmp_path, monkeypatch):
+    write(tmp_path / "some.json", result(values={}))
+    monkeypatch.setattr(figures, "FOLDER", tmp_path)
+    monkeypatch.setattr(figures, "IMAGES", tmp_path)
+    monkeypatch.setattr(figures, "FIGURES", {"some": lambda result: Figure(), "none": None})
+
+    figures.main()
+    with Image.open(tmp_path / "some.png") as picture:
+        before = picture.info["Source"]
+
+    assert before == figures.digest(tmp_path / "some.json")
+    write(tmp_path / "some.json", result(values={"more": 1}))
+    assert before != figures.digest(tmp_path / "some.json")
