@@ -2,8 +2,8 @@ r"""What each over-sampler is worth to scikit-learn's classifiers.
 
 One draw is a selection of training images and the GANs trained on them, which all classifiers
 share. Classes are filled up to the largest (or to ``--fill``) by each arm, and scored by balanced
-accuracy. On ``--part test`` the development part is scored too: it names the best sampler of
-imbalanced-learn. Further GANs, and shares of what they add:
+accuracy. On ``--part test`` imbalanced-learn's samplers are scored on the development part, too: it
+names the best of them. Further GANs, and shares of what they add:
 
     python -m benchmarks pipelines --gan small '{"width": 16}' --arms nothing ganaug small small@0.5
 
@@ -193,9 +193,12 @@ def summarise(
         draws = [found[task, seed] for seed in range(options.draws)]
         for name in options.classifiers:
             for part in parts:
+                # all would be more than the 50 kB of a result
+                is_choice = options.part == TEST and part == DEVELOPMENT
                 table = {
                     arm: [_balanced(draw["arms"][arm], name, part) for draw in draws]
                     for arm in options.arms
+                    if arm in IMBALANCED_LEARN or not is_choice
                 }
                 if any(value is not None for values in table.values() for value in values):
                     scores[f"{task}, {name}, {part}"] = table
@@ -275,7 +278,7 @@ def with_best_other(result: Result, task: str, classifier: str) -> dict[str, lis
     scores = tables.get(f"{task}, {classifier}, {part_of(result)}")
     if scores is None:
         return None
-    chosen_by = tables[f"{task}, {classifier}, {DEVELOPMENT}"]
+    chosen_by = tables.get(f"{task}, {classifier}, {DEVELOPMENT}", {})
     complete = {arm: v for arm, v in scores.items() if None not in v}
     others = [arm for arm in IMBALANCED_LEARN if arm in complete and None not in chosen_by[arm]]
     if others:
