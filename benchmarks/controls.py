@@ -15,12 +15,12 @@ Array = npt.NDArray[Any]
 
 
 class Oracle(BaseEstimator):
-    """Returns real rows that nobody has used: what a perfect generator would make.
+    """Returns real images that nobody has used: what a perfect generator would make.
 
     Parameters
     ----------
     X_pool, y_pool : ndarray
-        Rows that are not among those to evaluate with.
+        Images that are not among those to evaluate with.
     random_state : int
     """
 
@@ -34,7 +34,7 @@ class Oracle(BaseEstimator):
         return self
 
     def sample(self, n_samples: dict[Any, int]) -> tuple[Array, Array]:
-        """Take rows of each class (again, where it has too few)."""
+        """Take images of each class (again, where it has too few)."""
         rows = [self._take(np.flatnonzero(self.y_pool == c), n) for c, n in n_samples.items()]
         return self.X_pool[np.concatenate(rows)], np.repeat(list(n_samples), [*n_samples.values()])
 
@@ -44,20 +44,20 @@ class Oracle(BaseEstimator):
 
 
 class ShuffledOracle(Oracle):
-    """Returns unused real rows of any class, whatever class was asked for."""
+    """Returns unused real images of any class, whatever class was asked for."""
 
     def sample(self, n_samples: dict[Any, int]) -> tuple[Array, Array]:
-        """Take rows of all classes alike."""
+        """Take images of all classes alike."""
         parts = [self._take(np.arange(len(self.y_pool)), n, c) for c, n in n_samples.items()]
         rows = np.concatenate(parts)
         return self.X_pool[rows], np.repeat(list(n_samples), [*n_samples.values()])
 
 
 class SwappedOracle(Oracle):
-    """Returns unused real rows of the next class: a generator that has mixed its labels up."""
+    """Returns unused real images of the next class: a generator that has mixed its labels up."""
 
     def sample(self, n_samples: dict[Any, int]) -> tuple[Array, Array]:
-        """Take rows of the next class."""
+        """Take images of the next class."""
         classes = np.unique(self.y_pool).tolist()
         after = dict(zip(classes, classes[1:] + classes[:1], strict=True))
         X, _ = super().sample({after[label]: n for label, n in n_samples.items()})
@@ -65,12 +65,12 @@ class SwappedOracle(Oracle):
 
 
 class Duplicator(Oracle):
-    """Returns the training rows themselves: the extreme of a collapsed generator."""
+    """Returns the training images themselves: the extreme of a collapsed generator."""
 
     def __init__(self, random_state: int = 0) -> None:
         self.random_state = random_state
 
     def fit(self, X: Array, y: Array) -> Duplicator:
-        """Remember the rows."""
+        """Remember the images."""
         self.X_pool, self.y_pool = X, y
         return self
