@@ -35,7 +35,7 @@ lint: .venv/dev-installed  ## Check style and types only
 	$(BIN)/mypy
 
 bench: .venv/dev-installed  ## Measure speed and memory
-	$(BIN)/python -m benchmarks.throughput
+	$(BIN)/python -m benchmarks throughput
 
 install: .venv/dev-installed  ## Install the package for development
 

@@ -1,29 +1,39 @@
-"""What a result was measured on."""
+"""What a result was measured on, in generic words, and the processor's seconds."""
 
 from __future__ import annotations
 
 import os
 import platform
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import sklearn
 import torch
 
-from ganaug.persistence import library_versions
+from ganaug import __version__
 
 
 def describe_machine(device: str = "cpu") -> dict[str, Any]:
-    """Processor, cores, threads, GPU, versions and date; no names or paths."""
-    return {
-        "date": time.strftime("%Y-%m-%d"),
-        "device": device,
+    """Processor, cores, threads and GPU; no names or paths."""
+    gpu = torch.cuda.get_device_name(0) if device.startswith("cuda") else None
+    described = {
         "processor": processor_name(),
         "cores": os.cpu_count(),
-        "torch_threads": torch.get_num_threads(),
-        "gpu": torch.cuda.get_device_name(0) if device.startswith("cuda") else None,
-        "system": platform.system(),
-        "versions": library_versions(),
+        "threads": torch.get_num_threads(),
+        "gpu": gpu,
+    }
+    return {name: value for name, value in described.items() if value is not None}
+
+
+def versions() -> dict[str, str]:
+    """What decides bytes and speed."""
+    return {
+        "ganaug": __version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "scikit-learn": sklearn.__version__,
     }
 
 
@@ -35,3 +45,28 @@ def processor_name() -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.machine()
+
+
+def cpu_seconds() -> float:
+    """Processor seconds so far, of this process and of its children that have ended."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute on one thread, so that results do not depend on what else runs."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Seed torch's global state, which layers are initialised from, and put it back at the end."""
+    with torch.random.fork_rng(devices=[]):
+        torch.random.manual_seed(seed)
+        yield

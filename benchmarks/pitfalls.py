@@ -1,23 +1,19 @@
-"""What two mistakes with synthetic rows do to a cross-validated score.
+"""What two mistakes with synthetic samples do to a cross-validated score.
 
-    python -m benchmarks.pitfalls --out benchmarks/results/pitfalls.json
-
-Both let rows that the classifier is judged by take part in the over-sampling. Each seed draws 120
-noisy threes and 40 noisy eights of scikit-learn's digits; all other threes and eights, untouched
-until the end, give the score that the classifier in fact has. ``docs/pitfalls.md`` has the table.
+Both let samples that the classifier is judged by take part in the over-sampling. Each draw takes
+120 noisy threes and 40 noisy eights of the digits; all other threes and eights, untouched
+until the end, give the score that the classifier in fact has.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 from collections.abc import Callable
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from imblearn.pipeline import make_pipeline
 from sklearn.base import clone
 from sklearn.datasets import load_digits
@@ -26,40 +22,41 @@ from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.svm import SVC
 from tqdm.auto import tqdm
 
-from benchmarks.machine import describe_machine
+from benchmarks.data import Array
+from benchmarks.results import Result, Store, markdown
+from benchmarks.stats import difference
 from ganaug import GANAugmenter, GANOverSampler
-from ganaug.gain.intervals import paired_interval
 
-Array = npt.NDArray[Any]
-
+N_DRAWS = 10
 COUNTS = {3: 120, 8: 40}
 NOISE = 6.0
 """Standard deviation of the noise on pixels of 0 to 16: makes the task hard."""
 N_FOLDS = 5
+TRUTH = "on untouched images"
 
 
-def main() -> None:
-    """Run the measurements, print the table, write JSON."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--seeds", type=int, default=10)
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add how long the GANs are trained."""
     parser.add_argument("--max-images", type=int, default=30_000)
-    parser.add_argument("--out", type=Path)
-    options = parser.parse_args()
-    scores = [measure(seed, options.max_images) for seed in tqdm(range(options.seeds))]
-    results = {
-        "machine": describe_machine(),
-        "counts": COUNTS,
-        "max_images": options.max_images,
-        "scores": {way: [score[way] for score in scores] for way in scores[0]},
-    }
-    print(describe(results))
-    if options.out:
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+
+
+def settings(options: argparse.Namespace) -> dict[str, Any]:
+    """What draws must have in common."""
+    return {"max_images": options.max_images}
+
+
+def run(options: argparse.Namespace, store: Store) -> dict[str, Any]:
+    """Score by each way of finding it out."""
+    draws = [
+        store.once(f"draw-{seed}", partial(measure, seed, options.max_images))
+        for seed in tqdm(range(options.draws))
+    ]
+    scores = {way: [draw[way] for draw in draws] for way in draws[0]}
+    return {"n": {"train": list(COUNTS.values())}, "scores": {"balanced accuracy": scores}}
 
 
 def measure(seed: int, max_images: int) -> dict[str, float]:
-    """Give the balanced accuracy by each way of finding it out, for one draw of rows."""
+    """Give the balanced accuracy by each way of finding it out, for one draw."""
     X, y, X_untouched, y_untouched = draw(seed)
     with tempfile.TemporaryDirectory() as cache_dir:  # GANs that several ways need are trained once
         augmenter = GANAugmenter(
@@ -68,18 +65,18 @@ def measure(seed: int, max_images: int) -> dict[str, float]:
         sampler = GANOverSampler(augmenter, random_state=seed, cache_dir=cache_dir)
         scores = {name: way(sampler, X, y, seed) for name, way in WAYS.items()}
         fitted = make_pipeline(sampler, SVC()).fit(X, y)
-    scores["truth"] = balanced_accuracy_score(y_untouched, fitted.predict(X_untouched))
+    scores[TRUTH] = balanced_accuracy_score(y_untouched, fitted.predict(X_untouched))
     return {name: float(score) for name, score in scores.items()}
 
 
 def resample_before_the_split(sampler: GANOverSampler, X: Array, y: Array, seed: int) -> float:
-    """Cross-validate a classifier on rows that were over-sampled as a whole."""
+    """Cross-validate a classifier on samples that were over-sampled as a whole."""
     X_resampled, y_resampled = clone(sampler).fit_resample(X, y)
     return cross_validated(SVC(), X_resampled, y_resampled, seed)
 
 
 def train_the_gan_before_the_split(sampler: GANOverSampler, X: Array, y: Array, seed: int) -> float:
-    """Add rows to the training part of each fold only, of a GAN that was trained on all rows."""
+    """Add samples to the training part of each fold only, of a GAN trained on all images."""
     trained_on_all = clone(sampler)
     trained_on_all.fit_resample(X, y)
     scores = []
@@ -103,15 +100,15 @@ WAYS: dict[str, Callable[[GANOverSampler, Array, Array, int], float]] = {
 
 
 def draw(seed: int) -> tuple[Array, Array, Array, Array]:
-    """Draw noisy, imbalanced rows; all others are left untouched."""
+    """Draw noisy, imbalanced images; all others are left untouched."""
     rng = np.random.default_rng(seed)
     X, y = load_digits(return_X_y=True)
     X, y = X[np.isin(y, list(COUNTS))], y[np.isin(y, list(COUNTS))]
     X = X + NOISE * rng.standard_normal(X.shape)
     shuffled = {label: rng.permutation(np.flatnonzero(y == label)) for label in COUNTS}
-    rows = np.concatenate([shuffled[label][:n] for label, n in COUNTS.items()])
+    chosen = np.concatenate([shuffled[label][:n] for label, n in COUNTS.items()])
     others = np.concatenate([shuffled[label][n:] for label, n in COUNTS.items()])
-    return X[rows], y[rows], X[others], y[others]
+    return X[chosen], y[chosen], X[others], y[others]
 
 
 def folds(seed: int) -> StratifiedKFold:
@@ -127,19 +124,13 @@ def cross_validated(estimator: Any, X: Array, y: Array, seed: int) -> float:
     return float(scores.mean())
 
 
-def describe(results: dict[str, Any]) -> str:
-    """Make the Markdown table."""
-    scores = results["scores"]
-    lines = ["| | balanced accuracy, % | too high by |", "|---|---|---|"]
+def describe(result: Result) -> str:
+    """Give the scores, and what is wrong with them."""
+    (scores,) = result["scores"].values()
+    lines = []
     for way in WAYS:
-        error = paired_interval(scores[way], scores["truth"])
-        lines.append(
-            f"| {way} | {100 * np.mean(scores[way]):.1f} | {100 * error.mean:+.1f} "
-            f"[{100 * error.low:+.1f}, {100 * error.high:+.1f}] |"
-        )
-    lines.append(f"| *on untouched rows* | {100 * np.mean(scores['truth']):.1f} | |")
-    return "\n".join(lines)
-
-
-if __name__ == "__main__":
-    main()
+        error = difference(scores[way], scores[TRUTH])
+        too_high = f"{error.mean:+.1f} ({error.low:+.1f} to {error.high:+.1f})"
+        lines.append([way, f"{100 * np.mean(scores[way]):.1f}", too_high])
+    lines.append([f"*{TRUTH}*", f"{100 * np.mean(scores[TRUTH]):.1f}", ""])
+    return markdown(["", "balanced accuracy, %", "too high by"], lines)

@@ -1,19 +1,15 @@
-"""What serving synthetic rows costs: DataLoader time, workers' memory, and the import.
-
-    python -m benchmarks.serving --data-dir DATA --out benchmarks/results/serving-cpu.json
+"""What serving synthetic samples costs: DataLoader time, workers' memory, and the import.
 
 The wrapped and the bare dataset take turns, epoch by epoch, in one process, so the ratio of their
 times per item holds where the single figures, on a shared machine, do not. Processor time, that of
 the workers included, stands beside the time on the clock: other load hardly disturbs it. The
-synthetic rows are noise, half as many as there are real ones: what serving them costs does not
-depend on what they show. Without ``--data-dir``, scikit-learn's digits take the place of
-Fashion-MNIST.
+synthetic samples are noise, half as many as there are real ones: what serving them costs does not
+depend on what they show.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
 import os
 import statistics
@@ -22,6 +18,7 @@ import sys
 import time
 import warnings
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,14 +31,15 @@ from torchvision import datasets
 from torchvision.transforms.functional import to_tensor
 from tqdm.auto import tqdm
 
-from benchmarks.machine import describe_machine
+from benchmarks.results import Result, Store, markdown
 from ganaug.dataset import AugmentedDataset
 from ganaug.inputs import read_training_set
 
+N_DRAWS = 9  # repeats
 N_CLASSES = 10
 BATCH_SIZE = 256
 SYNTHETIC_SHARE = 0.5
-BANK_ROWS = (20_000, 200_000)
+BANK_SAMPLES = (20_000, 200_000)
 N_MEMORY_WORKERS = 4
 CLOCKS = ("elapsed", "processor")
 IMPORTS = """
@@ -52,28 +50,30 @@ print(time.perf_counter() - started[0], time.process_time() - started[1])
 """
 
 
-def main() -> None:
-    """Run the measurements, print a table, write JSON."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--data-dir", type=Path, help="torchvision's root of FashionMNIST")
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add which items, and how many."""
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--items", type=int, default=20_000, help="real items")
-    parser.add_argument("--repeats", type=int, default=9, help="epochs of each dataset")
-    parser.add_argument("--out", type=Path)
-    options = parser.parse_args()
+    parser.add_argument("--digits", action="store_true", help="in the place of Fashion-MNIST")
+
+
+def settings(options: argparse.Namespace) -> dict[str, Any]:
+    """What repeats must have in common."""
+    return {name: getattr(options, name) for name in ("device", "items", "digits")}
+
+
+def run(options: argparse.Namespace, store: Store) -> dict[str, Any]:
+    """Run all measurements, one after another."""
     bare = {"TensorDataset": random_tensors(options.items), **pil_dataset(options)}
-    results: dict[str, Any] = {"machine": describe_machine(options.device), "loading": []}
-    results["machine"]["load_average"] = os.getloadavg()[0]
     cases = [(name, n_workers) for name in bare for n_workers in (0, 2)]
-    for name, n_workers in tqdm(cases, desc="loading"):
-        loaded = {"dataset": name, **compare_loading(bare[name], n_workers, options)}
-        results["loading"].append(loaded)
-    results["memory"] = [measure_workers(n_rows) for n_rows in tqdm((0, *BANK_ROWS), desc="memory")]
-    results["import"] = measure_import(options.repeats)
-    print(describe(results))
-    out = options.out or Path(f"benchmarks/results/serving-{options.device}.json")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    loading = [
+        {"dataset": name}
+        | store.once(f"{name}-{n}", partial(compare_loading, bare[name], n, options))
+        for name, n in tqdm(cases, desc="loading")
+    ]
+    memory = [measure_workers(n) for n in tqdm((0, *BANK_SAMPLES), desc="memory")]
+    imports = measure_import(options.draws)
+    return {"values": {"loading": loading, "memory": memory, "import": imports}}
 
 
 # --- datasets ----------------------------------------------------------------------------------
@@ -90,7 +90,9 @@ class PilDigits(datasets.VisionDataset):
 
     def __getitem__(self, index: int) -> tuple[Any, int]:
         image = Image.fromarray(self.data[index])
-        return self.transform(image), self.targets[index]
+        if self.transform is not None:  # ganaug reads a copy without it
+            image = self.transform(image)
+        return image, self.targets[index]
 
     def __len__(self) -> int:
         return len(self.data)
@@ -104,7 +106,7 @@ def random_tensors(n: int) -> TensorDataset:
 
 def pil_dataset(options: argparse.Namespace) -> dict[str, Dataset[Any]]:
     """Fashion-MNIST with ToTensor where it is there, else digits."""
-    if options.data_dir is None:
+    if options.digits:
         return {"digits + ToTensor": PilDigits(options.items)}
     dataset = datasets.FashionMNIST(options.data_dir, transform=to_tensor)
     dataset.data, dataset.targets = (x[: options.items] for x in (dataset.data, dataset.targets))
@@ -112,12 +114,12 @@ def pil_dataset(options: argparse.Namespace) -> dict[str, Dataset[Any]]:
 
 
 def wrapped_with_noise(dataset: Any, n_synthetic: int) -> AugmentedDataset:
-    """Wrap a dataset with synthetic rows of noise, spread over all classes."""
+    """Wrap a dataset with synthetic samples of noise, spread over all classes."""
     fitted = read_training_set(dataset)
     shape = n_synthetic, *fitted.values.shape[1:]
     values = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-    rows = values, np.arange(n_synthetic) % len(fitted.classes)
-    return AugmentedDataset(dataset, rows, spec=fitted.spec, classes=fitted.classes)
+    samples = values, np.arange(n_synthetic) % len(fitted.classes)
+    return AugmentedDataset(dataset, samples, spec=fitted.spec, classes=fitted.classes)
 
 
 # --- time --------------------------------------------------------------------------------------
@@ -141,7 +143,7 @@ def compare_loading(
         for name, dataset in (("bare", bare), ("wrapped", wrapped))
     }
     seconds: dict[str, list[dict[str, float]]] = {name: [] for name in loaders}
-    for repeat in range(options.repeats + 1):
+    for repeat in range(options.draws + 1):
         # the other one first each time: neither always comes after the same thing
         for name in sorted(loaders, reverse=bool(repeat % 2)):
             times = time_epoch(loaders[name])
@@ -204,15 +206,15 @@ def spread(values: Iterable[float]) -> dict[str, Any]:
 # --- memory ------------------------------------------------------------------------------------
 
 
-def measure_workers(n_rows: int) -> dict[str, Any]:
+def measure_workers(n_samples: int) -> dict[str, Any]:
     """Read a whole bank with spawn workers, and look at what each holds then.
 
     Anonymous memory is what a worker has of its own, mostly what this script imports; proportional
     memory (PSS) also has its share of file pages that processes use together, such as the bank's.
-    Without rows, the bare dataset is read. Linux only.
+    Without samples, the bare dataset is read. Linux only.
     """
     bare = random_tensors(1000)
-    dataset: Any = wrapped_with_noise(bare, n_rows) if n_rows else bare
+    dataset: Any = wrapped_with_noise(bare, n_samples) if n_samples else bare
     with warnings.catch_warnings():  # that four are more than there are cores is no matter here
         warnings.filterwarnings("ignore", message="This DataLoader will create")
         loader = DataLoader(
@@ -227,7 +229,7 @@ def measure_workers(n_rows: int) -> dict[str, Any]:
         time_epoch(loader)
     workers = [memory_of(process.pid) for process in multiprocessing.active_children()]
     return {
-        "bank_mb": dataset.bank.values.nbytes / 1e6 if n_rows else 0.0,
+        "bank_mb": dataset.bank.values.nbytes / 1e6 if n_samples else 0.0,
         "n_workers": len(workers),
         "anonymous_mb": spread(worker["Anonymous"] for worker in workers),
         "pss_mb": spread(worker["Pss"] for worker in workers),
@@ -242,33 +244,32 @@ def memory_of(pid: int | None) -> dict[str, float]:
     return {name.rstrip(":"): int(kilobytes) / 1e3 for name, kilobytes, _ in fields}
 
 
-# --- report ------------------------------------------------------------------------------------
+# --- table -------------------------------------------------------------------------------------
 
 
-def describe(results: dict[str, Any]) -> str:
-    """The results as text."""
-    lines = [f"{'DataLoader, per item':<28}workers  bare    wrapped     ratio (min to max)"]
-    for case in results["loading"]:
+def describe(result: Result) -> str:
+    """Give times, memory and the import."""
+    values = result["values"]
+    loading = []
+    for case in values["loading"]:
+        times = case["microseconds_per_item"]
         for clock in CLOCKS:
-            bare, wrapped = (times[clock] for times in case["microseconds_per_item"].values())
-            lines.append(
-                f"{case['dataset']:<28}{case['n_workers']}     {bare:7.1f} {wrapped:7.1f} us "
-                f"  {show(case['ratio'][clock], '.3f')} {clock}"
-            )
-    lines.append(f"\n{'4 spawn workers':<28}MB in each: own, proportional (PSS), resident (RSS)")
-    for case in results["memory"]:
-        sizes = (f"{case[name]['median']:.0f}" for name in ("anonymous_mb", "pss_mb", "rss_mb"))
+            each = [f"{times[kind][clock]:.1f}" for kind in ("bare", "wrapped")]
+            ratio = show(case["ratio"][clock])
+            loading.append([case["dataset"], str(case["n_workers"]), clock, *each, ratio])
+    columns = ["DataLoader, us per item", "workers", "time", "bare", "wrapped", "ratio (range)"]
+    memory = []
+    for case in values["memory"]:
+        sizes = [f"{case[kind]['median']:.0f}" for kind in ("anonymous_mb", "pss_mb", "rss_mb")]
         bank = f"bank of {case['bank_mb']:.0f} MB" if case["bank_mb"] else "bare dataset"
-        lines.append(f"{bank:<28}{', '.join(sizes)}")
-    lines.append("\nimport ganaug after torch, imblearn, seconds")
-    lines += [f"{clock:<28}{show(results['import'][clock], '.3f')}" for clock in CLOCKS]
-    return "\n".join(lines)
+        memory.append([bank, *sizes])
+    sizes = ["4 spawn workers, MB in each", "own", "proportional (PSS)", "resident (RSS)"]
+    imports = [[clock, show(values["import"][clock])] for clock in CLOCKS]
+    after = ["`import ganaug` after torch and imblearn", "seconds (range)"]
+    blocks = [markdown(columns, loading), markdown(sizes, memory), markdown(after, imports)]
+    return "\n\n".join(blocks)
 
 
-def show(values: dict[str, Any], form: str) -> str:
-    """Median and extremes as text."""
-    return f"{values['median']:{form}} ({values['min']:{form}} to {values['max']:{form}})"
-
-
-if __name__ == "__main__":
-    main()
+def show(values: dict[str, Any]) -> str:
+    """Format the median and the extremes."""
+    return f"{values['median']:.3f} ({values['min']:.3f} to {values['max']:.3f})"

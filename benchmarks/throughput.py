@@ -1,7 +1,5 @@
 """Training and sampling speed, and memory, beside a textbook loop with the same networks.
 
-    python -m benchmarks.throughput --out benchmarks/results/throughput-cpu.json
-
 The textbook loop has the structure of PyTorch's DCGAN tutorial: float data through a DataLoader,
 two discriminator passes, an Adam that is not fused, ``.item()`` in every step. It and ganaug's
 loop take turns in one process, so the ratio holds where the single figures, on a shared machine,
@@ -20,6 +18,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,84 +28,90 @@ from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
 from tqdm.auto import tqdm
 
-from benchmarks.machine import describe_machine
+from benchmarks.results import Result, Store, markdown
 from ganaug import GANAugmenter
 from ganaug.gan.config import GANConfig, classic_options
 from ganaug.gan.losses import LOSS_FUNCTIONS
 from ganaug.gan.networks import build_discriminator, build_generator
 from ganaug.gan.training import Trainer
 
+N_DRAWS = 7  # repeats
 N_CLASSES = 10
-N_ROWS = 10_000
-MEMORY_ROWS = 60_000
+N_IMAGES = 10_000
+MEMORY_IMAGES = 60_000
+BATCH_SIZE = 128
 ALLOWED_GROWTH = 1.5  # times the uint8 data, beside the networks
+MEASURE_MEMORY = """
+import json
+from benchmarks.throughput import measure_memory_here
+print(json.dumps(measure_memory_here()))
+"""
 SHAPES = {"28x28x1": (1, 28, 28), "32x32x3": (3, 32, 32)}
 
 
-def main() -> None:
-    """Run the measurements asked for, print a table, write JSON."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add where, and on how many threads."""
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--width", type=int, nargs="+", default=None, help="default: ganaug's own")
-    parser.add_argument("--batch-size", type=int, default=128)
-    parser.add_argument("--recipe", nargs="+", default=["default", "classic"])
-    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--width", type=int, default=GANAugmenter().width)
     parser.add_argument("--steps", type=int, default=8, help="steps per repeat")
     parser.add_argument("--threads", type=int, default=None, help="torch threads")
-    parser.add_argument("--skip-memory", action="store_true")
-    parser.add_argument("--measure-memory", action="store_true", help=argparse.SUPPRESS)
-    parser.add_argument("--out", type=Path)
-    options = parser.parse_args()
+
+
+def settings(options: argparse.Namespace) -> dict[str, Any]:
+    """What repeats must have in common."""
+    names = ("device", "width", "steps", "threads")
+    return {name: getattr(options, name) for name in names} | {"batch_size": BATCH_SIZE}
+
+
+def run(options: argparse.Namespace, store: Store) -> dict[str, Any]:
+    """Run all measurements, one after another."""
     if options.threads:
         torch.set_num_threads(options.threads)
-    if options.measure_memory:
-        print(json.dumps(measure_memory_here()))
-        return
-    results: dict[str, Any] = {"machine": describe_machine(options.device), "training": []}
-    widths = options.width or [GANAugmenter().width]
-    cases = [(s, r, w) for s in SHAPES for r in options.recipe for w in widths]
-    for shape, recipe, width in tqdm(cases, desc="training"):
-        results["training"].append(compare_training(shape, recipe, width, options))
-    results["sampling"] = [measure_sampling(shape, options) for shape in SHAPES]
-    if not options.skip_memory and options.device == "cpu":
-        results["memory"] = measure_memory_apart()
-    print(describe(results))
-    if options.out:
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    cases = [(shape, recipe) for shape in SHAPES for recipe in ("default", "classic")]
+    values: dict[str, Any] = {
+        "training": [
+            store.once(f"{shape}-{recipe}", partial(compare_training, shape, recipe, options))
+            for shape, recipe in tqdm(cases, desc="training")
+        ]
+    }
+    values["sampling"] = [
+        store.once(f"sampling-{shape}", partial(measure_sampling, shape, options))
+        for shape in SHAPES
+    ]
+    if options.device == "cpu":
+        values["memory"] = store.once("memory", measure_memory_apart)
+    return {"values": values}
 
 
 # --- training ----------------------------------------------------------------------------------
 
 
-def random_rows(shape: tuple[int, int, int], n: int = N_ROWS) -> tuple[Tensor, Tensor]:
+def random_images(shape: tuple[int, int, int], n: int = N_IMAGES) -> tuple[Tensor, Tensor]:
     """Noise: the speed of a training does not depend on what is in the images."""
     generator = torch.Generator().manual_seed(0)
-    rows = torch.randint(0, 256, (n, *shape), dtype=torch.uint8, generator=generator)
-    return rows, torch.arange(n) % N_CLASSES
+    images = torch.randint(0, 256, (n, *shape), dtype=torch.uint8, generator=generator)
+    return images, torch.arange(n) % N_CLASSES
 
 
-def compare_training(
-    shape: str, recipe: str, width: int, options: argparse.Namespace
-) -> dict[str, Any]:
+def compare_training(shape: str, recipe: str, options: argparse.Namespace) -> dict[str, Any]:
     """Time both loops in turn; images/s are real images through the discriminator."""
-    rows, labels = random_rows(SHAPES[shape])
+    images, labels = random_images(SHAPES[shape])
     config = GANConfig(
-        class_counts=(N_ROWS // N_CLASSES,) * N_CLASSES,
+        class_counts=(N_IMAGES // N_CLASSES,) * N_CLASSES,
         image_shape=SHAPES[shape],
-        width=width,
-        batch_size=options.batch_size,
+        width=options.width,
+        batch_size=BATCH_SIZE,
         **(classic_options() if recipe == "classic" else {}),
     )
     device = torch.device(options.device)
-    trainer = Trainer(config, rows, labels, seed=0, device=device)
-    textbook = textbook_steps(config, rows, labels, device)
+    trainer = Trainer(config, images, labels, seed=0, device=device)
+    textbook = textbook_steps(config, images, labels, device)
     loops: dict[str, Callable[[], Any]] = {
         "ganaug": trainer.step,
         "textbook": lambda: next(textbook),
     }
     seconds: dict[str, list[float]] = {name: [] for name in loops}
-    for repeat in range(options.repeats + 1):
+    for repeat in range(options.draws + 1):
         for name, step in loops.items():
             elapsed = time_steps(step, options.steps, device)
             if repeat:  # the first round warms up
@@ -115,13 +120,11 @@ def compare_training(
     return {
         "shape": shape,
         "recipe": recipe,
-        "width": width,
-        "batch_size": options.batch_size,
+        "width": options.width,
         "images_per_second": {
-            name: options.batch_size / statistics.median(values) for name, values in seconds.items()
+            name: BATCH_SIZE / statistics.median(values) for name, values in seconds.items()
         },
         "ratio": {"median": statistics.median(ratios), "min": min(ratios), "max": max(ratios)},
-        "repeats": options.repeats,
     }
 
 
@@ -142,7 +145,7 @@ def synchronise(device: torch.device) -> None:
 
 
 def textbook_steps(
-    config: GANConfig, rows: Tensor, labels: Tensor, device: torch.device
+    config: GANConfig, images: Tensor, labels: Tensor, device: torch.device
 ) -> Iterator[tuple[float, float]]:
     """Train as PyTorch's DCGAN tutorial does, made conditional; one step per `next`."""
     seeded = torch.Generator().manual_seed(0)
@@ -153,7 +156,7 @@ def textbook_steps(
         torch.optim.Adam(network.parameters(), lr=2e-4, betas=(0.5, 0.999), fused=False)
         for network in (generator, discriminator)
     )
-    data = TensorDataset(rows.float() / 127.5 - 1.0, labels)
+    data = TensorDataset(images.float() / 127.5 - 1.0, labels)
     loader = DataLoader(
         data, config.batch_size, shuffle=True, drop_last=True, generator=torch.Generator()
     )
@@ -184,8 +187,8 @@ def textbook_steps(
 
 def measure_sampling(shape: str, options: argparse.Namespace) -> dict[str, Any]:
     """Time `GANAugmenter.sample` with default width, unfiltered: median of repeats."""
-    rows, labels = random_rows(SHAPES[shape], 1000)
-    X = rows.permute(0, 2, 3, 1).numpy()
+    images, labels = random_images(SHAPES[shape], 1000)
+    X = images.permute(0, 2, 3, 1).numpy()
     augmenter = GANAugmenter(
         max_images=256, filter=None, device=options.device, random_state=0, verbose=0
     )
@@ -195,7 +198,7 @@ def measure_sampling(shape: str, options: argparse.Namespace) -> dict[str, Any]:
     n = 2560
     augmenter.sample(n)
     seconds = []
-    for repeat in range(options.repeats):
+    for repeat in range(options.draws):
         started = time.perf_counter()
         augmenter.sample(n, start=n * (repeat + 1))
         seconds.append(time.perf_counter() - started)
@@ -206,7 +209,6 @@ def measure_sampling(shape: str, options: argparse.Namespace) -> dict[str, Any]:
         "images_per_second": statistics.median(rates),
         "min": min(rates),
         "max": max(rates),
-        "repeats": options.repeats,
     }
 
 
@@ -221,7 +223,7 @@ def resident_bytes() -> int:
 
 def measure_memory_apart() -> dict[str, Any]:
     """Measure in a fresh process, whose memory nothing else has touched."""
-    command = [sys.executable, "-m", "benchmarks.throughput", "--measure-memory"]
+    command = [sys.executable, "-c", MEASURE_MEMORY]
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     measured: dict[str, Any] = json.loads(output.splitlines()[-1])
     return measured
@@ -230,8 +232,8 @@ def measure_memory_apart() -> dict[str, Any]:
 def measure_memory_here() -> dict[str, Any]:
     """Growth of resident memory while fitting 60,000 images of 28x28."""
     rng = np.random.default_rng(0)
-    X = rng.integers(0, 256, (MEMORY_ROWS, 28, 28), dtype=np.uint8)
-    y = np.arange(MEMORY_ROWS) % N_CLASSES
+    X = rng.integers(0, 256, (MEMORY_IMAGES, 28, 28), dtype=np.uint8)
+    y = np.arange(MEMORY_IMAGES) % N_CLASSES
     small = GANAugmenter(max_images=128, random_state=0, verbose=0)
     warnings.simplefilter("ignore")
     small.fit(X[:400, :8, :8], y[:400])  # what the first use of every library takes, once
@@ -252,7 +254,7 @@ def measure_memory_here() -> dict[str, Any]:
     states = (gan.generator_state, gan.discriminator_state)
     networks = sum(t.numel() * t.element_size() for state in states for t in state.values())
     return {
-        "rows": MEMORY_ROWS,
+        "images": MEMORY_IMAGES,
         "data_bytes": X.nbytes,
         "network_bytes": networks,
         "growth_bytes": peak[0] - before,
@@ -261,36 +263,35 @@ def measure_memory_here() -> dict[str, Any]:
     }
 
 
-def describe(results: dict[str, Any]) -> str:
-    """Format a table."""
-    lines = [
-        "| training | width | ganaug images/s | textbook | ratio (min to max) |",
-        "|---|---|---|---|---|",
+# --- table -------------------------------------------------------------------------------------
+
+
+def describe(result: Result) -> str:
+    """Give speed beside the textbook loop, sampling, and memory."""
+    machine, values = result["machine"], result["values"]
+    training = []
+    for case in values["training"]:
+        rate, ratio = case["images_per_second"], case["ratio"]
+        shown = f"{ratio['median']:.2f} ({ratio['min']:.2f} to {ratio['max']:.2f})"
+        rates = [f"{rate[loop]:,.0f}" for loop in ("ganaug", "textbook")]
+        name = f"{case['shape']} {case['recipe']}"
+        training.append([name, str(case["width"]), *rates, shown])
+    sampling = []
+    for case in values["sampling"]:
+        shown = f"{case['images_per_second']:,.0f} ({case['min']:,.0f} to {case['max']:,.0f})"
+        sampling.append([case["shape"], str(case["width"]), shown])
+    where = f"{machine['processor']}, {machine['threads']} threads"
+    blocks = [
+        f"Speed on {where}:",
+        markdown(["training", "width", "ganaug images/s", "textbook", "ratio (range)"], training),
+        markdown(["sampling", "width", "images/s (range)"], sampling),
     ]
-    for row in results["training"]:
-        rate, ratio = row["images_per_second"], row["ratio"]
-        lines.append(
-            f"| {row['shape']} {row['recipe']} | {row['width']} | {rate['ganaug']:,.0f} "
-            f"| {rate['textbook']:,.0f} | {ratio['median']:.2f} "
-            f"({ratio['min']:.2f} to {ratio['max']:.2f}) |"
-        )
-    lines += ["", "| sampling | width | images/s (min to max) |", "|---|---|---|"]
-    for row in results["sampling"]:
-        lines.append(
-            f"| {row['shape']} | {row['width']} | {row['images_per_second']:,.0f} "
-            f"({row['min']:,.0f} to {row['max']:,.0f}) |"
-        )
-    if "memory" in results:
-        memory = results["memory"]
-        sentence = (
-            f"Memory: fitting {memory['rows']:,} x 28x28 grows by "
+    if "memory" in values:
+        memory = values["memory"]
+        blocks.append(
+            f"Memory: fitting {memory['images']:,} x 28x28 grows by "
             f"{memory['growth_bytes'] / 1e6:.0f} MB = {memory['growth_over_data']:.2f} x the uint8 "
             f"data (networks: {memory['network_bytes'] / 1e6:.1f} MB; allowed: "
             f"{memory['allowed_bytes'] / 1e6:.0f} MB)."
         )
-        lines += ["", sentence]
-    return "\n".join(lines)
-
-
-if __name__ == "__main__":
-    main()
+    return "\n\n".join(blocks)

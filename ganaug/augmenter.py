@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -15,7 +14,7 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import validate_data
-from torch.utils.data import Dataset, Subset
+from torch.utils.data import Dataset
 
 from ganaug.audit.audit import MIN_ROWS
 from ganaug.audit.report import AuditReport, build_audit
@@ -26,17 +25,12 @@ from ganaug.augmentation import (
     augments,
     make_augmentation,
 )
-from ganaug.cache import cached_training, check_cache_dir, training_key
+from ganaug.cache import check_cache_dir, obtain_model
 from ganaug.checks import (
     check_count,
     check_parameter_names,
     check_parameters,
-    multiple_of,
-    number,
-    one_of,
-    strategy,
     warn_user,
-    whole_number,
 )
 from ganaug.dataset import AugmentedDataset, read_dataset_labels
 from ganaug.devices import resolve_device
@@ -48,13 +42,11 @@ from ganaug.exceptions import (
     SamplingError,
     TrainingWarning,
 )
-from ganaug.fitting import TrainingOptions, estimate_cost, train_model
-from ganaug.gan.config import GROUP_SIZE, LOSSES, classic_options
+from ganaug.fitting import estimate_cost
 from ganaug.history import alarm_in_words, alarms_of, describe_troubles, history_of
 from ganaug.inputs import (
     DataSpec,
     TrainingSet,
-    encode_dataset,
     encode_labels,
     read_labelled,
     read_training_set,
@@ -66,22 +58,18 @@ from ganaug.inputs.containers import (
     refuse_unsupported,
     replace_samples,
 )
-from ganaug.mixing import mix, plans_by_code
+from ganaug.mixing import mix, plans_by_code, wrap_dataset
 from ganaug.model import MIN_TRUST, FittedModel
-from ganaug.options import CONDITIONINGS, RECIPES
+from ganaug.parameters import CHECKS, training_options
 from ganaug.persistence import (
-    describe_origin,
     library_versions,
     load_model,
     plain_parameters,
     read_parameters,
     save_model,
 )
-from ganaug.progress import progress_bar, readable_seconds
 from ganaug.resampling import (
     NETWORK_SHARE,
-    STRATEGIES,
-    Added,
     ClassPlan,
     carry_out,
     default_share,
@@ -89,40 +77,9 @@ from ganaug.resampling import (
     plan,
 )
 from ganaug.sampler import TrainedSampler
-from ganaug.seeds import derived_seed, draw_seed
+from ganaug.seeds import derived_seed
 
 Array = npt.NDArray[Any]
-
-IMAGES_PER_SAMPLE = 40
-MIN_AUTO_IMAGES, MAX_AUTO_IMAGES = 60_000, 200_000
-MAX_AUTO_TABLE_IMAGES = 100_000
-
-_ENGINE_OPTIONS = (
-    *("learning_rate", "loss", "diffaugment", "lecam", "class_power", "ema_halflife_images"),
-)
-_CHECKS = {
-    "recipe": one_of(*RECIPES),
-    "conditioning": one_of(*CONDITIONINGS),
-    "n_generators": whole_number(1, 64),
-    "width": whole_number(4, 1024),
-    "latent_dim": whole_number(1, 4096),
-    "batch_size": multiple_of(GROUP_SIZE, 65536),
-    "max_images": whole_number(1, float("inf"), "auto", None),
-    "max_seconds": number(0, float("inf"), None),
-    "learning_rate": number(0, 1, None),
-    "loss": one_of(None, *LOSSES),
-    "diffaugment": one_of(None, True, False),
-    "lecam": number(0, float("inf"), None),
-    "class_power": number(0, 1, None),
-    "ema_halflife_images": number(0, float("inf"), None),
-    "filter": one_of("auto", "classifier", None),
-    "sampling_strategy": strategy(STRATEGIES),
-    "synthetic_share": number(0, 1, None),
-    "mix_fraction": number(0, 1),
-    "min_real": whole_number(0),
-    "n_jobs": whole_number(-64, 1024, None),
-    "verbose": whole_number(0),
-}
 
 
 class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -376,13 +333,23 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         TrainingWarning
             When the monitor raised an alarm, or Ctrl-C ended the training early.
         """
-        data, options, checkpoint_dir, start_from = self._prepare(X, y)
+        data, device = self.read(X, y), resolve_device(self.device)
+        start_from = self._model_to_start_from()
+        options = training_options(self, data, device)
         augmentation = make_augmentation(self.augmentation, data.spec.kind)
         found = accept_transform(augmentation, data.values, data.labels, seed=options.seed)
         self._forget()
         if data.spec.layout == "rows":
             validate_data(self, X, skip_check_array=True)
-        model = self._train(data, options, checkpoint_dir, start_from)
+        model = obtain_model(
+            data,
+            options,
+            cache_dir=self.cache_dir,
+            checkpoint_dir=self.checkpoint_dir,
+            start_from=start_from,
+            n_jobs=self.n_jobs,
+            verbose=self.verbose,
+        )
         self._take_up(model, options.device)
         self.augmentation_check_ = found
         if troubles := describe_troubles(model):
@@ -418,76 +385,6 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             image_key=self.image_key,
             label_key=self.label_key,
         )
-
-    def _prepare(
-        self, X: Any, y: Any
-    ) -> tuple[TrainingSet, TrainingOptions, Path | None, FittedModel | None]:
-        """Check everything that can be checked before a training."""
-        data, device = self.read(X, y), resolve_device(self.device)
-        start_from = self._model_to_start_from()
-        options = self._training_options(data, device)
-        return data, options, self._make_checkpoint_dir(), start_from
-
-    def _training_options(self, data: TrainingSet, device: torch.device) -> TrainingOptions:
-        config_options = classic_options() if self.recipe == "classic" else {}
-        set_ones = [name for name in _ENGINE_OPTIONS if getattr(self, name) is not None]
-        for name in (*set_ones, "width", "latent_dim", "batch_size", "max_seconds", "max_images"):
-            config_options[name] = _plain(getattr(self, name))
-        is_table = data.spec.kind == "table"
-        if self.max_images == "auto":
-            config_options["max_images"] = auto_max_images(len(data.labels), is_table)
-        is_filtered = not is_table if self.filter == "auto" else self.filter is not None
-        return TrainingOptions(
-            config_options,
-            self.conditioning,
-            int(self.n_generators),
-            is_filtered,
-            draw_seed(self.random_state),
-            str(device),
-        )
-
-    def _make_checkpoint_dir(self) -> Path | None:
-        if self.checkpoint_dir is None:
-            return None
-        try:
-            directory = Path(self.checkpoint_dir)
-            directory.mkdir(parents=True, exist_ok=True)
-        except (OSError, TypeError) as error:
-            raise InvalidInputError(
-                f"`checkpoint_dir` must be a directory, or a path where one can be made. Got "
-                f"{self.checkpoint_dir!r} instead ({error})."
-            ) from error
-        return directory
-
-    def _train(
-        self,
-        data: TrainingSet,
-        options: TrainingOptions,
-        checkpoint_dir: Path | None,
-        start_from: FittedModel | None,
-    ) -> FittedModel:
-        def train(show: Any = None) -> FittedModel:
-            model = train_model(
-                data,
-                options,
-                checkpoint_dir=checkpoint_dir,
-                on_progress=show,
-                start_from=start_from,
-                n_jobs=self.n_jobs,
-            )
-            model.origin = describe_origin(options.device)
-            return model
-
-        def train_and_show() -> FittedModel:
-            if not self.verbose:
-                return train()
-            with progress_bar(_describe_cost(data, options)) as show:
-                return train(show)
-
-        if self.cache_dir is None or start_from is not None:
-            return train_and_show()
-        key = training_key(data, options)
-        return cached_training(self.cache_dir, key, train_and_show, options.device)
 
     def _model_to_start_from(self) -> FittedModel | None:
         if self.warm_start_from is None:
@@ -540,7 +437,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             Seconds on this machine as it is now; a cache or a checkpoint may spare them.
         """
         data, device = self.read(X, y), resolve_device(self.device)
-        return estimate_cost(data, self._training_options(data, device))[1]
+        return estimate_cost(data, training_options(self, data, device))[1]
 
     # --- sampling ---
 
@@ -583,7 +480,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     def sampler_(self) -> TrainedSampler:
         """The networks on the device, behind the filter as it is set now."""
         model = self._fitted_model()
-        check_parameters(self, {"filter": _CHECKS["filter"]})
+        check_parameters(self, {"filter": CHECKS["filter"]})
         is_filtered = model.is_filtered if self.filter == "auto" else self.filter is not None
         if "_sampler" not in vars(self) or self._sampler.is_filtered != is_filtered:
             self._sampler = TrainedSampler(model, self.device_, is_filtered)
@@ -836,7 +733,6 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         augmentation = make_augmentation(self.augmentation, self.spec_.kind)
         default = NETWORK_SHARE if self.spec_.kind == "image" else default_share(len(codes))
         plans = self._plan(codes, sampling_strategy, synthetic_share, default)
-        values = self._values_to_augment(dataset, codes, plans)
         if default == 0 and synthetic_share is None and self.synthetic_share is None:
             warn_user(
                 "wrap adds augmented real images and no synthetic ones: a convolutional network "
@@ -845,30 +741,12 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
                 GanaugWarning,
             )
 
-        def make(epoch: int) -> Added:
-            seed = derived_seed(self.seed_, "epoch", epoch) if epoch else self.seed_
-            return carry_out(
-                plans,
-                values,
-                codes,
-                sampler=self.sampler_.reseeded(seed),
-                augmentation=augmentation,
-                seed=seed,
-            )
-
-        def made_of_epoch(epoch: int) -> tuple[Array, npt.NDArray[np.int64]]:
-            added = make(epoch)
-            return added.values, added.codes[: added.n_made]
-
-        first = make(0)
-        return AugmentedDataset(
+        return wrap_dataset(
             dataset,
-            made_of_epoch if refresh else (first.values, first.codes[: first.n_made]),
-            spec=self.spec_,
-            classes=self.classes_,
-            labels=labels,
-            sources=first.sources[: first.n_made],
-            duplicates=first.repeated,
+            labels,
+            plans,
+            sampler=self.sampler_,
+            augmentation=augmentation,
             transform=transform,
             target_transform=target_transform,
             refresh=refresh,
@@ -877,17 +755,6 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             return_is_synthetic=return_is_synthetic,
             directory=directory,
         )
-
-    def _values_to_augment(
-        self, dataset: Any, codes: Array, plans: Mapping[int, ClassPlan]
-    ) -> Array:
-        """Read the items of a Dataset that are to be augmented; the others stay zeros, unread."""
-        augmented = [code for code, p in plans.items() if p.n_augmented]
-        positions = np.flatnonzero(np.isin(codes, augmented))
-        some = encode_dataset(Subset(dataset, positions.tolist()), self.spec_)
-        values = np.zeros((len(codes), *some.shape[1:]), dtype=some.dtype)
-        values[positions] = some
-        return values
 
     # --- audit ---
 
@@ -1108,7 +975,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     def _check_parameters(self) -> None:
         """Collect all mistakes in the parameters, and raise once."""
-        check_parameters(self, _CHECKS)
+        check_parameters(self, CHECKS)
         if self.max_images is None and self.max_seconds is None:
             raise InvalidInputError(
                 "`max_images` and `max_seconds` are both None: set one of them."
@@ -1131,23 +998,3 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         tags.target_tags.required = True
         tags.input_tags.three_d_array = True
         return tags
-
-
-def auto_max_images(n_samples: int, is_table: bool) -> int:
-    """Budget of `max_images="auto"`."""
-    most = MAX_AUTO_TABLE_IMAGES if is_table else MAX_AUTO_IMAGES
-    return min(most, max(MIN_AUTO_IMAGES, IMAGES_PER_SAMPLE * n_samples))
-
-
-def _plain(value: Any) -> Any:
-    """Turn NumPy's numbers into Python's, which JSON can hold."""
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def _describe_cost(data: TrainingSet, options: TrainingOptions) -> str:
-    """Say before training what it will take."""
-    budget, seconds = estimate_cost(data, options)
-    images = f"{budget:,} images" if budget else "time budget"
-    n = options.n_generators
-    gans = "GAN" if n == 1 else f"{n} GANs"
-    return f"{gans} on {options.device}, {images}, estimated {readable_seconds(seconds)}"

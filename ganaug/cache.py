@@ -1,4 +1,4 @@
-"""A directory of trained models, found again by their data and parameters."""
+"""Trained models: out of a directory, found by their data and parameters, or by training them."""
 
 from __future__ import annotations
 
@@ -12,18 +12,96 @@ from typing import Any
 from ganaug import tensorfile
 from ganaug.checks import warn_user
 from ganaug.exceptions import InvalidInputError, ModelFileError, TrainingWarning
-from ganaug.fitting import TrainingOptions
+from ganaug.fitting import OnProgress, TrainingOptions, estimate_cost, train_model
 from ganaug.inputs import TrainingSet
 from ganaug.jsonable import SchemaError, dumps, marked
 from ganaug.model import FittedModel
 from ganaug.model_schema import ModelContent, describe, read_content, rebuild, tensors_of
-from ganaug.persistence import FORMAT_VERSION, library_versions
+from ganaug.persistence import FORMAT_VERSION, describe_origin, library_versions
+from ganaug.progress import progress_bar, readable_seconds
 from ganaug.settings import own_settings
 from ganaug.storage import check_writable, make_directory, write_atomically
 
-__all__ = ["cached_training", "check_cache_dir", "training_key"]
+__all__ = ["cached_training", "check_cache_dir", "obtain_model", "training_key"]
 
 KIND = "cached model"
+
+
+def obtain_model(
+    data: TrainingSet,
+    options: TrainingOptions,
+    *,
+    cache_dir: str | os.PathLike[str] | None,
+    checkpoint_dir: str | os.PathLike[str] | None,
+    start_from: FittedModel | None,
+    n_jobs: int | None,
+    verbose: int,
+) -> FittedModel:
+    """Take a model from the cache, or train it, with a bar unless `verbose` is 0.
+
+    Parameters
+    ----------
+    data : TrainingSet
+    options : TrainingOptions
+    cache_dir : str or path-like, optional
+        Not used for a training that starts from another model.
+    checkpoint_dir : str or path-like, optional
+    start_from : FittedModel, optional
+    n_jobs : int, optional
+    verbose : int
+
+    Returns
+    -------
+    FittedModel
+        With its `origin`.
+    """
+    checkpoints = _make_checkpoint_dir(checkpoint_dir)
+
+    def train(show: OnProgress | None = None) -> FittedModel:
+        model = train_model(
+            data,
+            options,
+            checkpoint_dir=checkpoints,
+            on_progress=show,
+            start_from=start_from,
+            n_jobs=n_jobs,
+        )
+        model.origin = describe_origin(options.device)
+        return model
+
+    def train_and_show() -> FittedModel:
+        if not verbose:
+            return train()
+        with progress_bar(_describe_cost(data, options)) as show:
+            return train(show)
+
+    if cache_dir is None or start_from is not None:
+        return train_and_show()
+    key = training_key(data, options)
+    return cached_training(cache_dir, key, train_and_show, options.device)
+
+
+def _make_checkpoint_dir(checkpoint_dir: str | os.PathLike[str] | None) -> Path | None:
+    if checkpoint_dir is None:
+        return None
+    try:
+        directory = Path(checkpoint_dir)
+        directory.mkdir(parents=True, exist_ok=True)
+    except (OSError, TypeError) as error:
+        raise InvalidInputError(
+            f"`checkpoint_dir` must be a directory, or a path where one can be made. Got "
+            f"{checkpoint_dir!r} instead ({error})."
+        ) from error
+    return directory
+
+
+def _describe_cost(data: TrainingSet, options: TrainingOptions) -> str:
+    """Say before training what it will take."""
+    budget, seconds = estimate_cost(data, options)
+    images = f"{budget:,} images" if budget else "time budget"
+    n = options.n_generators
+    gans = "GAN" if n == 1 else f"{n} GANs"
+    return f"{gans} on {options.device}, {images}, estimated {readable_seconds(seconds)}"
 
 
 def training_key(data: TrainingSet, options: TrainingOptions) -> str:

@@ -8,13 +8,19 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from torch.utils.data import Subset
 
-from ganaug.inputs import DataSpec
+from ganaug.augmentation import Augmentation
+from ganaug.dataset import AugmentedDataset
+from ganaug.dataset.labels import DatasetLabels
+from ganaug.inputs import DataSpec, encode_dataset
 from ganaug.inputs.containers import Samples, take_samples
 from ganaug.inputs.labels import read_labels
-from ganaug.resampling import Added, ClassPlan
+from ganaug.resampling import Added, ClassPlan, carry_out
+from ganaug.sampler import TrainedSampler
+from ganaug.seeds import derived_seed
 
-__all__ = ["Mixed", "mix", "plans_by_code"]
+__all__ = ["Mixed", "mix", "plans_by_code", "wrap_dataset"]
 
 Array = npt.NDArray[Any]
 
@@ -66,6 +72,77 @@ def mix(X: Samples, y: Samples, added: Added, spec: DataSpec, classes: Array) ->
         np.concatenate([np.full(n_real, "real"), added.kinds]),
         np.concatenate([np.arange(n_real), added.sources]),
     )
+
+
+def wrap_dataset(
+    dataset: Any,
+    labels: DatasetLabels,
+    plans: Mapping[int, ClassPlan],
+    *,
+    sampler: TrainedSampler,
+    augmentation: Augmentation | None,
+    refresh: bool,
+    **options: Any,
+) -> AugmentedDataset:
+    """Put what a plan asks for behind a Dataset's own items.
+
+    Parameters
+    ----------
+    dataset : map-style Dataset
+    labels : DatasetLabels
+        Of its items.
+    plans : mapping of class code to ClassPlan
+    sampler : TrainedSampler
+    augmentation : Augmentation or None
+    refresh : bool
+        Whether each epoch brings other samples.
+    **options
+        Of `AugmentedDataset`.
+
+    Returns
+    -------
+    AugmentedDataset
+    """
+    values = _values_to_augment(dataset, labels.codes, plans, sampler.spec)
+
+    def make(epoch: int) -> Added:
+        seed = derived_seed(sampler.seed, "epoch", epoch) if epoch else sampler.seed
+        return carry_out(
+            plans,
+            values,
+            labels.codes,
+            sampler=sampler.reseeded(seed),
+            augmentation=augmentation,
+            seed=seed,
+        )
+
+    def made(added: Added) -> tuple[Array, npt.NDArray[np.int64]]:
+        return added.values, added.codes[: added.n_made]
+
+    first = make(0)
+    return AugmentedDataset(
+        dataset,
+        (lambda epoch: made(make(epoch))) if refresh else made(first),
+        spec=sampler.spec,
+        classes=sampler.classes,
+        labels=labels,
+        sources=first.sources[: first.n_made],
+        duplicates=first.repeated,
+        refresh=refresh,
+        **options,
+    )
+
+
+def _values_to_augment(
+    dataset: Any, codes: npt.NDArray[np.int64], plans: Mapping[int, ClassPlan], spec: DataSpec
+) -> Array:
+    """Read the items of a Dataset that are to be augmented; the others stay zeros, unread."""
+    augmented = [code for code, plan in plans.items() if plan.n_augmented]
+    positions = np.flatnonzero(np.isin(codes, augmented))
+    some = encode_dataset(Subset(dataset, positions.tolist()), spec)
+    values = np.zeros((len(codes), *some.shape[1:]), dtype=some.dtype)
+    values[positions] = some
+    return values
 
 
 def plans_by_code(plans: Mapping[Any, ClassPlan], classes: Array) -> dict[int, ClassPlan]:

@@ -118,7 +118,7 @@ def test_a_transform_that_changes_classes_is_refused_before_any_training(use, di
     def refuse(*args, **kwargs):
         raise AssertionError("training started")
 
-    monkeypatch.setattr("ganaug.augmenter.train_model", refuse)
+    monkeypatch.setattr("ganaug.cache.train_model", refuse)
     X, y = digits[0][:, 0], digits[1]
     options = {"augmentation": upside_down, "random_state": 0}
     ask = {

@@ -35,6 +35,7 @@ from ganaug.exceptions import (
 )
 from ganaug.gan import callbacks, training
 from ganaug.gan.training import Trainer
+from ganaug.parameters import auto_max_images
 from ganaug.sampler import TrainedSampler
 
 # Trainings here are far too short to be any good; what they give is not what is tested.
@@ -800,10 +801,10 @@ def test_time_alone_can_be_the_budget(digits):
 
 
 def test_the_automatic_budget_grows_with_the_data_within_limits():
-    budgets = [ganaug.augmenter.auto_max_images(n, False) for n in (10, 3_000, 10**7)]
+    budgets = [auto_max_images(n, False) for n in (10, 3_000, 10**7)]
 
     assert budgets == sorted(set(budgets))
-    assert ganaug.augmenter.auto_max_images(10**7, True) < budgets[-1]
+    assert auto_max_images(10**7, True) < budgets[-1]
 
 
 def test_fitted_attributes_tell_what_was_learnt(fitted, digits):

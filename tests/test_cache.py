@@ -15,7 +15,7 @@ import pytest
 import torch
 from numpy.testing import assert_array_equal
 
-import ganaug.augmenter
+import ganaug.cache
 from ganaug import GANAugmenter, GANOverSampler, cache
 from ganaug.exceptions import InvalidInputError, TrainingWarning
 
@@ -40,13 +40,13 @@ def rows(all_digits):
 @pytest.fixture
 def n_trainings(monkeypatch):
     calls = []
-    train_model = ganaug.augmenter.train_model
+    train_model = ganaug.cache.train_model
 
     def counted(*args, **kwargs):
         calls.append(1)
         return train_model(*args, **kwargs)
 
-    monkeypatch.setattr("ganaug.augmenter.train_model", counted)
+    monkeypatch.setattr("ganaug.cache.train_model", counted)
     return lambda: len(calls)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import doctest
 import importlib.util
-import json
 import pkgutil
 import re
 from pathlib import Path
@@ -16,7 +15,6 @@ from torch.utils.data import TensorDataset
 
 import ganaug
 import ganaug.augmenter
-from benchmarks import pitfalls
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted((ROOT / "docs").glob("*.md"))
@@ -55,12 +53,6 @@ def test_the_examples_of_docstrings_are_true(name, tmp_path, monkeypatch):
     results = doctest.testmod(importlib.import_module(name))
 
     assert results.failed == 0
-
-
-def test_the_table_of_pitfalls_is_what_was_measured():
-    results = json.loads((ROOT / "benchmarks/results/pitfalls.json").read_text(encoding="utf-8"))
-    page = (ROOT / "docs" / "pitfalls.md").read_text(encoding="utf-8")
-    assert f"<!-- table: pitfalls -->\n{pitfalls.describe(results)}\n<!-- end table -->" in page
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -15,7 +15,7 @@ from PIL import Image
 from sklearn.linear_model import LogisticRegression
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
-import ganaug.augmenter
+import ganaug.cache
 from ganaug import GANAugmenter, GANOverSampler, evaluate_gain
 from ganaug.exceptions import FlattenedImagesWarning, InvalidInputError, InvalidTypeError
 from ganaug.inputs import read_training_set
@@ -44,7 +44,7 @@ def no_training(monkeypatch):
     def train(*args, **options):
         raise AssertionError("a training started")
 
-    monkeypatch.setattr(ganaug.augmenter, "train_model", train)
+    monkeypatch.setattr(ganaug.cache, "train_model", train)
 
 
 class Items(Dataset):

@@ -15,7 +15,7 @@ from sklearn.datasets import make_blobs
 from sklearn.frozen import FrozenEstimator
 from torch.utils.data import TensorDataset
 
-import ganaug.augmenter
+import ganaug.cache
 from ganaug import GANAugmenter, GANOverSampler
 from ganaug.exceptions import GanaugError, InvalidInputError, InvalidTypeError, SmallClassWarning
 
@@ -58,13 +58,13 @@ def images(imbalanced_digits):
 def n_trainings(monkeypatch):
     """Count the GANs that get trained."""
     trainings = []
-    train_model = ganaug.augmenter.train_model
+    train_model = ganaug.cache.train_model
 
     def counting(data, *args, **kwargs):
         trainings.append(data)
         return train_model(data, *args, **kwargs)
 
-    monkeypatch.setattr(ganaug.augmenter, "train_model", counting)
+    monkeypatch.setattr(ganaug.cache, "train_model", counting)
     return lambda: len(trainings)
 
 

@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from torch import nn
 
-import ganaug.augmenter
+import ganaug.cache
 from ganaug import GANAugmenter, GANOverSampler
 
 # Trainings here are far too short to be any good; what they give is not what is tested.
@@ -47,13 +47,13 @@ class Recorder(ClassifierMixin, BaseEstimator):
 def trained_on(monkeypatch):
     """The values of the rows that reached each GAN, in the order of the trainings."""
     seen = []
-    train_model = ganaug.augmenter.train_model
+    train_model = ganaug.cache.train_model
 
     def spying(data, *args, **kwargs):
         seen.append(data.values)
         return train_model(data, *args, **kwargs)
 
-    monkeypatch.setattr(ganaug.augmenter, "train_model", spying)
+    monkeypatch.setattr(ganaug.cache, "train_model", spying)
     return seen
 
 

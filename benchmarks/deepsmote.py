@@ -1,6 +1,8 @@
-"""Other ways to make rows of rare classes: SMOTE on pixels, and an auto-encoder in DeepSMOTE's way.
+"""Samples of rare classes by an auto-encoder, in the way of DeepSMOTE (Dablain et al., 2022).
 
-What they return are the new rows only.
+Written from the paper: reconstruction, plus the penalty that images of one class, their codes
+permuted, must be given in their old order. The network is smaller and trained for fewer steps than
+the authors'; it is no reproduction of their figures.
 """
 
 from __future__ import annotations
@@ -14,24 +16,18 @@ from imblearn.over_sampling import SMOTE
 from torch import Tensor, nn
 from torch.nn import functional
 
-from benchmarks.classifiers import SCORING_BATCH, seeded
-from benchmarks.data import Array, Labels, Rows
+from benchmarks.data import Array, Images, Labels
+from benchmarks.machine import seeded
 
 N_NEIGHBOURS = 5
 LATENT_DIM = 128
-PENALTY_ROWS = 100
-"""Rows of one class whose order is permuted for the penalty, as in the paper's code."""
-
-
-def smote(rows: Rows, target: int, seed: int) -> Rows:
-    """Bring every class to `target` rows, between neighbours of the class in pixel space."""
-    flat = rows.X.reshape(len(rows.X), -1).astype(np.float32)
-    new, labels = _interpolate(flat, rows.y, target, seed)
-    return Rows(to_bytes(new).reshape(-1, *rows.X.shape[1:]), labels)
+BATCH = 500
+PENALTY_IMAGES = 100
+"""Images of one class whose order is permuted for the penalty, as in the paper's code."""
 
 
 def _interpolate(values: Array, labels: Labels, target: int, seed: int) -> tuple[Array, Labels]:
-    """Give the new rows of imbalanced-learn's SMOTE."""
+    """Give the new samples of imbalanced-learn's SMOTE."""
     codes, counts = np.unique(labels, return_counts=True)
     totals = {int(code): max(target, int(n)) for code, n in zip(codes, counts, strict=True)}
     neighbours = min(N_NEIGHBOURS, int(counts.min()) - 1)
@@ -79,28 +75,26 @@ class AutoEncoder(nn.Module):
         )
 
 
-def train_autoencoder(
-    rows: Rows, n_steps: int, seed: int, device: str = "cpu"
-) -> tuple[AutoEncoder, dict[str, Any]]:
+def train_autoencoder(train: Images, n_steps: int, seed: int) -> tuple[AutoEncoder, dict[str, Any]]:
     """Train with reconstruction loss and the permutation penalty of Dablain et al. (2022).
 
-    Each step adds to the reconstruction of a batch: rows of one class, drawn at random, are
-    encoded, their codes permuted, and the decoder must give the rows in their old order. That is
-    the only thing which ties a code to other rows of its class.
+    Each step adds to the reconstruction of a batch: images of one class, drawn at random, are
+    encoded, their codes permuted, and the decoder must give the images in their old order. That is
+    the only thing which ties a code to other images of its class.
     """
-    with seeded(seed, device):
+    with seeded(seed):
         rng = np.random.default_rng(seed)
-        images = torch.from_numpy(rows.X).to(device)
-        network = AutoEncoder(rows.X.shape[1:]).to(device).train()
+        images = torch.from_numpy(train.X)
+        network = AutoEncoder(train.X.shape[1:]).train()
         optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
-        members = [np.flatnonzero(rows.y == code) for code in np.unique(rows.y)]
+        members = [np.flatnonzero(train.y == code) for code in np.unique(train.y)]
         losses = []
         for _ in range(n_steps):
-            batch = _scaled(images[rng.integers(len(rows.y), size=PENALTY_ROWS)])
+            batch = _scaled(images[rng.integers(len(train.y), size=PENALTY_IMAGES)])
             chosen = members[rng.integers(len(members))]
-            same = _scaled(images[rng.permutation(chosen)[:PENALTY_ROWS]])
+            same = _scaled(images[rng.permutation(chosen)[:PENALTY_IMAGES]])
             reconstruction = functional.mse_loss(network.decoder(network.encoder(batch)), batch)
-            codes = network.encoder(same)[torch.from_numpy(rng.permutation(len(same))).to(device)]
+            codes = network.encoder(same)[torch.from_numpy(rng.permutation(len(same)))]
             loss = reconstruction + functional.mse_loss(network.decoder(codes), same)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
@@ -115,20 +109,17 @@ def _scaled(images: Tensor) -> Tensor:
 
 
 @torch.inference_mode()
-def deepsmote(
-    rows: Rows, target: int, n_steps: int, seed: int, device: str = "cpu"
-) -> tuple[Rows, dict[str, Any]]:
-    """Bring every class to `target` rows, between neighbours in an auto-encoder's latent space."""
+def deepsmote(train: Images, target: int, n_steps: int, seed: int) -> tuple[Images, dict[str, Any]]:
+    """Bring every class to `target` images, between neighbours in a latent space."""
     with torch.inference_mode(False):
-        network, notes = train_autoencoder(rows, n_steps, seed, device)
+        network, notes = train_autoencoder(train, n_steps, seed)
     codes = [
-        network.encoder(_scaled(torch.from_numpy(rows.X[i : i + SCORING_BATCH]).to(device))).cpu()
-        for i in range(0, len(rows.X), SCORING_BATCH)
+        network.encoder(_scaled(torch.from_numpy(train.X[i : i + BATCH])))
+        for i in range(0, len(train.X), BATCH)
     ]
-    new, labels = _interpolate(torch.cat(codes).numpy(), rows.y, target, seed)
+    new, labels = _interpolate(torch.cat(codes).numpy(), train.y, target, seed)
     images = [
-        network.decoder(torch.from_numpy(new[i : i + SCORING_BATCH]).to(device)).cpu()
-        for i in range(0, len(new), SCORING_BATCH)
+        network.decoder(torch.from_numpy(new[i : i + BATCH])) for i in range(0, len(new), BATCH)
     ]
     pixels = (torch.cat(images).numpy() + 1) * 127.5
-    return Rows(to_bytes(pixels), labels), notes
+    return Images(to_bytes(pixels), labels), notes

@@ -1,0 +1,227 @@
+"""The arms of `benchmarks.pipelines`: what a classifier is trained on.
+
+All of a draw share its images and its GANs, which are trained once and kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from imblearn.combine import SMOTETomek
+from imblearn.over_sampling import ADASYN, SMOTE, BorderlineSMOTE, RandomOverSampler
+from sklearn.frozen import FrozenEstimator
+
+from benchmarks.data import Array, Images, Labels, Parts, augmented, first_of_each
+from benchmarks.deepsmote import deepsmote
+from benchmarks.machine import cpu_seconds
+from ganaug import GANAugmenter, GANOverSampler
+
+NOTHING, DUPLICATES = "nothing", "duplicates"
+UNMATCHED, MATCHED = "augmented, unmatched", "augmented, matched"
+GANAUG, CEILING = "ganaug", "further real images"
+IMBALANCED_LEARN: dict[str, Callable[..., Any]] = {
+    DUPLICATES: RandomOverSampler,
+    "SMOTE": SMOTE,
+    "BorderlineSMOTE": BorderlineSMOTE,
+    "ADASYN": ADASYN,
+    "SMOTETomek": SMOTETomek,
+}
+GANS: dict[str, dict[str, Any]] = {
+    GANAUG: {},
+    "per class": {"conditioning": "per_class"},
+    "2015 recipe": {"recipe": "classic"},
+}
+"""Parameters of the GANs, by the name of their arm."""
+AUTOENCODER = "DeepSMOTE-like"
+AUTOENCODER_STEPS = 2000
+ARMS = (NOTHING, *IMBALANCED_LEARN, UNMATCHED, MATCHED, GANAUG, CEILING)
+"""What is run unless arms are named."""
+
+
+class Training(NamedTuple):
+    """Flat images (n, d), their labels, and of which kind each is."""
+
+    X: Array
+    y: Labels
+    kinds: Array
+
+
+@dataclass
+class Draw:
+    """One draw of a task, and what its arms share.
+
+    Parameters
+    ----------
+    task : str
+    seed : int
+    parts : Parts
+    fill : int or None
+        Classes below so many images are filled up to them; None: up to the largest class.
+    cache_dir : Path
+        Where trained GANs are kept.
+    gans : dict
+        Parameters of `GANAugmenter` by name.
+    """
+
+    task: str
+    seed: int
+    parts: Parts
+    fill: int | None
+    cache_dir: Path
+    gans: dict[str, dict[str, Any]] = field(default_factory=lambda: GANS)
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """(C, H, W)."""
+        return self.parts.train.X.shape[1:]
+
+    @property
+    def X(self) -> Array:  # noqa: N802 - the field's name for data
+        """Flat training images."""
+        return self.parts.train.X.reshape(len(self.parts.train.X), -1)
+
+    @property
+    def y(self) -> Labels:
+        """Training labels."""
+        return self.parts.train.y
+
+    @property
+    def totals(self) -> dict[int, int]:
+        """Images per class after filling."""
+        counts = np.bincount(self.y)
+        target = counts.max() if self.fill is None else min(self.fill, counts.max())
+        return {code: int(max(n, target)) for code, n in enumerate(counts)}
+
+    # --- GANs ---
+
+    def gan(self, name: str) -> GANAugmenter:
+        """Load a GAN of this draw; train it first where that has not been done."""
+        folder = self._folder(name)
+        if not (folder / "cpu_seconds.json").exists():
+            before = cpu_seconds()
+            augmenter = GANAugmenter(
+                image_shape=self.image_shape,
+                random_state=self.seed,
+                device="cpu",
+                verbose=0,
+                **self.gans[name],
+            ).fit(self.X, self.y)
+            augmenter.save(folder / "model")
+            spent = json.dumps(round(cpu_seconds() - before, 1))
+            (folder / "cpu_seconds.json").write_text(spent, encoding="utf-8")
+        return GANAugmenter.load(folder / "model", device="cpu")
+
+    def gan_cpu_seconds(self, name: str) -> float:
+        """Say what a GAN's training took."""
+        path = self._folder(name) / "cpu_seconds.json"
+        return float(json.loads(path.read_text(encoding="utf-8")))
+
+    def _folder(self, name: str) -> Path:
+        described = json.dumps(self.gans[name], sort_keys=True)
+        key = hashlib.sha256(described.encode()).hexdigest()[:8]
+        folder = self.cache_dir / self.task / f"{self.seed}-{name.replace(' ', '-')}-{key}"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+
+# --- the arms ----------------------------------------------------------------------------------
+
+
+def gan_of(arm: str) -> tuple[str, float | None]:
+    """Split ``NAME@SHARE`` into a GAN's name and the share of synthetic samples among the added."""
+    name, _, share = arm.partition("@")
+    return name, float(share) if share else None
+
+
+def make(arm: str, draw: Draw) -> Training:
+    """Put an arm's training images together."""
+    if arm == NOTHING:
+        return Training(draw.X, draw.y, np.full(len(draw.y), "real"))
+    if arm in IMBALANCED_LEARN:
+        return by_imbalanced_learn(arm, draw)
+    if arm in OTHERS:
+        return OTHERS[arm](draw)
+    name, share = gan_of(arm)
+    return by_ganaug(draw, FrozenEstimator(draw.gan(name)), share)
+
+
+def by_imbalanced_learn(arm: str, draw: Draw) -> Training:
+    """Use a sampler with its defaults; SMOTETomek also removes some of the real images."""
+    sampler = IMBALANCED_LEARN[arm](random_state=draw.seed, sampling_strategy=draw.totals)
+    X, y = sampler.fit_resample(draw.X.astype(np.float32), draw.y)
+    return Training(X, y, np.where(np.arange(len(y)) < len(draw.y), "real", "interpolated"))
+
+
+def by_ganaug(draw: Draw, augmenter: Any, share: float | None, **parameters: Any) -> Training:
+    """Use the over-sampler, with a GAN that is trained already."""
+    options: dict[str, Any] = {
+        "augmenter": augmenter,
+        "synthetic_share": share,
+        "sampling_strategy": draw.totals,
+        "random_state": draw.seed,
+    }
+    sampler: Any = GANOverSampler(**options | parameters)
+    X, y = sampler.fit_resample(draw.X, draw.y)
+    return Training(X, y, np.asarray(sampler.kinds_))
+
+
+def augmented_matched(draw: Draw) -> Training:
+    """Let the over-sampler add augmented real images only: no GAN is trained."""
+    return by_ganaug(draw, None, 0.0, image_shape=draw.image_shape)
+
+
+def augmented_unmatched(draw: Draw) -> Training:
+    """Turn, shift and scale real images, and leave it at that."""
+    return added_to(draw, augmented(draw.parts.train, missing_of(draw), draw.seed), "augmented")
+
+
+def further_real(draw: Draw) -> Training:
+    """Put further real images into the places of ganaug's synthetic ones: the ceiling.
+
+    Where they run out, augmented ones stay.
+    """
+    X, y, kinds = make(GANAUG, draw)
+    X, kinds = X.copy(), kinds.astype("U16")
+    further = draw.parts.further
+    spare = augmented_matched(draw)
+    for code in np.unique(y[kinds == "synthetic"]):
+        places = np.flatnonzero((kinds == "synthetic") & (y == code))
+        real = further.X[further.y == code][: len(places)].reshape(-1, X.shape[1])
+        rest = spare.X[(spare.kinds == "augmented") & (spare.y == code)]
+        n_rest = len(places) - len(real)
+        X[places] = np.concatenate([real, rest[len(rest) - n_rest :]])
+        kinds[places] = ["further"] * len(real) + ["augmented"] * n_rest
+    return Training(X, y, kinds)
+
+
+def autoencoder(draw: Draw) -> Training:
+    """Fill with samples of an auto-encoder."""
+    made, _ = deepsmote(draw.parts.train, max(draw.totals.values()), AUTOENCODER_STEPS, draw.seed)
+    return added_to(draw, first_of_each(made, missing_of(draw)), "synthetic")
+
+
+OTHERS: dict[str, Callable[[Draw], Training]] = {
+    UNMATCHED: augmented_unmatched,
+    MATCHED: augmented_matched,
+    CEILING: further_real,
+    AUTOENCODER: autoencoder,
+}
+
+
+def missing_of(draw: Draw) -> list[int]:
+    """Say how many samples each class is to get."""
+    counts = np.bincount(draw.y).tolist()
+    return [total - counts[code] for code, total in draw.totals.items()]
+
+
+def added_to(draw: Draw, new: Images, kind: str) -> Training:
+    """Put samples behind the real ones."""
+    kinds = np.repeat(["real", kind], [len(draw.y), len(new.y)])
+    X = np.concatenate([draw.X, new.X.reshape(len(new.X), -1)])
+    return Training(X, np.concatenate([draw.y, new.y]), kinds)

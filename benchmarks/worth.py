@@ -1,0 +1,452 @@
+"""What samples are worth against the processor's seconds that their GAN was trained for.
+
+ganaug beside a textbook conditional DCGAN (Radford et al., 2016; labels embedded and concatenated),
+of the same width, with three step sizes. Both get balanced batches and averaged weights, and their
+samples the same filter, pixel statistics and places. Worth is what kNN, a forest and logistic
+regression gain in balanced accuracy, mean, over augmented real images in these places, on the
+development part; the exchange rate is that over what further real images gain there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from tqdm.auto import tqdm
+
+from benchmarks.data import TASKS, Array, Images, Labels, Parts, draw_parts
+from benchmarks.machine import cpu_seconds, one_thread, seeded
+from benchmarks.pipelines import judge
+from benchmarks.resamplers import Training
+from benchmarks.results import Result, Store, markdown
+from benchmarks.stats import fieller_interval
+from ganaug import GANAugmenter
+from ganaug.classifier import RealClassifier, fit_classifier
+
+N_DRAWS = 5
+BUDGETS = (25_000, 50_000, 100_000, 200_000, 400_000)
+STEP_SIZES = (2e-4, 1e-3, 4e-3)
+CLASSIFIERS = ("nearest neighbours", "forest", "logistic regression")
+SHARE = 0.5
+"""Of what is added, for both."""
+LATENT_DIM, EMBEDDING_DIM = 64, 32
+AVERAGE_HALFLIFE = 10_000
+"""Images after which a weight counts half in the average."""
+MAX_TRIES = 30
+"""Batches of candidates per sample that is wanted, before what the filter rejects is taken."""
+BATCH = 256
+AUGMENTED, REAL = "augmented", "further real"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add tasks, budgets, and how far classes are filled."""
+    parser.add_argument("--tasks", nargs="+", choices=TASKS, default=("mnist", "fashion-mnist"))
+    parser.add_argument("--budgets", type=int, nargs="+", default=BUDGETS, help="real images")
+    parser.add_argument("--width", type=int, default=32, help="of the textbook's networks")
+    parser.add_argument("--fill", type=int, default=1000)
+    parser.add_argument("--ganaug", default="{}", help="JSON: parameters of GANAugmenter")
+
+
+def settings(options: argparse.Namespace) -> dict[str, Any]:
+    """What draws must have in common."""
+    return {name: getattr(options, name) for name in ("budgets", "width", "fill", "ganaug")}
+
+
+def run(options: argparse.Namespace, store: Store) -> dict[str, Any]:
+    """Measure every budget of every way in every draw."""
+    found = {}
+    for task in options.tasks:
+        with one_thread():
+            found[task] = [
+                run_draw(options, store, task, seed)
+                for seed in tqdm(range(options.draws), desc=task)
+            ]
+    curves = {task: curves_of(draws) for task, draws in found.items()}
+    return {
+        "n": {task: {"train": TASKS[task].counts} for task in options.tasks},
+        "values": {"curves": curves, "real": {t: real_gains(d) for t, d in found.items()}},
+    }
+
+
+def run_draw(
+    options: argparse.Namespace, store: Store, task: str, seed: int
+) -> dict[str, dict[str, Any]]:
+    """Score the two references, then each way at each budget; a way is one unit of the store."""
+    parts = draw_parts(task, options.data_dir, seed)
+    places = Places(parts, options.fill, seed)
+    units: dict[str, Callable[[], dict[str, Any]]] = {
+        AUGMENTED: lambda: {"score": places.score(None)},
+        REAL: lambda: {"score": places.score(Further(parts.further))},
+        "ganaug": partial(ganaug_points, options, places),
+    }
+    for size in STEP_SIZES:
+        units[f"textbook, {size:g}"] = partial(textbook_points, options, places, size)
+    return {
+        name: store.once(f"{task}/{seed}/{name.replace(' ', '-')}", unit)
+        for name, unit in units.items()
+    }
+
+
+# --- what samples are worth --------------------------------------------------------------------
+
+
+class Source:
+    """Synthetic samples of anything that makes candidates, behind the filter.
+
+    What `ganaug.resampling.carry_out` takes for a sampler.
+
+    Parameters
+    ----------
+    candidates : callable
+        (class code, n, torch.Generator) -> uint8 images (n, C, H, W).
+    classifier : RealClassifier
+        Rejects candidates that it takes for another class.
+    seed : int
+    """
+
+    def __init__(self, candidates: Any, classifier: RealClassifier, seed: int) -> None:
+        self.candidates, self.classifier, self.seed = candidates, classifier, seed
+
+    def sample_values(self, counts: Mapping[int, int]) -> tuple[Array, Labels]:
+        """Make exactly as many samples of each class."""
+        made = [self._of_class(code, n) for code, n in counts.items()]
+        return np.concatenate(made), np.repeat([*counts], [*counts.values()]).astype(np.int64)
+
+    def _of_class(self, code: int, n: int) -> Array:
+        generator = torch.Generator().manual_seed(1000 * self.seed + code)
+        kept: list[Array] = []
+        n_kept, n_wanted = 0, n
+        for _ in range(max(1, MAX_TRIES * n // BATCH)):
+            images = self.candidates(code, BATCH, generator)
+            accepted = self.classifier.predict_proba(images).argmax(axis=1) == code
+            kept.append(images[accepted])
+            n_kept += int(accepted.sum())
+            if n_kept >= n_wanted:
+                break
+        else:
+            kept.append(self.candidates(code, n_wanted, generator))
+        return np.concatenate(kept)[:n]
+
+
+class Places:
+    """A draw's classes, filled: in half of the places something else may stand.
+
+    Parameters
+    ----------
+    parts : Parts
+    fill : int
+        Classes below so many images are filled up to them.
+    seed : int
+    """
+
+    def __init__(self, parts: Parts, fill: int, seed: int) -> None:
+        self.parts, self.seed = parts, seed
+        train = parts.train
+        self.n_classes = int(train.y.max()) + 1
+        counts = np.bincount(train.y)
+        self.totals = {code: int(max(n, fill)) for code, n in enumerate(counts)}
+        self.missing = {code: total - int(counts[code]) for code, total in self.totals.items()}
+        self.classifier = fit_classifier(train.X, train.y, self.n_classes, seed=seed)
+
+    def score(self, source: Any) -> float:
+        """Mean balanced accuracy, with what a source makes in half of the places; None: nothing."""
+        training = self.fill_with(source)
+        scored = {"development": self.parts.development}
+        found = [judge(name, training, self.seed, scored) for name in CLASSIFIERS]
+        return float(np.mean([result["recalls"]["development"] for result in found]))
+
+    def fill_with(self, source: Any) -> Training:
+        """Put the training images together, by the plan and executor of the over-sampler."""
+        resampling: Any = import_module("ganaug.resampling")
+        augmentation: Any = import_module("ganaug.augmentation")
+        train = self.parts.train
+        plans = resampling.plan(
+            train.y, self.totals, synthetic_share=0.0 if source is None else SHARE
+        )
+        added = resampling.carry_out(
+            plans,
+            train.X,
+            train.y,
+            sampler=source,
+            augmentation=augmentation.make_augmentation(None),
+            seed=self.seed,
+        )
+        X = np.concatenate([train.X, added.values])
+        kinds = np.concatenate([np.full(len(train.y), "real"), added.kinds])
+        y = np.concatenate([train.y, added.codes[: added.n_made]])
+        return Training(X.reshape(len(X), -1), y, kinds[: len(y)])
+
+
+class Matched:
+    """A source's samples with the pixel statistics of the real images of their class."""
+
+    def __init__(self, source: Source, places: Places) -> None:
+        matching: Any = import_module("ganaug.matching")
+        train = places.parts.train
+        self.source, self.apply = source, matching.apply_lookup
+        self.statistics = matching.PixelStatistics.fit(train.X, train.y, places.n_classes)
+
+    def sample_values(self, counts: Mapping[int, int]) -> tuple[Array, Labels]:
+        """Make exactly as many samples of each class."""
+        X, y = self.source.sample_values(counts)
+        for code in counts:
+            of_class = X[y == code]
+            X[y == code] = self.apply(self.statistics.lookup(of_class, code), of_class)
+        return X, y
+
+
+def filtered_and_matched(candidates: Any, places: Places) -> Matched:
+    """Do for both ways of training what ganaug does with its samples."""
+    return Matched(Source(candidates, places.classifier, places.seed), places)
+
+
+class Further:
+    """Further real images as a source; from the first again where they run out."""
+
+    def __init__(self, images: Images) -> None:
+        self.images = images
+
+    def sample_values(self, counts: Mapping[int, int]) -> tuple[Array, Labels]:
+        """Take as many of each class."""
+        chosen = [np.resize(np.flatnonzero(self.images.y == c), n) for c, n in counts.items()]
+        index = np.concatenate(chosen)
+        return self.images.X[index], self.images.y[index]
+
+
+# --- ganaug ------------------------------------------------------------------------------------
+
+
+def ganaug_points(options: argparse.Namespace, places: Places) -> dict[str, Any]:
+    """Train a GAN per budget: its schedule knows the end."""
+    train = places.parts.train
+    points = []
+    for budget in options.budgets:
+        before = cpu_seconds()
+        augmenter = GANAugmenter(
+            max_images=budget,
+            filter=None,  # the filter is the same for all
+            random_state=places.seed,
+            device="cpu",
+            verbose=0,
+            **json.loads(options.ganaug),
+        ).fit(train.X, train.y)
+        spent = cpu_seconds() - before
+        source = filtered_and_matched(candidates_of(augmenter), places)
+        points.append({"budget": budget, "cpu_seconds": spent, "score": places.score(source)})
+    return {"points": points}
+
+
+def candidates_of(augmenter: GANAugmenter) -> Any:
+    """Serve unfiltered samples, new ones in every call."""
+    starts: dict[int, int] = {}
+
+    def candidates(code: int, n: int, generator: torch.Generator) -> Array:  # noqa: ARG001
+        start = starts.get(code, 0)
+        starts[code] = start + n
+        images: Array = augmenter.sample({code: n}, start=start)[0]
+        return images
+
+    return candidates
+
+
+# --- the textbook ------------------------------------------------------------------------------
+
+
+class Generator(nn.Module):
+    """Radford-style: transposed convolutions, batch norm, ReLU; noise beside the label."""
+
+    def __init__(self, image_shape: tuple[int, ...], n_classes: int, width: int) -> None:
+        super().__init__()
+        channels, height, side = image_shape
+        self.size = (height // 4, side // 4)
+        self.embedding = nn.Embedding(n_classes, EMBEDDING_DIM)
+        n_flat = 2 * width * self.size[0] * self.size[1]
+        self.project = nn.Linear(LATENT_DIM + EMBEDDING_DIM, n_flat, bias=False)
+        self.body = nn.Sequential(
+            nn.BatchNorm2d(2 * width),
+            nn.ReLU(),
+            nn.ConvTranspose2d(2 * width, width, 4, 2, 1, bias=False),
+            nn.BatchNorm2d(width),
+            nn.ReLU(),
+            nn.ConvTranspose2d(width, channels, 4, 2, 1),
+            nn.Tanh(),
+        )
+
+    def forward(self, noise: Tensor, labels: Tensor) -> Tensor:
+        """Make images of -1 to 1."""
+        flat = self.project(torch.cat([noise, self.embedding(labels)], dim=1))
+        images: Tensor = self.body(flat.view(len(noise), -1, *self.size))
+        return images
+
+
+class Discriminator(nn.Module):
+    """Radford-style: strided convolutions, batch norm, leaky ReLU; the label as a channel."""
+
+    def __init__(self, image_shape: tuple[int, ...], n_classes: int, width: int) -> None:
+        super().__init__()
+        channels, height, side = image_shape
+        self.plane = (height, side)
+        self.embedding = nn.Embedding(n_classes, height * side)
+        self.body = nn.Sequential(
+            nn.Conv2d(channels + 1, width, 4, 2, 1),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(width, 2 * width, 4, 2, 1, bias=False),
+            nn.BatchNorm2d(2 * width),
+            nn.LeakyReLU(0.2),
+            nn.Flatten(),
+            nn.Linear(2 * width * (height // 4) * (side // 4), 1),
+        )
+
+    def forward(self, images: Tensor, labels: Tensor) -> Tensor:
+        """Give logits, shape (n,)."""
+        plane = self.embedding(labels).view(len(images), 1, *self.plane)
+        logits: Tensor = self.body(torch.cat([images, plane], dim=1))
+        return logits.squeeze(1)
+
+
+def initialise(module: nn.Module) -> None:
+    """Draw weights as the paper does."""
+    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+        nn.init.normal_(module.weight, 0.0, 0.02)
+    elif isinstance(module, nn.BatchNorm2d):
+        nn.init.normal_(module.weight, 1.0, 0.02)
+
+
+def textbook_points(
+    options: argparse.Namespace, places: Places, step_size: float
+) -> dict[str, Any]:
+    """Train once, and stop at every budget to see what the samples are worth."""
+    points, spent, seen = [], 0.0, 0
+    with seeded(places.seed):
+        training = train_textbook(places.parts.train, places.n_classes, options.width, step_size)
+        for budget in sorted(options.budgets):
+            before = cpu_seconds()
+            while seen < budget:
+                generator = next(training)
+                seen += 64
+            spent += cpu_seconds() - before
+            source = filtered_and_matched(partial(draw_textbook, generator), places)
+            points.append({"budget": budget, "cpu_seconds": spent, "score": places.score(source)})
+    return {"points": points}
+
+
+def train_textbook(
+    train: Images, n_classes: int, width: int, step_size: float, batch_size: int = 64
+) -> Iterator[Generator]:
+    """Train with binary cross-entropy and Adam, one step per item; give the averaged generator."""
+    shape = train.X.shape[1:]
+    generator = Generator(shape, n_classes, width).apply(initialise)
+    discriminator = Discriminator(shape, n_classes, width).apply(initialise)
+    averaged = copy.deepcopy(generator).eval()
+    adam_g, adam_d = (
+        torch.optim.Adam(network.parameters(), lr=step_size, betas=(0.5, 0.999))
+        for network in (generator, discriminator)
+    )
+    images, codes = torch.from_numpy(train.X).float() / 127.5 - 1, torch.from_numpy(train.y)
+    weights = (1 / torch.bincount(codes))[codes]  # classes are drawn evenly
+    decay = 0.5 ** (batch_size / AVERAGE_HALFLIFE)
+    ones, zeros = torch.ones(batch_size), torch.zeros(batch_size)
+    loss = functional.binary_cross_entropy_with_logits
+    while True:
+        chosen = torch.multinomial(weights, batch_size, replacement=True)
+        labels = codes[chosen]
+        fake = generator(torch.randn(batch_size, LATENT_DIM), labels)
+        adam_d.zero_grad()
+        real_loss = loss(discriminator(images[chosen], labels), ones)
+        (real_loss + loss(discriminator(fake.detach(), labels), zeros)).backward()
+        adam_d.step()
+        adam_g.zero_grad()
+        loss(discriminator(fake, labels), ones).backward()
+        adam_g.step()
+        average(averaged, generator, decay)
+        yield averaged
+
+
+@torch.no_grad()
+def average(averaged: nn.Module, network: nn.Module, decay: float) -> None:
+    """Move averaged weights towards those of a network; counts and statistics are taken over."""
+    for mean, value in zip(averaged.parameters(), network.parameters(), strict=True):
+        mean.lerp_(value, 1 - decay)
+    for kept, found in zip(averaged.buffers(), network.buffers(), strict=True):
+        kept.copy_(found)
+
+
+@torch.inference_mode()
+def draw_textbook(generator: Generator, code: int, n: int, stream: torch.Generator) -> Array:
+    """Make uint8 images of a class."""
+    noise = torch.randn(n, LATENT_DIM, generator=stream)
+    images = generator(noise, torch.full((n,), code))
+    made: Array = ((images + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).numpy()
+    return made
+
+
+# --- table -------------------------------------------------------------------------------------
+
+
+def curves_of(draws: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """Give seconds, gain in points and exchange rate at each budget, by way of training."""
+    base = [draw[AUGMENTED]["score"] for draw in draws]
+    real = [100 * (draw[REAL]["score"] - b) for draw, b in zip(draws, base, strict=True)]
+    curves: dict[str, list[dict[str, Any]]] = {}
+    for way in (name for name in draws[0] if name not in (AUGMENTED, REAL)):
+        curves[way] = []
+        for position, point in enumerate(draws[0][way]["points"]):
+            points = [draw[way]["points"][position] for draw in draws]
+            gains = [100 * (p["score"] - b) for p, b in zip(points, base, strict=True)]
+            rate = fieller_interval(gains, real)
+            curves[way].append(
+                {
+                    "budget": point["budget"],
+                    "cpu_seconds": float(np.mean([p["cpu_seconds"] for p in points])),
+                    "gain": float(np.mean(gains)),
+                    "gains": gains,
+                    "rate": [rate.ratio, rate.low, rate.high],
+                }
+            )
+    return curves
+
+
+def real_gains(draws: list[dict[str, Any]]) -> list[float]:
+    """Give what further real images gain in every draw, in points."""
+    return [100 * (draw[REAL]["score"] - draw[AUGMENTED]["score"]) for draw in draws]
+
+
+def describe(result: Result) -> str:
+    """Give worth at every budget, and the seconds to an exchange rate of 0.3 and 0.5."""
+    curves, lines = result["values"]["curves"], []
+    for task, ways in curves.items():
+        for way, points in ways.items():
+            shown = [f"{p['gain']:+.2f} in {p['cpu_seconds']:.0f} s" for p in points]
+            reached = [seconds_to(points, rate) for rate in (0.3, 0.5)]
+            lines.append([TASKS[task].title, way, *shown, *reached])
+    budgets = [p["budget"] for p in next(iter(next(iter(curves.values())).values()))]
+    columns = ["task", "training", *(f"{budget:,} images" for budget in budgets)]
+    table = markdown([*columns, "CPU s to a rate of 0.3", "to 0.5"], lines)
+    gains = result["values"]["real"]
+    real = [f"{TASKS[task].title} {np.mean(points):+.2f}" for task, points in gains.items()]
+    return f"{table}\n\nFurther real images in the same places: {', '.join(real)} points."
+
+
+def seconds_to(points: list[dict[str, Any]], rate: float) -> str:
+    """Interpolate the seconds after which an exchange rate is first reached."""
+    before: dict[str, Any] = {"cpu_seconds": 0.0, "rate": [0.0]}
+    for point in points:
+        if point["rate"][0] is None:
+            return "undefined"
+        if point["rate"][0] >= rate:
+            rise = point["rate"][0] - before["rate"][0]
+            part = (rate - before["rate"][0]) / rise if rise > 0 else 1.0
+            seconds = before["cpu_seconds"]
+            seconds += part * (point["cpu_seconds"] - seconds)
+            return f"{seconds:.0f}"
+        before = point
+    return "not reached"

@@ -1,0 +1,90 @@
+"""The parameters of `GANAugmenter`: what each may be, and the training that they ask for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from ganaug.checks import multiple_of, number, one_of, strategy, whole_number
+from ganaug.fitting import TrainingOptions
+from ganaug.gan.config import GROUP_SIZE, LOSSES, classic_options
+from ganaug.inputs import TrainingSet
+from ganaug.options import CONDITIONINGS, RECIPES
+from ganaug.resampling import STRATEGIES
+from ganaug.seeds import draw_seed
+
+__all__ = ["CHECKS", "auto_max_images", "training_options"]
+
+IMAGES_PER_SAMPLE = 40
+MIN_AUTO_IMAGES, MAX_AUTO_IMAGES = 60_000, 200_000
+MAX_AUTO_TABLE_IMAGES = 100_000
+
+_ENGINE_OPTIONS = (
+    *("learning_rate", "loss", "diffaugment", "lecam", "class_power", "ema_halflife_images"),
+)
+CHECKS = {
+    "recipe": one_of(*RECIPES),
+    "conditioning": one_of(*CONDITIONINGS),
+    "n_generators": whole_number(1, 64),
+    "width": whole_number(4, 1024),
+    "latent_dim": whole_number(1, 4096),
+    "batch_size": multiple_of(GROUP_SIZE, 65536),
+    "max_images": whole_number(1, float("inf"), "auto", None),
+    "max_seconds": number(0, float("inf"), None),
+    "learning_rate": number(0, 1, None),
+    "loss": one_of(None, *LOSSES),
+    "diffaugment": one_of(None, True, False),
+    "lecam": number(0, float("inf"), None),
+    "class_power": number(0, 1, None),
+    "ema_halflife_images": number(0, float("inf"), None),
+    "filter": one_of("auto", "classifier", None),
+    "sampling_strategy": strategy(STRATEGIES),
+    "synthetic_share": number(0, 1, None),
+    "mix_fraction": number(0, 1),
+    "min_real": whole_number(0),
+    "n_jobs": whole_number(-64, 1024, None),
+    "verbose": whole_number(0),
+}
+
+
+def training_options(estimator: Any, data: TrainingSet, device: torch.device) -> TrainingOptions:
+    """Turn an estimator's parameters into what decides its training.
+
+    Parameters
+    ----------
+    estimator : GANAugmenter
+    data : TrainingSet
+    device : torch.device
+
+    Returns
+    -------
+    TrainingOptions
+    """
+    config_options = classic_options() if estimator.recipe == "classic" else {}
+    set_ones = [name for name in _ENGINE_OPTIONS if getattr(estimator, name) is not None]
+    for name in (*set_ones, "width", "latent_dim", "batch_size", "max_seconds", "max_images"):
+        config_options[name] = _plain(getattr(estimator, name))
+    is_table = data.spec.kind == "table"
+    if estimator.max_images == "auto":
+        config_options["max_images"] = auto_max_images(len(data.labels), is_table)
+    return TrainingOptions(
+        config_options,
+        estimator.conditioning,
+        int(estimator.n_generators),
+        not is_table if estimator.filter == "auto" else estimator.filter is not None,
+        draw_seed(estimator.random_state),
+        str(device),
+    )
+
+
+def auto_max_images(n_samples: int, is_table: bool) -> int:
+    """Budget of `max_images="auto"`."""
+    most = MAX_AUTO_TABLE_IMAGES if is_table else MAX_AUTO_IMAGES
+    return min(most, max(MIN_AUTO_IMAGES, IMAGES_PER_SAMPLE * n_samples))
+
+
+def _plain(value: Any) -> Any:
+    """Turn NumPy's numbers into Python's, which JSON can hold."""
+    return value.item() if isinstance(value, np.generic) else value

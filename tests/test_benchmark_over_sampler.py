@@ -1,0 +1,107 @@
+"""Benchmarks with ganaug's own over-sampler, and the plan and the executor behind it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from benchmarks import __main__ as runner
+from benchmarks import pipelines, resamplers, worth
+from benchmarks.data import TASKS, draw_parts
+from benchmarks.results import read
+from ganaug import GANAugmenter, GANOverSampler
+
+COUNTS = np.array(TASKS["digits"].counts)
+pytestmark = [
+    pytest.mark.skipif(
+        "synthetic_share" not in GANOverSampler().get_params(deep=False),
+        reason="needs the over-sampler's new parameters",
+    ),
+    pytest.mark.filterwarnings("ignore::ganaug.exceptions.GanaugWarning"),
+]
+
+
+class Tiny(GANAugmenter):
+    """A GAN that has learnt next to nothing, and that nothing is done about."""
+
+    def fit(self, X, y=None):
+        self.set_params(max_images=256, width=4, filter=None)
+        return super().fit(X, y)
+
+
+@pytest.fixture
+def parts():
+    return draw_parts("digits", "", 0)
+
+
+@pytest.fixture
+def tiny(monkeypatch):
+    monkeypatch.setattr(resamplers, "GANAugmenter", Tiny)
+
+
+@pytest.mark.parametrize(
+    ("arm", "kind", "share"),
+    [
+        (resamplers.MATCHED, "synthetic", 0.0),
+        (resamplers.GANAUG, "synthetic", None),
+        ("ganaug@0.5", "synthetic", 0.5),
+        ("per class@1", "synthetic", 1.0),
+        (resamplers.CEILING, "further", None),
+    ],
+)
+def test_arms_hold_as_many_of_each_kind_as_is_asked_for(tmp_path, tiny, parts, arm, kind, share):
+    draw = resamplers.Draw("digits", 0, parts, 50, tmp_path)
+
+    X, y, kinds = resamplers.make(arm, draw)
+
+    assert np.bincount(y).tolist() == np.maximum(COUNTS, 50).tolist()
+    assert np.array_equal(X[: len(draw.y)], draw.X)
+    assert (kinds[: len(draw.y)] == "real").all()
+    found = Counter(kinds[len(draw.y) :].tolist())
+    assert set(found) <= {kind, "augmented"}
+    if share is not None:
+        assert found[kind] == sum(int(share * max(50 - n, 0)) for n in COUNTS)
+    else:
+        assert 0 < found[kind] < found["augmented"] + found[kind]
+
+
+def test_pipelines_run_with_the_over_sampler(tmp_path, tiny):
+    out, arms = tmp_path / "r.json", ["nothing", "SMOTE", *resamplers.ARMS[-3:]]
+    command = "pipelines --tasks digits --draws 2 --classifiers forest --part test --arms"
+
+    runner.main([*command.split(), *arms, "--out", str(out), "--cache-dir", str(tmp_path / "gans")])
+
+    found = read(out)
+    assert found["tasks"]["digits"]["failed"] == {}
+    assert all(v > 0.3 for s in found["scores"].values() for arm in s.values() for v in arm)
+    assert "over test images too" in pipelines.describe_gains(found)
+
+
+def test_worth_measures_both_ways_of_training_in_the_same_places(tmp_path, monkeypatch):
+    monkeypatch.setattr(worth, "STEP_SIZES", (4e-3,))
+    out = tmp_path / "worth.json"
+    options = "worth --tasks digits --draws 2 --budgets 128 512 --width 4 --fill 30"
+
+    runner.main([*options.split(), "--ganaug", '{"width": 4}', "--out", str(out)])
+
+    curves = json.loads(out.read_text(encoding="utf-8"))["values"]["curves"]["digits"]
+    assert [*curves] == ["ganaug", "textbook, 0.004"]
+    for points in curves.values():
+        assert [point["budget"] for point in points] == [128, 512]
+        assert 0 < points[0]["cpu_seconds"] < points[1]["cpu_seconds"]
+
+
+def test_a_source_stands_in_half_of_the_places(parts):
+    places = worth.Places(parts, 30, 0)
+    found = []
+    for source in (None, worth.Further(parts.further)):
+        training = places.fill_with(source)
+        counts = np.bincount(training.y)
+        assert counts.tolist() == [60, 50, 40, 30, 30, 30, 30, 30, 30, 30]
+        found.append(Counter(training.kinds.tolist()))
+    without, with_source = found
+    assert "synthetic" not in without
+    assert with_source["synthetic"] == sum(n // 2 for n in places.missing.values())
