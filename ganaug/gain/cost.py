@@ -11,10 +11,10 @@ from typing import Any
 
 import joblib
 
-from ganaug.augmenter import auto_max_images
 from ganaug.exceptions import InvalidInputError, SamplingError, TrainingError
 from ganaug.gain.remedies import Remedy, make_pipeline
 from ganaug.gain.trials import Trials, freeze, training_key, without_our_warnings
+from ganaug.parameters import auto_max_images
 from ganaug.progress import readable_seconds
 
 __all__ = [
