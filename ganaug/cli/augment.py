@@ -53,6 +53,7 @@ def command(
     image_shape: tuple[int, ...] | None,
     overwrite: bool,
     allow_distrusted: bool,
+    n_generators: int | None,
     width: int | None,
     max_images: int | None,
     device: str,
@@ -85,6 +86,7 @@ def command(
     ).as_arrays()
     options: dict[str, Any] = {"device": device, "resize": resize, "image_shape": image_shape}
     options |= {} if width is None else {"width": width}
+    options |= {} if n_generators is None else {"n_generators": n_generators}
     options |= {} if max_images is None else {"max_images": max_images}
     augmenter = GANAugmenter(random_state=seed, verbose=int(not quiet), **options)
     augmenter.fit(source.X, source.y)
