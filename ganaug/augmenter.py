@@ -421,6 +421,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.seed_ = model.seed
         self.history_ = history_of(model)
         self.alarms_ = alarms_of(model)
+        self.augmentation_check_ = None
         self.n_images_seen_ = model.images_seen
         self.fit_seconds_ = model.seconds
 

@@ -27,14 +27,14 @@ from ganaug.exceptions import TrainingWarning
 from ganaug.gan.networks import ImageGenerator
 from ganaug.gan.training import Trainer
 from ganaug.inputs.files import read_data
-from ganaug.model import FittedModel
 from ganaug.naming import MANIFEST_NAME
 from ganaug.progress import bar_options
+from ganaug.sampler import TrainedSampler
 
 # Trainings here are far too short to be any good; what they give is not what is tested.
 pytestmark = pytest.mark.filterwarnings("ignore::ganaug.exceptions.TrainingWarning")
 
-SMALL = ("--width", "4", "--max-images", "128", "-q")
+SMALL = ("--generators", "1", "--width", "4", "--max-images", "128", "-q")
 NAMES = np.array(["bag", "boot"])
 
 
@@ -192,7 +192,16 @@ def test_options_reach_the_augmenter(run, npz, tmp_path):
     code, out, _ = run(
         *("fit", npz, "--out", tmp_path / "m", "-q", "--json", "--resize", "12x16"),
         *("--recipe", "classic", "--conditioning", "per_class", "--width", 8, "--seed", 5),
-        *("--max-images", 200, "--checkpoint-dir", tmp_path / "state", "--device", "cpu"),
+        *(
+            "--generators",
+            2,
+            "--max-images",
+            200,
+            "--checkpoint-dir",
+            tmp_path / "state",
+            "--device",
+            "cpu",
+        ),
     )
 
     summary = json.loads(out)
@@ -200,7 +209,8 @@ def test_options_reach_the_augmenter(run, npz, tmp_path):
     assert summary["image_shape"] == [1, 12, 16]
     assert (summary["recipe"], summary["conditioning"]) == ("classic", "per_class")
     assert (summary["width"], summary["seed"]) == (8, 5)
-    assert len(list((tmp_path / "state").iterdir())) == 2
+    assert summary["n_generators"] == 2
+    assert len(list((tmp_path / "state").iterdir())) == 4
 
 
 def test_seconds_alone_are_a_budget(run, npz, tmp_path):
@@ -545,7 +555,7 @@ def test_augment_replaces_nothing_and_refuses_before_training(run, npz, tree, mo
 
 
 def test_augment_does_not_export_a_model_that_knows_no_class(run, npz, tmp_path, monkeypatch):
-    monkeypatch.setattr(FittedModel, "measure_trust", lambda self, device: [0.1, 0.3])
+    monkeypatch.setattr(TrainedSampler, "measure_trust", lambda self: [[0.1, 0.3]])
 
     code, _, err = run("augment", npz, "--out", tmp_path / "new", *SMALL)
 
@@ -598,7 +608,7 @@ def model_of_trust(augmenter, tmp_path, monkeypatch):
     """A model whose classes are trusted as one says."""
 
     def save(bag, boot):
-        monkeypatch.setattr(augmenter.model_, "trust", [bag, boot])
+        monkeypatch.setattr(augmenter.model_, "generator_trust", [[bag, boot]])
         augmenter.save(tmp_path / "model")
         return tmp_path / "model"
 
@@ -709,6 +719,13 @@ def test_the_holdout_of_a_torchvision_set_is_its_test_part(
 
     assert code == 0
     assert parts == {"train": 65, "holdout": 10}
+
+
+@pytest.fixture
+def archive_of_pictures(pictures, tmp_path):
+    X, y = pictures
+    np.savez(tmp_path / "pictures.npz", X=X, y=y)
+    return tmp_path / "pictures.npz"
 
 
 def test_the_rows_of_a_limited_fit_are_drawn_again(run, archive_of_pictures, tmp_path):

@@ -20,7 +20,7 @@ from tests.stand_ins import verdict_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::ganaug.exceptions.TrainingWarning")
 
-SMALL = ("--width", "4", "--max-images", "128", "-q")
+SMALL = ("--generators", "1", "--width", "4", "--max-images", "128", "-q")
 
 
 @pytest.fixture

@@ -26,7 +26,15 @@ N_PER_CLASS = {0: 30, 1: 25, 2: 20}
 
 
 def tiny_augmenter(**parameters):
-    tiny = {"max_images": 128, "width": 4, "filter": None, "random_state": 0, "verbose": 0}
+    tiny = {
+        "n_generators": 1,
+        "max_images": 128,
+        "width": 4,
+        "filter": None,
+        "synthetic_share": 0.5,
+        "random_state": 0,
+        "verbose": 0,
+    }
     return GANAugmenter(**{**tiny, **parameters})
 
 
@@ -139,7 +147,7 @@ def test_a_torchvision_dataset_is_fitted_raw_and_its_transforms_serve_all_items(
     augmenter = tiny_augmenter().fit(vision_dataset)
     train = augmenter.wrap(vision_dataset, sampling_strategy="all")
     assert train.n_synthetic == sum(plan.n_synthetic for plan in augmenter.resampling_report_)
-    assert len(train) == len(vision_dataset) + train.n_synthetic + train.n_duplicates
+    assert len(train) == len(vision_dataset) + train.n_synthetic + train.n_augmented
     place_of_synthetic = int(np.flatnonzero(train.is_synthetic)[-1])
     for name, transform in TRANSFORMS.items():
         vision_dataset.transform = transform

@@ -15,6 +15,7 @@ from torch.utils.data import TensorDataset
 
 import ganaug
 import ganaug.augmenter
+from tests.unfiltered import leave_unfiltered
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted((ROOT / "docs").glob("*.md"))
@@ -31,8 +32,8 @@ BLOCK = re.compile(r"(?:<!-- needs: (\w+) -->\n)?```python\n(.*?)```", re.DOTALL
 @pytest.mark.filterwarnings("ignore::ganaug.exceptions.SmallClassWarning")  # in folds of 205 rows
 def test_the_code_of_the_guide_runs_from_top_to_bottom(imbalanced_digits, tmp_path, monkeypatch):
     # a single step of training, of which no filter would let anything through
-    monkeypatch.setattr(ganaug.augmenter, "auto_max_images", lambda *args: 64)
-    monkeypatch.setattr(ganaug.augmenter.GANAugmenter, "_filter_names", lambda self: ())
+    monkeypatch.setattr(ganaug.parameters, "auto_max_images", lambda *args: 64)
+    leave_unfiltered(monkeypatch)
     monkeypatch.chdir(tmp_path)
     rows, y = imbalanced_digits
     X = (rows * 15).astype(np.uint8).reshape(-1, 8, 8)

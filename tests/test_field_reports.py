@@ -25,7 +25,15 @@ pytestmark = pytest.mark.filterwarnings("ignore::ganaug.exceptions.TrainingWarni
 
 
 def tiny(**parameters):
-    options = {"max_images": 64, "width": 4, "filter": None, "random_state": 0, "verbose": 0}
+    options = {
+        "n_generators": 1,
+        "max_images": 64,
+        "width": 4,
+        "filter": None,
+        "synthetic_share": 0.5,
+        "random_state": 0,
+        "verbose": 0,
+    }
     return GANAugmenter(**{**options, **parameters})
 
 

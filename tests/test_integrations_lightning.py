@@ -54,7 +54,15 @@ def digits(all_digits):
 
 @pytest.fixture(scope="module")
 def augmenter(digits):
-    tiny = {"max_images": 128, "width": 4, "filter": None, "random_state": 0, "verbose": 0}
+    tiny = {
+        "n_generators": 1,
+        "max_images": 128,
+        "width": 4,
+        "filter": None,
+        "synthetic_share": 1,
+        "random_state": 0,
+        "verbose": 0,
+    }
     return GANAugmenter(**tiny).fit(digits)
 
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import copy
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,7 +19,14 @@ pytestmark = pytest.mark.filterwarnings("ignore::ganaug.exceptions.TrainingWarni
 
 
 def tiny_augmenter(**parameters):
-    tiny = {"max_images": 128, "width": 4, "filter": None, "random_state": 0, "verbose": 0}
+    tiny = {
+        "n_generators": 1,
+        "max_images": 128,
+        "width": 4,
+        "filter": None,
+        "random_state": 0,
+        "verbose": 0,
+    }
     return GANAugmenter(**{**tiny, **parameters})
 
 
@@ -177,9 +186,11 @@ def test_names_of_classes_need_the_index_of_each(digits):
         assert (image == emus).flatten(1).all(dim=1).any()
 
 
-def test_classes_whose_samples_a_classifier_disputes_are_left_alone(augmenter, digits, monkeypatch):
+def test_classes_whose_samples_a_classifier_disputes_are_left_alone(augmenter, digits):
     images, labels = digits
-    monkeypatch.setattr(augmenter, "trust_", {3: 0.9, 5: 0.2, 8: 0.7})
+    augmenter = copy.copy(augmenter)
+    model = replace(augmenter.model_, generator_trust=[[0.9, 0.2, 0.7]])
+    augmenter._take_up(model, "cpu")
     with pytest.warns(GanaugWarning, match=r"class 5 \(20%\), 8 \(70%\) as they are"):
         mix = SyntheticMix(augmenter, p=1, n_per_class=20)
     mixed, _ = mix(images, labels)

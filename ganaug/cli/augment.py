@@ -62,6 +62,7 @@ def command(
     image_shape: tuple[int, ...] | None,
     overwrite: bool,
     allow_distrusted: bool,
+    n_generators: int | None,
     width: int | None,
     max_images: int | None,
     device: str,
@@ -87,12 +88,14 @@ def command(
 
     check_output(out, overwrite=overwrite)
     here: dict[str, Any] = {"device": device, "verbose": int(not quiet)}
-    budget = {"width": width, "max_images": max_images}
+    budget = {"n_generators": n_generators, "width": width, "max_images": max_images}
     given: dict[str, Any] = {name: value for name, value in budget.items() if value is not None}
     verdict = None if verdict_file is None else Verdict.load(verdict_file)
     if verdict is not None:
         if given:
-            raise click.UsageError("--width and --max-images cannot be given beside --verdict.")
+            raise click.UsageError(
+                "--generators, --width and --max-images are the verdict's: leave them out."
+            )
         image_shape = image_shape or verdict.task.image_shape
         sampler = _sampler_of(verdict, here)
     else:

@@ -59,6 +59,7 @@ def command(
     resize: tuple[int, int] | None,
     image_shape: tuple[int, ...] | None,
     estimator: str,
+    n_generators: int | None,
     width: int | None,
     max_images: int | None,
     max_seconds: float | None,
@@ -104,6 +105,7 @@ def command(
     arrays = arrays_of(source, image_shape, resize)
     options: dict[str, Any] = {"device": device, "image_shape": arrays.image_shape}
     options |= {} if width is None else {"width": width}
+    options |= {} if n_generators is None else {"n_generators": n_generators}
     options |= {} if max_images is None else {"max_images": max_images}
     found = evaluate_gain(
         classifier_of(estimator),

@@ -82,6 +82,9 @@ data_options = all_of(
     ),
 )
 budget_options = all_of(
+    click.option(
+        "--generators", "n_generators", type=click.IntRange(1), help="GANs trained side by side."
+    ),
     click.option("--width", type=click.IntRange(4), help="Channels at half resolution."),
     click.option("--max-images", type=click.IntRange(1), help="Budget of a GAN in images shown."),
 )

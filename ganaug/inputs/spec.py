@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from ganaug.exceptions import InvalidInputError, InvalidTypeError
@@ -233,14 +234,17 @@ class DataSpec(DataFormat):
         return np.rint(exact, out=exact).astype(np.uint8)
 
     def _dequantise(self, values: Array) -> Array:
-        low, high = _known(self.value_range)
-        units = np.linspace(low, high, 256)
+        dtype = numpy_dtype(self.dtype)
+        # codes are never out of bounds: not looking makes it three times as fast as indexing
+        return cast_rounded(self.units(), dtype).take(values, mode="clip")
+
+    def units(self) -> npt.NDArray[np.float64]:
+        """Give the user's value of each of the 256 codes of an image's pixel."""
+        units = np.linspace(*_known(self.value_range), 256)
         if self.levels is not None:
             levels = np.asarray(self.levels)
             units[self._quantise(levels)] = levels
-        dtype = numpy_dtype(self.dtype)
-        # codes are never out of bounds: not looking makes it three times as fast as indexing
-        return cast_rounded(units, dtype).take(values, mode="clip")
+        return units
 
     def _wrap_images(self, images: Array) -> Samples:
         if self.container == "pil":

@@ -76,5 +76,7 @@ def value_range_for(spec: DataSpec, dtype: np.dtype[Any]) -> tuple[float, float]
 
 def to_dtype(values: Array, spec: DataSpec, dtype: np.dtype[Any]) -> Array:
     """Convert uint8 values of the networks to a dtype, in the range that belongs to it."""
-    levels = np.linspace(*value_range_for(spec, dtype), 256)
-    return cast_rounded(levels, dtype)[values]
+    value_range = value_range_for(spec, dtype)
+    is_as_fitted = value_range == spec.value_range
+    units = spec.units() if is_as_fitted else np.linspace(*value_range, 256)
+    return cast_rounded(units, dtype)[values]
