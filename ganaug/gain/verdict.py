@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
@@ -37,7 +38,6 @@ from ganaug.persistence import plain_parameters, read_parameters
 __all__ = ["ClassGain", "Verdict"]
 
 GanFinding = Literal["chosen", "not worth it", "not shown", "not tried"]
-
 
 MAX_BYTES = 2**22
 NOT_IN_A_FILE = {
@@ -388,7 +388,8 @@ class Verdict:
 def describe_classifier(estimator: Any) -> str:
     """Give an estimator's kind and parameters, but for seeds, in one line."""
     seeds = [name for name in estimator.get_params() if name.rpartition("__")[2] == "random_state"]
-    return " ".join(repr(clone(estimator).set_params(**dict.fromkeys(seeds))).split())
+    text = repr(clone(estimator).set_params(**dict.fromkeys(seeds)))
+    return re.sub(r" at 0x[0-9a-f]+", "", " ".join(text.split()))
 
 
 def augmenter_is_own(augmenter: Any) -> bool:
