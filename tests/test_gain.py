@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import time
 import warnings
 from types import SimpleNamespace
@@ -27,14 +26,12 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from torch.utils.data import TensorDataset
 
-import ganaug.augmenter
-import ganaug.fitting
 import ganaug.gain.problem
 import ganaug.gain.remedies
-import ganaug.sampler
+import ganaug.parameters
 from ganaug import GANAugmenter, GANOverSampler, evaluate_gain
 from ganaug.exceptions import GanaugError, SamplingError, SmallClassWarning, TrainingError
-from ganaug.gain.cost import Clock, CostEstimate, GanCost, plan_gans
+from ganaug.gain.cost import Clock, CostEstimate, GanCost, plan_gans, time_for_gans
 from ganaug.gain.problem import make_splits, with_seed
 from ganaug.gain.remedies import (
     BUILT_IN,
@@ -45,6 +42,7 @@ from ganaug.gain.remedies import (
     find_remedy,
 )
 from tests.stand_ins import StandInGAN, StandInSampler
+from tests.unfiltered import leave_unfiltered
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::ganaug.exceptions.FlattenedImagesWarning"),
@@ -167,13 +165,10 @@ def had_it_chosen(verdict, remedy):
 
 @pytest.fixture
 def tiny_gans(monkeypatch):
-    """GANs, and the classifier that filters for them, which need not be good here."""
-    fit_classifier = functools.partial(ganaug.fitting.fit_classifier, max_steps=5)
-    monkeypatch.setattr(ganaug.fitting, "fit_classifier", fit_classifier)
-    monkeypatch.setattr(ganaug.augmenter, "MIN_AUTO_IMAGES", 128)
-    monkeypatch.setattr(ganaug.augmenter, "MAX_AUTO_IMAGES", 128)
-    accept = staticmethod(lambda samples, code: torch.ones(len(samples), dtype=torch.bool))
-    monkeypatch.setattr(ganaug.sampler.TrainedSampler, "_accepts", accept)
+    """GANs need not be good here."""
+    leave_unfiltered(monkeypatch)
+    monkeypatch.setattr(ganaug.parameters, "MIN_AUTO_IMAGES", 128)
+    monkeypatch.setattr(ganaug.parameters, "MAX_AUTO_IMAGES", 128)
 
 
 @pytest.mark.filterwarnings("ignore::ganaug.exceptions.TrainingWarning")
@@ -695,6 +690,7 @@ def test_a_time_box_for_one_split_leaves_it_open(few, stand_in):
     assert verdict.choice == "augmented"
     assert np.isnan(verdict.gain.low)
     assert "unknown" in verdict.text
+    assert not any("overlap" in note for note in verdict.notes)
 
 
 @pytest.mark.parametrize(
@@ -716,6 +712,22 @@ def test_gans_fit_into_time_by_fewer_folds_then_less_training_then_none(
 
     assert (plan.n_first, plan.n_most, plan.max_images) == (n_first, n_most, max_images)
     assert note in plan.note
+
+
+@pytest.mark.parametrize(
+    ("left", "kept"),
+    [
+        (1000.0, 37.5),  # three folds of 12.5 s
+        (60.0, 30.0),
+        (20.0, 10.0),
+        (10.5, 8.125),  # a quarter of the training on two folds
+        (8.0, 0.0),  # for which there is no time beside two splits
+    ],
+)
+def test_time_is_kept_for_gans_only_where_they_fit(left, kept):
+    costs = CostEstimate(100.0, 15.0, 10.0, 75, 0.2)
+
+    assert time_for_gans(left, costs, GanCost(1.0, 9.0, 1000), 15) == pytest.approx(kept)
 
 
 def test_smaller_gans_are_what_the_verdict_hands_over(few, stand_in, monkeypatch):

@@ -153,7 +153,7 @@ def voters(tests: Sequence[npt.NDArray[np.int64]], n_samples: int) -> tuple[Mask
     may_vote = (member @ member.T) == 0
     alone = ~may_vote.any(axis=1)
     may_vote[alone] = ~np.eye(len(tests), dtype=bool)[alone]
-    return may_vote, not alone.any()
+    return may_vote, len(tests) < 2 or not alone.any()
 
 
 def cross_fit(

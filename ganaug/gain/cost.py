@@ -27,6 +27,7 @@ __all__ = [
     "estimate",
     "measure_gan",
     "plan_gans",
+    "time_for_gans",
 ]
 
 FIRST_GAN_FOLDS = 3
@@ -217,3 +218,12 @@ def plan_gans(left: float, per_fold: float, cost: GanCost, n_splits: int) -> Gan
         budget = int(cost.budget * share)
         return GanPlan(LEAST_GAN_FOLDS, LEAST_GAN_FOLDS, budget, note)
     return GanPlan(0, 0, note=f"`max_seconds` left no time for a GAN; {needed} are needed")
+
+
+def time_for_gans(left: float, costs: CostEstimate, cost: GanCost, n_splits: int) -> float:
+    """Give the seconds to keep for GANs while other remedies are tried: 0 where none would fit."""
+    per_fold, two_splits = costs.seconds_per_gan_fold, 2 * costs.seconds_without_gans / n_splits
+    if not per_fold or not plan_gans(left - two_splits, per_fold, cost, n_splits).n_first:
+        return 0.0
+    least = LEAST_GAN_FOLDS * (per_fold - (1 - LEAST_BUDGET) * cost.training)
+    return max(UNMEASURED * least, min(UNMEASURED * FIRST_GAN_FOLDS * per_fold, left / 2))

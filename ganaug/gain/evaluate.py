@@ -22,6 +22,7 @@ from ganaug.gain.cost import (
     estimate,
     measure_gan,
     plan_gans,
+    time_for_gans,
 )
 from ganaug.gain.judging import Race, default_arm, judge
 from ganaug.gain.problem import Problem, Split, make_splits, pose
@@ -149,7 +150,8 @@ def evaluate_gain(  # type: ignore[misc]  # the overloads do not repeat every pa
     costs = estimate(trials, cheap, gan_cost, len(gans) if is_filled else 0)
     if dry_run:
         return costs
-    done = _try_cheap(trials, cheap, clock, spare=0.5 if is_filled else 0.05)
+    kept = time_for_gans(clock.left, costs, gan_cost, len(splits)) if max_seconds else 0.0
+    done = _try_cheap(trials, cheap, clock, kept)
     notes += [*of_remedies, *_cut_short(done, splits)]
     race = _try_gans(Race(trials, cheap, gans, done, ""), scoring, clock, costs, gan_cost, notes)
     return judge(race, scoring, notes, clock.seconds)
@@ -170,8 +172,8 @@ def _task(problem: Problem, augmenter: Any, seed: int, n_jobs: int | None) -> Ta
 # --- trying ------------------------------------------------------------------------------------
 
 
-def _try_cheap(trials: Trials, cheap: Sequence[Remedy], clock: Clock, spare: float) -> list[int]:
-    """Try what needs no GAN on all splits, or on those that leave this share of the time box."""
+def _try_cheap(trials: Trials, cheap: Sequence[Remedy], clock: Clock, kept: float) -> list[int]:
+    """Try what needs no GAN on all splits, or on those that leave the seconds to be kept."""
     numbers = list(range(len(trials.splits)))
     if clock.left == math.inf:
         trials.run(cheap, numbers)
@@ -179,7 +181,8 @@ def _try_cheap(trials: Trials, cheap: Sequence[Remedy], clock: Clock, spare: flo
     at_once = max(1, joblib.effective_n_jobs(trials.task.n_jobs) // len(cheap))
     done: list[int] = []
     took = 0.0
-    while numbers and (not done or clock.left - took > spare * clock.max_seconds):
+    kept = max(kept, 0.05 * clock.max_seconds)
+    while numbers and (not done or clock.left - took > kept):
         began = clock.seconds
         chunk, numbers = numbers[:at_once], numbers[at_once:]
         trials.run(cheap, chunk)
