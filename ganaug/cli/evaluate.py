@@ -46,6 +46,7 @@ def command(
     max_per_class: Mapping[str, int],
     resize: tuple[int, int] | None,
     image_shape: tuple[int, ...] | None,
+    n_generators: int | None,
     width: int | None,
     max_images: int | None,
     max_seconds: float | None,
@@ -82,6 +83,7 @@ def command(
     )
     options: dict[str, Any] = {"device": device, "resize": resize, "image_shape": image_shape}
     options |= {} if width is None else {"width": width}
+    options |= {} if n_generators is None else {"n_generators": n_generators}
     options |= {} if max_images is None else {"max_images": max_images}
     verdict = evaluate_gain(
         GANAugmenter(verbose=int(not quiet), **options),
