@@ -20,8 +20,7 @@ from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import check_memory, validate_data
 from torch.utils.data import Dataset
 
-from ganaug.audit.audit import MIN_ROWS
-from ganaug.audit.report import AuditReport, build_audit
+from ganaug.audit import MIN_SAMPLES, AuditReport, build_audit
 from ganaug.checks import check_parameter_names, did_you_mean, warn_user
 from ganaug.dataset import AugmentedDataset, read_dataset_labels
 from ganaug.exceptions import (
@@ -856,9 +855,9 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         """
         model = self._fitted_model()
         n = _check_count("n_samples", n_samples)
-        if n < MIN_ROWS:
+        if n < MIN_SAMPLES:
             raise InvalidInputError(
-                f"`n_samples` must be {MIN_ROWS} or more for a class to be measured. Got {n} "
+                f"`n_samples` must be {MIN_SAMPLES} or more for a class to be measured. Got {n} "
                 "instead."
             )
         if X_holdout is None and y_holdout is not None:
@@ -889,7 +888,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             history=self.history_,
             alarms=self.alarms_,
             model_card=self._model_card(),
-            verdict=verdict,
+            verdict=verdict.to_dict() if hasattr(verdict, "to_dict") else verdict,
             notes=notes,
             interpolations=self._interpolations(),
             extractor=extractor,

@@ -8,14 +8,10 @@ from scipy.stats import mannwhitneyu
 from sklearn.datasets import load_digits
 from sklearn.neighbors import NearestNeighbors
 
-from ganaug.audit import copying
-from ganaug.audit.copying import (
-    comparison_space,
-    membership_test,
-    nearest_rows,
-    screen_copies,
-    stratified_rank_test,
-)
+from ganaug.audit import neighbours
+from ganaug.audit.copies import screen_copies
+from ganaug.audit.copy_tests import membership_test, stratified_rank_test
+from ganaug.audit.neighbours import comparison_space, nearest_samples
 
 
 @pytest.fixture(scope="module")
@@ -172,11 +168,11 @@ def test_the_screen_is_seeded(parts):
 # -- parts --------------------------------------------------------------------------------------
 
 
-def test_nearest_rows_agree_with_brute_force_over_several_blocks(monkeypatch):
-    monkeypatch.setattr(copying, "_BLOCK_ENTRIES", 170)
+def test_nearest_samples_agree_with_brute_force_over_several_blocks(monkeypatch):
+    monkeypatch.setattr(neighbours, "_BLOCK_ENTRIES", 170)
     rng = np.random.default_rng(0)
     queries, pool = (rng.normal(size=(n, 5)).astype(np.float32) for n in (37, 50))
-    distances, indices = nearest_rows(queries, pool)
+    distances, indices = nearest_samples(queries, pool)
     expected_distances, expected = NearestNeighbors(n_neighbors=1).fit(pool).kneighbors(queries)
     np.testing.assert_array_equal(indices, expected[:, 0])
     np.testing.assert_allclose(distances, expected_distances[:, 0], rtol=1e-5)
@@ -185,7 +181,7 @@ def test_nearest_rows_agree_with_brute_force_over_several_blocks(monkeypatch):
 def test_a_copy_is_at_distance_nought_far_from_the_origin():
     # By inner products in float32 the distance would come out as noise.
     pool = np.random.default_rng(0).normal(1000, 1, (50, 8)).astype(np.float32)
-    distances, indices = nearest_rows(pool, pool)
+    distances, indices = nearest_samples(pool, pool)
     np.testing.assert_array_equal(distances, 0)
     np.testing.assert_array_equal(indices, np.arange(50))
 

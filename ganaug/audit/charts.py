@@ -38,7 +38,7 @@ _STYLE: dict[str, Any] = {
     "svg.fonttype": "none",
     "text.parse_math": False,  # a class may be called "$5"
     "svg.hashsalt": "ganaug",  # the same chart gives the same bytes
-    "font.size": 9.5,
+    "font.size": 10,
     "text.color": INK,
     "axes.edgecolor": GRID,
     "axes.labelcolor": MUTED,
@@ -118,74 +118,23 @@ def _adapt(svg: str, alt: str, size: tuple[float, float]) -> str:
 # --- charts ------------------------------------------------------------------------------------
 
 
-def dot_chart(
-    title: str,
-    rows: Mapping[str, tuple[Mapping[str, float], Mapping[str, float]] | None],
-    *,
-    limits: tuple[float, float] | None = None,
-) -> str:
-    """Draw, per class, a value with its interval beside that of real rows.
-
-    Parameters
-    ----------
-    title : str
-        The measure.
-    rows : dict
-        By class: (synthetic, real), each with `value`, `low`, `high`; None for no figure.
-    limits : tuple of float, optional
-        Of the value axis.
-    """
-    alt = f"{title} per class, synthetic rows beside real rows. " + " ".join(
-        f"{name}: not measured." if pair is None
-        else f"{name}: {pair[0]['value']:.2f}, real {pair[1]['value']:.2f}."
-        for name, pair in rows.items()
-    )  # fmt: skip
-    with Chart(3.4, 0.75 + 0.25 * len(rows), alt) as chart:
-        axes = chart.axes
-        for place, pair in enumerate(rows.values()):
-            if pair is None:
-                axes.text(
-                    0.02, place, "not measured", color=MUTED, va="center",
-                    transform=axes.get_yaxis_transform(),
-                )  # fmt: skip
-                continue
-            for scores, colour, marker, shift in (
-                (pair[1], REAL, "D", 0.16),
-                (pair[0], SYNTHETIC, "o", -0.16),
-            ):
-                axes.plot(
-                    [scores["low"], scores["high"]],
-                    [place + shift] * 2,
-                    color=colour,
-                    linewidth=1.4,
-                )
-                axes.plot(scores["value"], place + shift, marker, color=colour, markersize=4.5)
-        axes.set_yticks(range(len(rows)), [_shorten(name) for name in rows])
-        axes.set_ylim(len(rows) - 0.4, -0.6)
-        if limits is not None:
-            axes.set_xlim(*limits)
-        axes.grid(axis="y", visible=False)
-        axes.set_title(title, loc="left", fontsize=10.5)
-    return chart.svg
-
-
 def histogram(synthetic: NDArray[Any], real: NDArray[Any], marks: Mapping[str, float]) -> str:
-    """Draw how near synthetic rows, and real rows, are to their nearest training row."""
+    """Draw how near synthetic samples, and real samples, are to their nearest training sample."""
     top = float(np.quantile(np.concatenate([synthetic, real]), 0.995))
     bins = np.linspace(0, max(top, 1.0), 41)
     alt = (
-        "Histogram of distances to the nearest training row, as a multiple of the class's median "
-        f"for real rows. Median of synthetic rows: {np.median(synthetic):.2f}, "
-        f"of real rows: {np.median(real):.2f}."
+        "Histogram of distances to the nearest training sample, in multiples of the class's "
+        f"median for real samples. Median of synthetic samples: {np.median(synthetic):.2f}, "
+        f"of real samples: {np.median(real):.2f}."
     )
-    with Chart(4.8, 2.7, alt) as chart:
+    with Chart(7.2, 2.9, alt) as chart:
         axes = chart.axes
-        for rows, label, style in (
-            (real, "real rows", {"histtype": "stepfilled", "color": REAL, "alpha": 0.35}),
-            (synthetic, "synthetic rows", {"histtype": "step", "color": SYNTHETIC}),
+        for samples, label, style in (
+            (real, "real samples", {"histtype": "stepfilled", "color": REAL, "alpha": 0.35}),
+            (synthetic, "synthetic samples", {"histtype": "step", "color": SYNTHETIC}),
         ):
             axes.hist(
-                rows, bins, weights=np.full(len(rows), 100 / len(rows)), label=label,
+                samples, bins, weights=np.full(len(samples), 100 / len(samples)), label=label,
                 linewidth=1.8, **style,
             )  # fmt: skip
         axes.set_ylim(top=1.15 * axes.get_ylim()[1])  # room for the names of the marks
@@ -195,40 +144,10 @@ def histogram(synthetic: NDArray[Any], real: NDArray[Any], marks: Mapping[str, f
                 place, 0.97, f" {label}", color=ALARM, va="top", fontsize=9,
                 transform=axes.get_xaxis_transform(),
             )  # fmt: skip
-        axes.set_xlabel("distance to the nearest training row (1 = median of real rows)")
-        axes.set_ylabel("% of rows")
+        axes.set_xlabel("distance to the nearest training sample (1 = median of real samples)")
+        axes.set_ylabel("% of samples")
         axes.tick_params(axis="y", labelcolor=MUTED)
         axes.legend(loc="upper right")
-    return chart.svg
-
-
-def share_chart(shares: Mapping[str, Mapping[str, float]]) -> str:
-    """Draw class shares as paired bars."""
-    labels = {
-        "real": ("training rows", REAL),
-        "synthetic": ("synthetic rows", SYNTHETIC),
-        "synthetic_read_as": ("synthetic, by their looks", MUTED),
-    }
-    names = list(shares["real"])
-    alt = "Class shares. " + " ".join(
-        f"{name}: {shares['real'][name]:.0%} of training rows, "
-        f"{shares['synthetic'][name]:.0%} of synthetic rows."
-        for name in names
-    )
-    kinds = [kind for kind in labels if kind in shares]
-    with Chart(4.8, 1.0 + (0.13 * len(kinds) + 0.1) * len(names), alt) as chart:
-        axes = chart.axes
-        thickness = 0.8 / len(kinds)
-        for order, kind in enumerate(kinds):
-            label, colour = labels[kind]
-            places = np.arange(len(names)) - 0.4 + thickness * (order + 0.5)
-            values = [100 * shares[kind][name] for name in names]
-            axes.barh(places, values, height=thickness * 0.85, color=colour, label=label)
-        axes.set_yticks(range(len(names)), [_shorten(name) for name in names])
-        axes.set_ylim(len(names) - 0.4, -0.6)
-        axes.grid(axis="y", visible=False)
-        axes.set_xlabel("% of rows")
-        chart.figure.legend(loc="outside upper left", ncols=2, fontsize=9)
     return chart.svg
 
 
@@ -249,7 +168,7 @@ def training_chart(history: Sequence[Mapping[str, Any]], names: Sequence[str], t
         for name, values in lines.items()
     )
     alt += f" {len(alarms)} alarms." if alarms else " No alarms."
-    with Chart(4.6, 2.7, alt) as chart:
+    with Chart(7.2, 2.9, alt) as chart:
         axes = chart.axes
         for (name, values), colour in zip(lines.items(), (SYNTHETIC, REAL, MUTED), strict=False):
             axes.plot(x, values, color=colour, label=_words(name), marker="o", markersize=3)
@@ -278,16 +197,17 @@ def variety_chart(history: Sequence[Mapping[str, Any]]) -> str:
     names = list(records[-1]["variety"])
     x = [_number(record.get("images_seen")) / 1000 for record in records]
     last = sorted(names, key=lambda name: _number(records[-1]["variety"][name]))
-    alt = "Variety per class over the training, 1 as varied as real rows. At the end: " + ", ".join(
-        f"{name} {_number(records[-1]['variety'][name]):.2f}" for name in names
+    alt = (
+        "Variety per class over the training, 1 as varied as real samples. At the end: "
+        + ", ".join(f"{name} {_number(records[-1]['variety'][name]):.2f}" for name in names)
     )
-    with Chart(4.6, 2.7, alt + ".") as chart:
+    with Chart(7.2, 2.9, alt + ".") as chart:
         axes = chart.axes
         axes.axhline(1, color=REAL, linewidth=1)
         for name in names:
             values = [_number(record["variety"].get(name)) for record in records]
             axes.plot(x, values, color=SYNTHETIC, alpha=0.55, linewidth=1.2)
-        axes.set_title("Variety per class (1: as real rows)", loc="left", fontsize=10.5)
+        axes.set_title("Variety per class (1: as real samples)", loc="left", fontsize=10.5)
         axes.set_xlabel("real images seen, thousands")
         axes.set_ylim(bottom=0)
         place = None
@@ -295,7 +215,7 @@ def variety_chart(history: Sequence[Mapping[str, Any]]) -> str:
             value, line = _number(records[-1]["variety"][name]), 0.07 * axes.get_ylim()[1]
             place = value if place is None else max(value, place + line)  # one above the other
             axes.annotate(
-                _shorten(str(name)), (x[-1], place), xytext=(6, 0), va="center",
+                str(name), (x[-1], place), xytext=(6, 0), va="center",
                 textcoords="offset points", fontsize=9, annotation_clip=False,
             )  # fmt: skip
         axes.tick_params(axis="y", labelcolor=MUTED)
@@ -305,22 +225,22 @@ def variety_chart(history: Sequence[Mapping[str, Any]]) -> str:
 def feature_map(
     real: NDArray[Any], synthetic: NDArray[Any], labels: NDArray[np.int64], names: Sequence[str]
 ) -> str:
-    """Draw real and synthetic rows on a plane; `labels` are those of the real rows."""
+    """Draw real and synthetic samples on a plane; `labels` are those of the real samples."""
     alt = (
-        f"Map of {len(real)} real and {len(synthetic)} synthetic rows by their features; rows that "
-        "look alike lie near one another."
+        f"Map of {len(real)} real and {len(synthetic)} synthetic samples by their features; those "
+        "that look alike lie near one another."
     )
-    with Chart(4.8, 4.6, alt) as chart:
+    with Chart(7.2, 5.4, alt) as chart:
         axes = chart.axes
-        axes.scatter(*real.T, s=10, color=REAL, alpha=0.45, linewidths=0, label="real rows")
+        axes.scatter(*real.T, s=10, color=REAL, alpha=0.45, linewidths=0, label="real samples")
         axes.scatter(
             *synthetic.T, s=9, facecolors="none", edgecolors=SYNTHETIC, linewidths=0.9,
-            label="synthetic rows",
+            label="synthetic samples",
         )  # fmt: skip
         for code in np.unique(labels):
             place = np.median(real[labels == code], axis=0)
             axes.text(
-                *place, _shorten(names[code]), ha="center", va="center", weight="bold",
+                *place, names[code], ha="center", va="center", weight="bold",
                 path_effects=[_halo()],
             )  # fmt: skip
         axes.set_axis_off()
@@ -332,10 +252,6 @@ def _halo() -> Any:
     """Return an outline in the paper's colour, so that names stay readable over points."""
     effects = require_extra("matplotlib.patheffects", "report")
     return effects.withStroke(linewidth=3, foreground=PAPER)
-
-
-def _shorten(name: str, length: int = 14) -> str:
-    return name if len(name) <= length else f"{name[: length - 1]}…"
 
 
 def _words(name: str) -> str:
@@ -350,14 +266,14 @@ def _number(value: Any) -> float:
 
 
 def picture_strip(images: NDArray[np.uint8], columns: int) -> tuple[str, int, int]:
-    """Lay images out in rows; return a PNG as data URI, its width and height.
+    """Lay images out in samples; return a PNG as data URI, its width and height.
 
     Parameters
     ----------
     images : numpy.ndarray
         uint8 (n, C, H, W), C from 1 to 4.
     columns : int
-        Images per row; gaps, and places left over, are transparent.
+        Images per sample; gaps, and places left over, are transparent.
     """
     n, _, height, width = images.shape
     gap = max(1, width // 16)

@@ -1,0 +1,45 @@
+"""How the model came about: its card, with the options as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from ganaug.audit.content import Table
+from ganaug.audit.results import Measure
+
+if TYPE_CHECKING:
+    from ganaug.audit.context import Context
+
+__all__ = ["Origin"]
+
+
+class Origin:
+    """The model card, as it was passed in."""
+
+    name = "model_card"
+    title = "Model card: how was it made?"
+
+    def measure(self, context: Context) -> Measure | None:
+        """Show the card; nested values become tables of their own."""
+        card = context.model.card
+        if not card:
+            return None
+        flat = {key: item for key, item in card.items() if not isinstance(item, Mapping)}
+        nested = {key: item for key, item in card.items() if isinstance(item, Mapping) and item}
+        tables = [_table("The model and its training.", flat)] if flat else []
+        tables += [_table(f"{key[:1].upper()}{key[1:]}.", item) for key, item in nested.items()]
+        return Measure(card, blocks=tuple(tables))
+
+
+def _table(caption: str, items: Mapping[str, object]) -> Table:
+    lines = [[str(key).replace("_", " "), _inline(item)] for key, item in items.items()]
+    return Table.of(caption, ("What", "Value"), lines)
+
+
+def _inline(item: object) -> str:
+    if isinstance(item, Mapping):
+        return ", ".join(f"{key}: {_inline(inner)}" for key, inner in item.items()) or "none"
+    if isinstance(item, list | tuple):
+        return "; ".join(map(_inline, item)) or "none"
+    return "–" if item is None else str(item)

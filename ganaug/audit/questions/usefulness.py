@@ -1,0 +1,113 @@
+"""Whether a classifier trained on synthetic samples alone recognises real ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ganaug.audit.content import Dots, Interval, Paragraph, figure_table, percent
+from ganaug.audit.questions.judging import class_findings, judge_recall, quote
+from ganaug.audit.results import Figure, Figures, Level, Measure, Missing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ganaug.audit.context import Context, Recalls
+
+__all__ = ["Usefulness", "UsefulnessFigures"]
+
+_LABELS = {
+    "trained_on_synthetic": "Trained on synthetic",
+    "trained_on_real": "Trained on real",
+    "recognised": "Synthetic samples recognised",
+}
+
+
+@dataclass(frozen=True)
+class UsefulnessFigures(Figures):
+    """Mean recalls and those of each class, and what they were tested on."""
+
+    test_samples: str
+    n_test: int
+
+
+class Usefulness:
+    """The classification accuracy score, beside that of real samples.
+
+    References
+    ----------
+    Ravuri and Vinyals, "Classification accuracy score for conditional generative models",
+    NeurIPS 2019.
+    """
+
+    name = "usefulness"
+    title = "Usefulness: can they stand in for real ones?"
+
+    def measure(self, context: Context) -> Measure:
+        """Train on synthetic, and on real samples, and test both on real ones."""
+        found = context.recalls
+        where = "held-out samples" if found.held_out else "half of the training samples"
+        figures = UsefulnessFigures(
+            found.figures.overall, found.figures.per_class, where, found.n_test
+        )
+        pairs = {
+            name: (by_key["trained_on_synthetic"], by_key["trained_on_real"])
+            for name, by_key in figures.per_class.items()
+        }
+        levels = {name: judge_recall(*pair) for name, pair in pairs.items()}
+        findings = class_findings(
+            "Usefulness",
+            levels,
+            {name: quote(name, "recall", *pair) for name, pair in pairs.items()},
+            fine="a classifier trained on synthetic samples alone recognises real samples nearly "
+            "as well as one trained on real samples",
+            defect="a classifier trained on synthetic samples alone recognises real samples "
+            "clearly less often than one trained on real samples",
+            advice={
+                Level.POOR: "Never train on synthetic samples of {classes} alone.",
+                Level.DOUBTFUL: "Keep real samples in the majority in {classes}.",
+            },
+        )
+        lines = tuple((name, _pair(*pair)) for name, pair in pairs.items())
+        blocks = (
+            Paragraph(_introduce(found)),
+            Dots("Recall of a classifier trained on it", (0, 1), lines),
+            figure_table(
+                "Recall with 95% intervals, and the share of synthetic samples that a classifier "
+                "of real samples takes for their class.",
+                _LABELS,
+                figures,
+            ),
+        )
+        return Measure(figures, findings, levels, blocks)
+
+
+def _pair(synthetic: Figure, real: Figure) -> tuple[Interval, Interval] | None:
+    if isinstance(synthetic, Missing) or isinstance(real, Missing):
+        return None
+    return (
+        Interval(synthetic.value, synthetic.low, synthetic.high),
+        Interval(real.value, real.low, real.high),
+    )
+
+
+def _introduce(found: Recalls) -> str:
+    def words(figure: Figure) -> str:
+        if isinstance(figure, Missing):
+            return figure.reason
+        return f"{percent(figure.value)} ({percent(figure.low)} to {percent(figure.high)})"
+
+    overall: Mapping[str, Figure] = found.figures.overall
+    tested = (
+        "held out."
+        if found.held_out
+        else "half of the training samples. The generator has seen these, so its score is "
+        "flattered; the classifier of real samples was trained on the other half."
+    )
+    return (
+        "Share of real test samples, mean over classes, that a classifier trained on synthetic "
+        f"samples alone finds: {words(overall['trained_on_synthetic'])}; trained on real samples: "
+        f"{words(overall['trained_on_real'])}. Tested on {found.n_test:,} real samples, {tested} "
+        "It tells whether synthetic samples can stand in for real ones, not whether adding them "
+        "helps."
+    )
