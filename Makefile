@@ -10,7 +10,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: bench clean demo help install lint test test-floors venv
+.PHONY: bench clean demo fuzz help install lint test test-floors venv
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ test: .venv/dev-installed lint  ## Run every check that CI runs
 test-floors: .venv-floors/installed  ## Run the tests with the oldest versions allowed
 	OMP_NUM_THREADS=1 .venv-floors/bin/python -m pytest -n $(JOBS) \
 		-W default::pytest.PytestRemovedIn10Warning
+
+fuzz: .venv/dev-installed  ## Damage, craft, kill: about 20 minutes; GANAUG_FUZZ_SEED=N for others
+	GANAUG_FUZZ=long OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) tests/fuzz
 
 lint: .venv/dev-installed  ## Check style and types only
 	$(BIN)/ruff check

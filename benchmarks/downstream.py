@@ -152,8 +152,9 @@ def synthetic_table(results: dict[str, Any]) -> str:
             rows.append([f"seed {seed}: failed ({one_line(gan['reason'])})"] + [""] * len(counts))
             continue
         rows.append([f"seed {seed}", *(f"{n:,}" for n in gan["n_synthetic"])])
-        if gan["agreement"]:
-            rows.append([f"seed {seed}, taken for their class", *map(percent, gan["agreement"])])
+        trust = gan.get("trust", gan.get("agreement"))  # its name in older results
+        if trust:
+            rows.append([f"seed {seed}, taken for their class", *map(percent, trust)])
     return table(columns, rows)
 
 

@@ -61,11 +61,11 @@ def main() -> None:
 def measure(seed: int, max_images: int) -> dict[str, float]:
     """Give the balanced accuracy by each way of finding it out, for one draw of rows."""
     X, y, X_untouched, y_untouched = draw(seed)
-    with tempfile.TemporaryDirectory() as memory:  # GANs that several ways need are trained once
+    with tempfile.TemporaryDirectory() as cache_dir:  # GANs that several ways need are trained once
         augmenter = GANAugmenter(
             image_shape=(8, 8), width=16, max_images=max_images, device="cpu", verbose=0
         )
-        sampler = GANOverSampler(augmenter, random_state=seed, memory=memory)
+        sampler = GANOverSampler(augmenter, random_state=seed, cache_dir=cache_dir)
         scores = {name: way(sampler, X, y, seed) for name, way in WAYS.items()}
         fitted = make_pipeline(sampler, SVC()).fit(X, y)
     scores["truth"] = balanced_accuracy_score(y_untouched, fitted.predict(X_untouched))

@@ -81,13 +81,13 @@ def run_seed(task: str, data_dir: Path, max_images: int, seed: int) -> dict[str,
         return round(float(balanced_accuracy_score(y_scored, predicted)), 6)
 
     scores = {name: {"all real": score(name, X, y)} for name in CLASSIFIERS}
-    with tempfile.TemporaryDirectory() as memory, warnings.catch_warnings():
+    with tempfile.TemporaryDirectory() as cache_dir, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # alarms, the same for every share
         augmenter = GANAugmenter(
             image_shape=parts.train.X.shape[1:],
             max_images=max_images,
             random_state=seed,
-            memory=memory,  # the shares have one GAN
+            cache_dir=cache_dir,  # the shares have one GAN
             device="cpu",
             verbose=0,
         )

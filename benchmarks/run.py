@@ -292,7 +292,7 @@ def fit_gan(settings: Settings, seed: int) -> dict[str, Any]:
         "n_synthetic": plan.n_synthetic,
         "target": plan.target,
         "further_rows_missing": (np.array(plan.n_synthetic) - n_further).tolist(),
-        "classifier": [round(float(a), 4) for a in augmenter.trust_.values()],
+        "trust": [round(float(a), 4) for a in augmenter.trust_.values()],
         "images_seen": augmenter.n_images_seen_,
         "fit_seconds": round(augmenter.fit_seconds_, 1),
         "alarms": json.loads(json.dumps(augmenter.alarms_, default=float)),

@@ -196,10 +196,10 @@ def rows_of(setting: Setting, parts: Sequence[Rows]) -> tuple[list[Any], Any]:
 # --- one setting -------------------------------------------------------------------------------
 
 
-def run_setting(setting: Setting, data_dir: Path, memory: Path | None = None) -> dict[str, Any]:
+def run_setting(setting: Setting, data_dir: Path, cache_dir: Path | None = None) -> dict[str, Any]:
     """Get a verdict, and for a real GAN what it is worth on the development part.
 
-    `memory` keeps the GANs, for a run that is interrupted.
+    `cache_dir` keeps the GANs, for a run that is interrupted.
     """
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
@@ -207,7 +207,7 @@ def run_setting(setting: Setting, data_dir: Path, memory: Path | None = None) ->
     train, others = draw(setting, data_dir)
     estimator = estimator_of(setting)
     rows, shape = rows_of(setting, (train, others))
-    augmenter = make_generator(setting, shape, rows[1], others.y, memory)
+    augmenter = make_generator(setting, shape, rows[1], others.y, cache_dir)
     verdict = evaluate_gain(
         augmenter,
         rows[0],
@@ -227,7 +227,7 @@ def run_setting(setting: Setting, data_dir: Path, memory: Path | None = None) ->
 
 
 def make_generator(
-    setting: Setting, image_shape: Any, pool: Any, y_pool: Any, memory: Path | None
+    setting: Setting, image_shape: Any, pool: Any, y_pool: Any, cache_dir: Path | None
 ) -> Any:
     """Make a GAN, or a planted generator."""
     if setting.generator == "gan":
@@ -236,7 +236,7 @@ def make_generator(
             width=16,
             batch_size=32,
             max_images=setting.max_images,
-            memory=memory,
+            cache_dir=cache_dir,
             device="cpu",
             verbose=0,
         )

@@ -21,7 +21,7 @@ X, y = X[rows], y[rows]
 augmenter = GANAugmenter(image_shape=(8, 8), max_images=10_000, verbose=0)
 
 with tempfile.TemporaryDirectory() as cache:  # a folder of your own keeps GANs between runs
-    sampler = GANOverSampler(augmenter, random_state=0, memory=cache)
+    sampler = GANOverSampler(augmenter, random_state=0, cache_dir=cache)
     pipeline = Pipeline([("sampler", sampler), ("scaler", StandardScaler()), ("clf", SVC())])
     search = GridSearchCV(
         pipeline,

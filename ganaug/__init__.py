@@ -1,13 +1,22 @@
-"""Class-conditional GAN data augmentation for small and imbalanced labelled image sets."""
+"""Class-conditional GAN data augmentation for small and imbalanced labelled image sets.
+
+The public names load when they are first used, so that the command line can answer `--help` and
+mistakes without waiting for torch.
+"""
 
 from __future__ import annotations
 
+import importlib
+from typing import TYPE_CHECKING
+
 from ganaug._version import __version__
-from ganaug.augmenter import GANAugmenter
-from ganaug.dataset import AugmentedDataset
-from ganaug.gain.evaluate import evaluate_gain
-from ganaug.gain.verdict import Verdict
-from ganaug.oversampler import GANOverSampler
+
+if TYPE_CHECKING:
+    from ganaug.augmenter import GANAugmenter
+    from ganaug.dataset import AugmentedDataset
+    from ganaug.gain.evaluate import evaluate_gain
+    from ganaug.gain.verdict import Verdict
+    from ganaug.oversampler import GANOverSampler
 
 __all__ = [
     "AugmentedDataset",
@@ -17,3 +26,23 @@ __all__ = [
     "__version__",
     "evaluate_gain",
 ]
+
+_MODULES = {
+    "AugmentedDataset": "ganaug.dataset",
+    "GANAugmenter": "ganaug.augmenter",
+    "GANOverSampler": "ganaug.oversampler",
+    "Verdict": "ganaug.gain.verdict",
+    "evaluate_gain": "ganaug.gain.evaluate",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(importlib.import_module(_MODULES[name]), name)
+    globals()[name] = value  # found at once from now on
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -17,21 +17,21 @@ import torch
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils._set_output import _get_output_config
-from sklearn.utils.validation import check_memory, validate_data
+from sklearn.utils.validation import validate_data
 from torch.utils.data import Dataset
 
 from ganaug.audit import MIN_SAMPLES, AuditReport, build_audit
+from ganaug.cache import cached_training, check_cache_dir, training_key
 from ganaug.checks import check_parameter_names, did_you_mean, warn_user
 from ganaug.dataset import AugmentedDataset, read_dataset_labels
 from ganaug.exceptions import (
-    GanaugError,
     InvalidInputError,
     InvalidTypeError,
     NotFittedError,
     SamplingError,
     TrainingWarning,
 )
-from ganaug.gan.config import AUGMENTATIONS, GROUP_SIZE, LOSSES, RECIPES, classic_options
+from ganaug.gan.config import GROUP_SIZE, LOSSES, classic_options
 from ganaug.gan.monitor import REMEDIES, Alarm
 from ganaug.gan.sampling import Sampler
 from ganaug.gan.training import estimate_seconds
@@ -42,21 +42,29 @@ from ganaug.inputs import (
     read_labelled,
     read_training_set,
 )
+from ganaug.inputs.containers import (
+    extendable_samples,
+    refuse_dataset,
+    refuse_two_looks,
+    refuse_unsupported,
+    replace_samples,
+    take_samples,
+)
 from ganaug.inputs.labels import read_labels
-from ganaug.inputs.pixels import count_non_finite, raise_if_non_finite
 from ganaug.model import (
-    CONDITIONINGS,
     FILTERS,
     FittedModel,
     TrainingOptions,
     plan_networks,
     train_model,
 )
+from ganaug.options import CONDITIONINGS, RECIPES
 from ganaug.persistence import (
     describe_origin,
     library_versions,
     load_model,
-    read_origin,
+    plain_parameters,
+    read_parameters,
     save_model,
 )
 from ganaug.progress import progress_bar, readable_seconds
@@ -83,8 +91,8 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         own minimum and maximum.
     resize : tuple of int (H, W), optional
         Scale all images to this size first; needed when they are larger than 128 pixels or vary.
-    image_key, label_key : str, default="image", "label"
-        Where items of a Dataset of dicts keep them.
+    image_key, label_key : str, optional
+        Where items of a Dataset of dicts keep them; found by default.
     recipe : {"default", "classic"}, default="default"
         "classic" is the DCGAN of 2015 made conditional: a reference, not a recommendation.
     conditioning : {"joint", "per_class"}, default="joint"
@@ -103,11 +111,11 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Budget in seconds; results then depend on the machine's speed.
     learning_rate, loss, diffaugment, lecam, class_power, ema_halflife_images : optional
         Options of the engine, documented in `ganaug.gan.config.GANConfig`. None is the recipe's
-        own value. Add "flip" to `diffaugment` where a mirrored image keeps its label.
-    filter : {"auto", "classifier", "score"}, tuple of these, or None, default="auto"
+        own value.
+    filter : {"auto", "classifier"} or None, default="auto"
         Which synthetic rows are rejected and redrawn. "classifier": those that a classifier of the
-        real rows takes for another class. "score": the tenth that the discriminator finds least
-        real. "auto" is "classifier" for images and None for tables. May be changed after `fit`.
+        real rows takes for another class. "auto" is "classifier" for images and None for tables.
+        May be changed after `fit`.
     sampling_strategy : str, float, dict or callable, default="auto"
         What `augment` and `wrap` add, in imbalanced-learn's meaning: a string equalises classes
         (see `max_ratio`), a dict gives exact totals per class.
@@ -125,8 +133,8 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Share of rows that `fit_transform` replaces by synthetic ones. 0 replaces nothing.
     min_real : int, default=100
         `fit_transform` leaves classes with fewer rows alone.
-    memory : str, path or joblib.Memory, optional
-        Cache of trained models by data and parameters (`max_ratio`, `max_share`,
+    cache_dir : str or path, optional
+        Directory that keeps trained models by data and parameters (`max_ratio`, `max_share`,
         `sampling_strategy`, `min_trust`, `mix_fraction` and `min_real` are not among them).
     checkpoint_dir : str or path, optional
         Where training saves its state, and resumes from when data and parameters match.
@@ -171,6 +179,8 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         The seed drawn from `random_state`.
     synthetic_mask_ : ndarray of bool
         Which rows of the last `fit_transform` or `augment` are synthetic.
+    sample_indices_ : ndarray of int64
+        Which of the X given to the last `augment` each sample is, or repeats; -1 for synthetic.
     resampling_report_ : list of ClassPlan
         Real, synthetic and duplicated rows per class of the last `augment` or `wrap`.
 
@@ -196,6 +206,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     spec_: DataSpec
     seed_: int
     synthetic_mask_: npt.NDArray[np.bool_]
+    sample_indices_: npt.NDArray[np.int64]
     resampling_report_: list[ClassPlan]
     _sampler: Sampler
 
@@ -205,8 +216,8 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         image_shape: tuple[int, ...] | None = None,
         value_range: tuple[float, float] | None = None,
         resize: tuple[int, int] | None = None,
-        image_key: str = "image",
-        label_key: str = "label",
+        image_key: str | None = None,
+        label_key: str | None = None,
         recipe: str = "default",
         conditioning: str = "joint",
         width: int = 32,
@@ -216,18 +227,18 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         max_seconds: float | None = None,
         learning_rate: float | None = None,
         loss: str | None = None,
-        diffaugment: tuple[str, ...] | None = None,
+        diffaugment: bool | None = None,
         lecam: float | None = None,
         class_power: float | None = None,
         ema_halflife_images: float | None = None,
-        filter: str | tuple[str, ...] | None = "auto",  # noqa: A002
+        filter: str | None = "auto",  # noqa: A002
         sampling_strategy: Any = "auto",
         max_ratio: float = 5.0,
         max_share: float = 0.1,
         min_trust: float = 0.8,
         mix_fraction: float = 0.3,
         min_real: int = 100,
-        memory: Any = None,
+        cache_dir: str | os.PathLike[str] | None = None,
         checkpoint_dir: str | os.PathLike[str] | None = None,
         warm_start_from: Any = None,
         device: str = "auto",
@@ -259,7 +270,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.min_trust = min_trust
         self.mix_fraction = mix_fraction
         self.min_real = min_real
-        self.memory = memory
+        self.cache_dir = cache_dir
         self.checkpoint_dir = checkpoint_dir
         self.warm_start_from = warm_start_from
         self.device = device
@@ -302,8 +313,8 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self._forget()
         if data.spec.layout == "rows":
             validate_data(self, X, skip_check_array=True)
-        model, origin = self._train(data, options, checkpoint_dir, start_from)
-        self._take_up(model, options.device, origin)
+        model = self._train(data, options, checkpoint_dir, start_from)
+        self._take_up(model, options.device)
         self._warn_of_alarms()
         return self
 
@@ -312,6 +323,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     ) -> tuple[TrainingSet, TrainingOptions, Path | None, FittedModel | None]:
         """Check everything that can be checked before a training."""
         self._check_parameters()
+        check_cache_dir(self.cache_dir)
         device = resolve_device(self.device)
         data = self._read(X, y)
         start_from = self._model_to_start_from()
@@ -331,11 +343,12 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     def _training_options(self, data: TrainingSet, device: torch.device) -> TrainingOptions:
         config_options = classic_options() if self.recipe == "classic" else {}
-        for name in ("learning_rate", "loss", "lecam", "class_power", "ema_halflife_images"):
+        for name in (
+            *("learning_rate", "loss", "diffaugment", "lecam", "class_power"),
+            "ema_halflife_images",
+        ):
             if getattr(self, name) is not None:
                 config_options[name] = _plain(getattr(self, name))
-        if self.diffaugment is not None:
-            config_options["diffaugment"] = tuple(self.diffaugment)
         for name in ("width", "latent_dim", "batch_size", "max_seconds", "max_images"):
             config_options[name] = _plain(getattr(self, name))
         is_table = data.spec.kind == "table"
@@ -367,21 +380,30 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         options: TrainingOptions,
         checkpoint_dir: Path | None,
         start_from: FittedModel | None,
-    ) -> tuple[FittedModel, dict[str, Any]]:
-        train = _train_uninterrupted
-        if self.memory is not None and start_from is None:
-            data.fingerprint  # noqa: B018 - computed first, so that it is part of the cache key
-            memory = self.memory
-            memory = os.fspath(memory) if isinstance(memory, os.PathLike) else memory
-            cache = check_memory(memory).cache
-            train = cache(train, ignore=["checkpoint_dir", "on_progress", "start_from"])
-        try:
+    ) -> FittedModel:
+        def train() -> FittedModel:
             if not self.verbose:
-                return train(data, options, checkpoint_dir, None, start_from)
+                return train_model(
+                    data, options, checkpoint_dir=checkpoint_dir, start_from=start_from
+                )
             with progress_bar(_describe_cost(data, options)) as show:
-                return train(data, options, checkpoint_dir, show, start_from)
-        except _TrainingInterruptedError as interruption:
-            return interruption.model, describe_origin(options.device)
+                return train_model(
+                    data,
+                    options,
+                    checkpoint_dir=checkpoint_dir,
+                    on_progress=show,
+                    start_from=start_from,
+                )
+
+        def train_and_note_origin() -> FittedModel:
+            model = train()
+            model.origin = describe_origin(options.device)
+            return model
+
+        if self.cache_dir is None or start_from is not None:
+            return train_and_note_origin()
+        key = training_key(data, options)
+        return cached_training(self.cache_dir, key, train_and_note_origin, options.device)
 
     def _model_to_start_from(self) -> FittedModel | None:
         if self.warm_start_from is None:
@@ -389,7 +411,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         source = self.warm_start_from
         source = source.estimator if isinstance(source, FrozenEstimator) else source
         if not isinstance(source, GANAugmenter):
-            return load_model(source)[0]
+            return load_model(source).model
         if not source.__sklearn_is_fitted__():
             raise InvalidInputError(
                 "`warm_start_from` must be fitted. Got a GANAugmenter that is not instead. "
@@ -403,10 +425,10 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         for name in [name for name in vars(self) if name.endswith("_") or name == "_sampler"]:
             delattr(self, name)
 
-    def _take_up(self, model: FittedModel, device: str, origin: dict[str, Any]) -> None:
+    def _take_up(self, model: FittedModel, device: str) -> None:
         """Set the fitted attributes."""
         self.model_ = model
-        self.origin_ = origin
+        self.origin_ = model.origin
         self.device_ = device
         self.classes_ = model.classes
         counts = model.class_counts.tolist()
@@ -559,40 +581,28 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             When `min_trust` leaves no class any synthetic row.
         """
         self._fitted_model()
-        X = self._extendable(X)
+        X = extendable_samples(X, self.spec_)
         codes = encode_labels(y, self.classes_)
         if len(codes) != len(X):
             raise InvalidInputError(
                 f"X and y must have the same length. Got {len(X)} and {len(codes)} instead."
             )
-        self.spec_.encode(X[:1])  # the same kind of rows as in fit
-        _refuse_non_finite(X)
+        self.spec_.check(X)
+        if self.spec_.kind == "image":
+            refuse_two_looks(X, self.spec_.resize)
         plans = self._plan(codes, sampling_strategy)
         values, new_codes = self._sample_values({c: p.n_synthetic for c, p in plans.items()})
         duplicates = self._draw_duplicates(codes, plans)
         X_out = self.spec_.concatenate(X, self.spec_.decode(values))
         if len(duplicates):
-            X_out = self.spec_.concatenate(X_out, take_rows(X, duplicates))
+            X_out = self.spec_.concatenate(X_out, take_samples(X, duplicates))
         label_kind = read_labels(y)[2]  # which need not be that of fit
         y_new = label_kind.decode(np.r_[new_codes, codes[duplicates]], self.classes_)
         y_out = label_kind.concatenate(y, y_new)
         parts = [np.zeros(len(codes)), np.ones(len(new_codes)), np.zeros(len(duplicates))]
         self.synthetic_mask_ = np.concatenate(parts).astype(bool)
+        self.sample_indices_ = np.r_[np.arange(len(codes)), np.full(len(new_codes), -1), duplicates]
         return X_out, y_out
-
-    def _extendable(self, X: Any) -> Any:
-        """Refuse containers to which rows like those of `fit` cannot be added; lists to arrays."""
-        _refuse_dataset(X)
-        is_list = isinstance(X, list | tuple)
-        if is_list and not self.spec_.as_list:
-            return np.asarray(X)
-        came = "pandas" if hasattr(X, "iloc") else "torch" if torch.is_tensor(X) else "numpy"
-        if is_list or (came in ("numpy", self.spec_.container) and not self.spec_.as_list):
-            return X
-        held = "a list" if self.spec_.as_list else _CONTAINERS[self.spec_.container]
-        raise InvalidTypeError(
-            f"X must be {held}, as in fit. Got a {type(X).__name__} instead: convert it."
-        )
 
     def _plan(self, codes: Array, sampling_strategy: Any) -> dict[int, ClassPlan]:
         """Resolve a strategy to plans by class code, and report them."""
@@ -673,7 +683,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             raise InvalidTypeError(
                 f"fit_transform takes X and y only. Got {', '.join(fit_params)} as well."
             )
-        _refuse_dataset(X)
+        refuse_dataset(X)
         if y is None:
             raise InvalidInputError(
                 "fit_transform requires y to be passed, but the target y is None."
@@ -684,6 +694,8 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
                 "passing `resize`."
             )
         self._check_output_container(getattr(X, "ndim", 2))
+        if self.mix_fraction != 0:
+            refuse_two_looks(X, None)  # before the training
         self.fit(X, y)
         X_out = self._checked(X)
         codes = encode_labels(y, self.classes_)
@@ -694,7 +706,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             return X_out
         values, _ = self._sample_values({code: len(rows) for code, rows in replaced.items()})
         self.synthetic_mask_[positions] = True
-        return replace_rows(X_out, positions, self.spec_.decode(values))
+        return replace_samples(X_out, positions, self.spec_.decode(values))
 
     def _rows_to_replace(self, codes: Array) -> dict[int, npt.NDArray[np.int64]]:
         chosen, distrusted = {}, []
@@ -727,12 +739,17 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     def _checked(self, X: Any, reset: bool = True) -> Any:
         """Check X's shape and values; return it as it is, lists of rows as an array."""
+        refuse_unsupported(X)
         if self.spec_.layout == "rows" and not isinstance(X, torch.Tensor):
-            array = validate_data(self, X, reset=reset, dtype=None)
+            try:
+                array = validate_data(self, X, reset=reset, dtype=None)
+            except TypeError as error:
+                raise InvalidTypeError(str(error)) from None
+            except ValueError as error:
+                raise InvalidInputError(str(error)) from None
             return X if hasattr(X, "shape") else array
         self._check_output_container(getattr(X, "ndim", 3))
-        self.spec_.encode(X[:1])
-        _refuse_non_finite(X)
+        self.spec_.check(X)
         return X
 
     def _check_output_container(self, ndim: int) -> None:
@@ -951,7 +968,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     def save(self, path: str | os.PathLike[str]) -> None:
         """Save the fitted model as a directory of safetensors and JSON, never a pickle.
 
-        Parameters of the estimator are saved too, but for `memory`, `checkpoint_dir`,
+        Parameters of the estimator are saved too, but for `cache_dir`, `checkpoint_dir`,
         `warm_start_from`, `device`, and objects that JSON cannot hold (a callable
         `sampling_strategy`, a `random_state` that is no int): they come back as the defaults.
 
@@ -965,7 +982,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         ModelFileError
             When `path` is something else than a model directory.
         """
-        save_model(self._fitted_model(), self._plain_parameters(), path, self.origin_)
+        save_model(self._fitted_model(), plain_parameters(self), path)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, device: str = "auto") -> GANAugmenter:
@@ -988,10 +1005,11 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             When a file is missing, truncated, altered or newer than this library; names it.
         """
         resolved = resolve_device(device)
-        model, parameters = load_model(path, resolved)
-        augmenter = cls(**parameters)
+        saved = load_model(path, resolved, build=cls._of_saved_parameters)
+        augmenter: GANAugmenter = saved.estimator
+        model = saved.model
         augmenter.device = device
-        augmenter._take_up(model, str(resolved), read_origin(path))
+        augmenter._take_up(model, str(resolved))
         if model.spec.n_columns is not None:
             augmenter.n_features_in_ = model.spec.n_columns
         names = model.spec.column_names
@@ -999,14 +1017,11 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             augmenter.feature_names_in_ = np.asarray(names, dtype=object)
         return augmenter
 
-    def _plain_parameters(self) -> dict[str, Any]:
-        """Parameters that JSON can hold; those about this machine or process are left out."""
-        left_out = {"memory", "checkpoint_dir", "warm_start_from", "device"}
-        return {
-            name: value
-            for name, value in self.get_params(deep=False).items()
-            if name not in left_out and _is_plain(value)
-        }
+    @classmethod
+    def _of_saved_parameters(cls, parameters: Any) -> GANAugmenter:
+        augmenter = cls(**read_parameters(cls, parameters))
+        augmenter._check_parameters()
+        return augmenter
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the networks on the device out: they are rebuilt from the weights."""
@@ -1029,24 +1044,10 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return self
 
     def _filter_names(self) -> tuple[str, ...]:
-        if self.filter is None:
-            return ()
-        if self.filter == "auto":
-            return ("classifier",)
-        return (self.filter,) if isinstance(self.filter, str) else tuple(dict.fromkeys(self.filter))
+        return () if self.filter is None else FILTERS
 
     def _filter_mistakes(self) -> list[str]:
-        if isinstance(self.filter, tuple | list):
-            return [m for name in self.filter for m in _unknown_option("filter", name, FILTERS)]
         return _unknown_option("filter", self.filter, ("auto", *FILTERS, None))
-
-    def _diffaugment_mistakes(self) -> list[str]:
-        names: Any = self.diffaugment
-        if isinstance(names, tuple | list):
-            return [m for n in names for m in _unknown_option("diffaugment", n, AUGMENTATIONS)]
-        if names is None:
-            return []
-        return [f"`diffaugment` must be a tuple of names, or None. Got {names!r} instead."]
 
     def _check_parameters(self) -> None:
         """Collect all mistakes in the parameters, and raise once."""
@@ -1055,7 +1056,11 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             *_unknown_option("conditioning", self.conditioning, CONDITIONINGS),
             *_unknown_option("loss", self.loss, (None, *LOSSES)),
         ]
-        mistakes += [*self._diffaugment_mistakes(), *self._filter_mistakes()]
+        mistakes += self._filter_mistakes()
+        if self.diffaugment not in (None, True, False):
+            mistakes.append(
+                f"`diffaugment` must be a bool or None. Got {self.diffaugment!r} instead."
+            )
         strategy = self.sampling_strategy
         if isinstance(strategy, str):
             mistakes += _unknown_option("sampling_strategy", strategy, STRATEGIES)
@@ -1186,43 +1191,7 @@ def resolve_device(device: str) -> torch.device:
     return resolved
 
 
-def _is_plain(value: Any) -> bool:
-    if isinstance(value, Mapping):
-        return all(map(_is_plain, (*value.keys(), *value.values())))
-    if isinstance(value, tuple | list):
-        return all(map(_is_plain, value))
-    return value is None or isinstance(value, bool | int | float | str | np.number | np.bool_)
-
-
 # --- training, and its report ------------------------------------------------------------------
-
-
-class _TrainingInterruptedError(GanaugError):
-    """Carries the model of a training that Ctrl-C ended past the cache, which must not keep it."""
-
-    def __init__(self, model: FittedModel) -> None:
-        super().__init__("interrupted")
-        self.model = model
-
-
-def _train_uninterrupted(
-    data: TrainingSet,
-    options: TrainingOptions,
-    checkpoint_dir: Path | None,
-    on_progress: Any,
-    start_from: FittedModel | None,
-) -> tuple[FittedModel, dict[str, Any]]:
-    """Train; return the model, and versions and hardware, which a cache keeps beside it."""
-    model = train_model(
-        data,
-        options,
-        checkpoint_dir=checkpoint_dir,
-        on_progress=on_progress,
-        start_from=start_from,
-    )
-    if any(gan.interrupted for gan in model.gans):
-        raise _TrainingInterruptedError(model)
-    return model, describe_origin(options.device)
 
 
 def _describe_cost(data: TrainingSet, options: TrainingOptions) -> str:
@@ -1281,57 +1250,3 @@ def _named_history(model: FittedModel) -> list[dict[str, Any]]:
                 named["variety"] = dict(zip(labels, record["variety"], strict=True))
             history.append(named)
     return history
-
-
-# --- rows of any container ---------------------------------------------------------------------
-
-
-_CONTAINERS = {"numpy": "an array", "torch": "a tensor", "pandas": "a data frame"}
-
-
-def _refuse_dataset(X: Any) -> None:
-    if isinstance(X, Dataset):
-        raise InvalidTypeError(
-            "X must be rows. Got a Dataset instead, which is not rewritten: use `fit` and `wrap`."
-        )
-
-
-def _refuse_non_finite(X: Any) -> None:
-    """Refuse NaN and infinite values, and say how many, without a converted copy of X."""
-    counts = np.zeros(2, dtype=np.int64)
-    if isinstance(X, torch.Tensor):
-        if X.is_floating_point():
-            counts += [int(X.isnan().sum()), int(X.isinf().sum())]
-    elif hasattr(X, "iloc") or isinstance(X, np.ndarray):
-        counts += count_non_finite(np.asarray(X))
-    raise_if_non_finite(counts)
-
-
-def take_rows(X: Any, positions: npt.NDArray[np.int64]) -> Any:
-    """Select rows of an array, tensor, frame or list."""
-    if hasattr(X, "iloc"):
-        return X.iloc[positions]
-    if isinstance(X, list | tuple):
-        return [X[position] for position in positions]
-    return X[positions] if isinstance(X, torch.Tensor) else np.asarray(X)[positions]
-
-
-def replace_rows(X: Any, positions: npt.NDArray[np.int64], X_new: Any) -> Any:
-    """Return a copy of X with some rows replaced."""
-    if isinstance(X, list | tuple):
-        out = list(X)
-        for position, row in zip(positions, X_new, strict=True):
-            out[position] = row
-        return out
-    if hasattr(X, "iloc"):
-        out = X.copy()
-        for column in range(X.shape[1]):  # as one array, the new rows would have one dtype
-            out.iloc[positions, column] = X_new.iloc[:, column].array
-        return out
-    if isinstance(X, torch.Tensor):
-        tensor = X.clone()
-        tensor[positions] = X_new.to(X)
-        return tensor
-    array = np.array(X)
-    array[positions] = X_new
-    return array

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ganaug.exceptions import InvalidInputError
+from ganaug.settings import own_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -125,10 +126,14 @@ def _table_body(config: ClassifierConfig) -> list[nn.Module]:
     ]
 
 
+def _outline(config: ClassifierConfig) -> _Network:
+    with torch.device("meta"):
+        return _Network(config)
+
+
 def _build_network(config: ClassifierConfig, generator: torch.Generator) -> _Network:
     """Build on the meta device, so that no layer draws from the global random state."""
-    with torch.device("meta"):
-        network = _Network(config)
+    network = _outline(config)
     network.to_empty(device="cpu")
     network.mean.zero_()
     network.std.fill_(1.0)
@@ -211,9 +216,15 @@ class RealClassifier:
         network.load_state_dict(dict(state))
         return cls(config, network, torch.device(device))
 
+    @staticmethod
+    def outline(config: ClassifierConfig) -> dict[str, Tensor]:
+        """Give the `state_dict` of a configuration without values: nothing is allocated."""
+        return _outline(config).state_dict()
+
     def _probabilities(self, rows: Tensor) -> Tensor:
         return functional.softmax(self._network(rows), dim=1)
 
+    @own_settings()
     @torch.inference_mode()
     def _score(
         self, values: NDArray[Any], score: Callable[[Tensor], Tensor], n_columns: int
@@ -265,6 +276,7 @@ def random_affine(images: Tensor, generator: torch.Generator) -> Tensor:
     return functional.grid_sample(images.float(), grid, padding_mode="border", align_corners=False)
 
 
+@own_settings()
 def fit_classifier(
     values: NDArray[Any],
     labels: NDArray[np.int64],

@@ -8,7 +8,7 @@ business of `ganaug.inputs`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,20 +19,19 @@ from torch import Tensor
 
 from ganaug.classifier import RealClassifier, fit_classifier
 from ganaug.exceptions import InvalidInputError, SamplingError
+from ganaug.gan.callbacks import Progress
 from ganaug.gan.config import GANConfig
 from ganaug.gan.monitor import Features
-from ganaug.gan.sampling import BLOCK_SIZE, AcceptanceError, RowFilter, Sampler
-from ganaug.gan.scaling import ColumnScaler, images_to_network
-from ganaug.gan.training import Progress, TrainedGAN, train
+from ganaug.gan.sampling import BLOCK_SIZE, AcceptanceError, SampleFilter, Sampler
+from ganaug.gan.scaling import ColumnScaler
+from ganaug.gan.training import TrainedGAN, train
 from ganaug.inputs import DataSpec, LabelKind, TrainingSet
+from ganaug.settings import own_settings
 
 Array = npt.NDArray[Any]
 
-FILTERS = ("classifier", "score")
-SCORE_FILTER_QUANTILE = 0.1
-"""The score filter rejects the candidates whose discriminator score is below this quantile."""
+FILTERS = ("classifier",)
 CALIBRATION_BLOCKS = 4
-CONDITIONINGS = ("joint", "per_class")
 
 
 @dataclass
@@ -52,7 +51,10 @@ class FittedModel:
     trust: list[float] | None = None
     """Per class code, the share of unfiltered synthetic rows that the classifier takes for their
     class; None without a classifier."""
+    origin: dict[str, Any] = field(default_factory=dict)
+    """``versions`` and ``hardware`` of the training, by name."""
 
+    @own_settings()
     def build_sampler(self, device: torch.device, filters: Sequence[str]) -> Sampler:
         """Put the networks on a device, with filters in front of them."""
         if "classifier" in filters and self.classifier is None:
@@ -60,14 +62,9 @@ class FittedModel:
                 "filter='classifier' needs the classifier that `fit` trains when it is set before. "
                 "Fit again."
             )
-        sampler = Sampler(self.gans, device)
-        makers: dict[str, Callable[[], RowFilter]] = {
-            "classifier": self._classifier_filter,
-            "score": lambda: self._score_filter(sampler),
-        }
-        sampler.filters = {name: makers[name]() for name in filters}
-        return sampler
+        return Sampler(self.gans, device, {name: self._classifier_filter() for name in filters})
 
+    @own_settings()
     def sample_values(
         self, sampler: Sampler, counts: Mapping[int, int], *, seed: int, start: int = 0
     ) -> tuple[Array, npt.NDArray[np.int64]]:
@@ -99,6 +96,7 @@ class FittedModel:
             labels[code]: sampler.n_accepted[code] / n for code, n in sampler.n_candidates.items()
         }
 
+    @own_settings()
     def measure_trust(self, device: torch.device) -> list[float]:
         """Measure `trust` on rows of a stream that `sample` does not use."""
         sampler, agrees = Sampler(self.gans, device), self._classifier_filter()
@@ -109,7 +107,7 @@ class FittedModel:
             shares.append(float(kept.float().mean()))
         return shares
 
-    def _classifier_filter(self) -> RowFilter:
+    def _classifier_filter(self) -> SampleFilter:
         """Keep rows that a classifier of the real rows takes for their own class."""
         classifier = self.classifier
         assert classifier is not None
@@ -120,25 +118,6 @@ class FittedModel:
             return torch.from_numpy(predicted == code)
 
         return agrees
-
-    def _score_filter(self, sampler: Sampler) -> RowFilter:
-        """Keep rows above a low quantile of the discriminator's scores of their class."""
-        thresholds: dict[int, Tensor] = {}
-
-        def scores_of(rows: Tensor, code: int) -> Tensor:
-            inputs = images_to_network(rows) if self.scaler is None else rows
-            return sampler.discriminator_scores(inputs, code)
-
-        def passes(rows: Tensor, code: int) -> Tensor:
-            if code not in thresholds:
-                calibration = [
-                    sampler.block(code, ~self.seed, block) for block in range(CALIBRATION_BLOCKS)
-                ]
-                scores = torch.cat([scores_of(block, code) for block in calibration])
-                thresholds[code] = scores.quantile(SCORE_FILTER_QUANTILE)
-            return scores_of(rows, code) >= thresholds[code]
-
-        return passes
 
     def _name_class(self, error: AcceptanceError, sampler: Sampler) -> SamplingError:
         label = self.classes.tolist()[error.code]
@@ -163,6 +142,7 @@ class TrainingOptions:
     device: str
 
 
+@own_settings()
 def train_model(
     data: TrainingSet,
     options: TrainingOptions,
@@ -300,7 +280,7 @@ def _matching_start(
             f"`warm_start_from` must be a model of the same classes, {classes}. Got one of "
             f"{old_classes} instead."
         )
-    names = ("image_shape", "n_features", "recipe", "width", "latent_dim", "embedding_dim")
+    names = ("image_shape", "n_features", "recipe", "width", "latent_dim")
     old = start_from.gans[index].config if index < len(start_from.gans) else None
     for name in (*names, "n_classes"):
         was = getattr(old, name, None)
@@ -314,7 +294,6 @@ def _matching_start(
 
 __all__ = [
     "BLOCK_SIZE",
-    "CONDITIONINGS",
     "FILTERS",
     "FittedModel",
     "TrainingOptions",

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 from imblearn.over_sampling.base import BaseOverSampler
-from imblearn.utils import check_target_type
 from sklearn.base import clone
 from sklearn.utils._param_validation import Interval, InvalidParameterError
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 from torch.utils.data import Dataset
 
 from ganaug.augmenter import GANAugmenter
 from ganaug.checks import check_parameter_names, did_you_mean
 from ganaug.exceptions import InvalidInputError, InvalidTypeError
-from ganaug.inputs.labels import read_labels
+from ganaug.inputs import as_labels
+from ganaug.inputs.containers import refuse_two_looks, refuse_unsupported
+from ganaug.inputs.labels import one_hot_codes, one_hot_like, read_labels
 from ganaug.resampling import STRATEGIES, plan_resampling
 from ganaug.seeds import draw_seed
 
@@ -51,8 +52,8 @@ class GANOverSampler(BaseOverSampler):
         `min_trust` is.
     random_state : int, RandomState or None, default=None
         Seed of everything. None leaves the augmenter its own.
-    memory : str, path or joblib.Memory, optional
-        Cache of trained GANs by data, parameters and seed, so that a search over
+    cache_dir : str or path, optional
+        Directory that keeps trained GANs by data, parameters and seed, so that a search over
         `sampling_strategy`, `max_ratio` and `max_share` trains one per fold. Needs an integer
         `random_state`. None leaves the augmenter its own.
 
@@ -66,6 +67,8 @@ class GANOverSampler(BaseOverSampler):
         Real, synthetic and duplicated rows per class.
     synthetic_mask_ : ndarray of bool, shape (n_resampled,)
         Which of the rows returned are synthetic.
+    sample_indices_ : ndarray of int64, shape (n_resampled,)
+        Which of the X given each is, or repeats; -1 for synthetic ones.
     n_features_in_ : int
         Columns of X; only for 2-D X.
     feature_names_in_ : ndarray of str
@@ -96,7 +99,7 @@ class GANOverSampler(BaseOverSampler):
         "augmenter": [GANAugmenter, None],
         "max_ratio": [Interval(Real, 0, None, closed="left")],
         "max_share": [Interval(Real, 0, 1, closed="both")],
-        "memory": "no_validation",  # joblib.Memory, or anything like it
+        "cache_dir": "no_validation",  # checked by the augmenter
     }
 
     def __init__(
@@ -107,14 +110,14 @@ class GANOverSampler(BaseOverSampler):
         max_ratio: float = 5.0,
         max_share: float = 0.1,
         random_state: Any = None,
-        memory: Any = None,
+        cache_dir: str | os.PathLike[str] | None = None,
     ) -> None:
         super().__init__(sampling_strategy=sampling_strategy)
         self.augmenter = augmenter
         self.max_ratio = max_ratio
         self.max_share = max_share
         self.random_state = random_state
-        self.memory = memory
+        self.cache_dir = cache_dir
 
     # --- resampling ---
 
@@ -148,7 +151,11 @@ class GANOverSampler(BaseOverSampler):
         labels, is_one_hot = self._check(X, y)
         resample = self._fit_resample if self.sampling_strategy_ else self._leave_as_they_are
         X_out, y_out = resample(_dense(X), labels if is_one_hot else y)
-        return _rows_like(X, X_out), _labels_like(y, y_out, is_one_hot)
+        if is_one_hot:
+            return _rows_like(X, X_out), one_hot_like(y, y_out[len(labels) :])
+        return _rows_like(X, X_out), y_out.to_frame(y.columns[0]) if hasattr(
+            y, "columns"
+        ) else y_out
 
     def fit(self, X: Any, y: Any) -> GANOverSampler:
         """Check the data and the strategy, without training; `fit_resample` is what trains.
@@ -166,10 +173,13 @@ class GANOverSampler(BaseOverSampler):
         return self
 
     def _fit_resample(self, X: Any, y: Any) -> tuple[Any, Any]:
-        self.augmenter_ = self._configured_augmenter().fit(X, y)
+        augmenter = self._configured_augmenter()
+        refuse_two_looks(X, augmenter.resize)  # before the training
+        self.augmenter_ = augmenter.fit(X, y)
         resampled: tuple[Any, Any] = self.augmenter_.augment(X, y)
         self.resampling_report_ = self.augmenter_.resampling_report_
         self.synthetic_mask_ = self.augmenter_.synthetic_mask_
+        self.sample_indices_ = self.augmenter_.sample_indices_
         return resampled
 
     def _leave_as_they_are(self, X: Any, y: Any) -> tuple[Any, Any]:
@@ -179,6 +189,7 @@ class GANOverSampler(BaseOverSampler):
         plans = plan_resampling(data.classes[data.labels], self.sampling_strategy)
         self.resampling_report_ = list(plans.values())
         self.synthetic_mask_ = np.zeros(len(data.labels), dtype=bool)
+        self.sample_indices_ = np.arange(len(data.labels))
         X_out = data.spec.concatenate(X, data.spec.decode(data.values[:0]))
         label_kind = read_labels(y)[2]
         return X_out, label_kind.concatenate(y, label_kind.decode(data.labels[:0], data.classes))
@@ -190,8 +201,8 @@ class GANOverSampler(BaseOverSampler):
             augmenter.set_params(**{name: getattr(self, name)})
         if self.random_state is not None:
             augmenter.set_params(random_state=draw_seed(self.random_state))
-        if self.memory is not None:
-            augmenter.set_params(memory=self.memory)
+        if self.cache_dir is not None:
+            augmenter.set_params(cache_dir=self.cache_dir)
         return augmenter
 
     # --- checks ---
@@ -204,7 +215,7 @@ class GANOverSampler(BaseOverSampler):
                 "GANOverSampler adds rows to arrays, tensors, lists and data frames. Got a Dataset "
                 "instead: use GANAugmenter().fit(dataset).wrap(dataset)."
             )
-        check_classification_targets(y)
+        refuse_unsupported(X)
         _, labels, is_one_hot = self._check_X_y(X, y)
         plans = plan_resampling(labels, self.sampling_strategy, max_ratio=self.max_ratio)
         added = {label: plan.n_total - plan.n_real for label, plan in plans.items()}
@@ -215,10 +226,14 @@ class GANOverSampler(BaseOverSampler):
         self, X: Any, y: Any
     ) -> tuple[Any, Array, bool]:
         """Check labels and column names; the augmenter checks the rows themselves."""
-        labels, is_one_hot = check_target_type(y, indicate_one_vs_all=True)
+        one_hot = one_hot_codes(y)
+        labels = as_labels(y) if one_hot is None else one_hot
         if _is_two_dimensional(X):
-            validate_data(self, X, y, skip_check_array=True)
-        return X, labels, is_one_hot
+            try:
+                validate_data(self, X, y, skip_check_array=True)
+            except TypeError as error:  # of column names
+                raise InvalidTypeError(str(error)) from None
+        return X, labels, one_hot is not None
 
     def _validate_params(self) -> None:
         """Raise scikit-learn's own message, with a suggestion, as an error of this library."""
@@ -267,6 +282,7 @@ class GANOverSampler(BaseOverSampler):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = False
         tags.input_tags.three_d_array = True
+        tags.sampler_tags.sample_indices = True
         return tags
 
 
@@ -274,14 +290,18 @@ def _is_two_dimensional(X: Any) -> bool:
     """Tell rows from images, without converting lists of images."""
     if hasattr(X, "ndim"):
         return bool(X.ndim == 2)
-    return isinstance(X, list | tuple) and len(X) > 0 and np.ndim(X[0]) == 1
+    first = X[0] if isinstance(X, list | tuple) and len(X) else None
+    if isinstance(first, list | tuple):
+        return not any(isinstance(value, list | tuple) for value in first)
+    return isinstance(first, np.ndarray) and first.ndim == 1
 
 
 def _dense(X: Any) -> Any:
     """Make a data frame of sparse columns an ordinary one."""
     if not hasattr(X, "columns"):
         return X
-    sparse = {name: X[name].dtype.subtype for name in X if hasattr(X[name], "sparse")}
+    dtypes = X.dtypes.to_dict()
+    sparse = {name: dtype.subtype for name, dtype in dtypes.items() if hasattr(dtype, "fill_value")}
     return X.astype(sparse) if sparse else X
 
 
@@ -292,12 +312,3 @@ def _rows_like(X: Any, X_out: Any) -> Any:
     if isinstance(X, list | tuple) and not isinstance(X_out, list):
         return [*X, *X_out[len(X) :].tolist()]
     return X_out
-
-
-def _labels_like(y: Any, y_out: Any, is_one_hot: bool) -> Any:
-    """Give labels back one-hot, or in a data frame, if they came so."""
-    if is_one_hot:
-        return np.eye(np.shape(y)[1], dtype=np.asarray(y).dtype)[y_out]
-    if hasattr(y, "columns"):
-        return y_out.to_frame(y.columns[0])
-    return y_out

@@ -1,22 +1,20 @@
-"""Save and load a model: a directory of `model.safetensors` and `config.json`, never a pickle.
+"""Save and load a model: one safetensors file that is read, and two files for people beside it.
 
-A save is written beside its target and renamed into place, so that a full disk or Ctrl-C leaves
-an older model as it was. On loading, both files are checked against checksums before anything is
-built from them: a model is loaded whole or not at all.
+All that `load_model` reads is ``model.safetensors``: the tensors, and everything else as JSON in
+its metadata (see `ganaug.tensorfile` for the file, and `ganaug.model_schema` for what must be in
+it). It is put in place by one rename, so a model is there whole or not at all, whatever happens
+while it is saved. ``config.json`` and ``README.md`` beside it say the same for people, and are
+never read.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
-import math
+import inspect
 import os
 import platform
-import shutil
-import uuid
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,210 +22,323 @@ import numpy as np
 import safetensors
 import sklearn
 import torch
-from safetensors.torch import load_file, save_file
-from torch import Tensor
 
+from ganaug import tensorfile
 from ganaug._version import __version__
-from ganaug.classifier import RealClassifier
-from ganaug.exceptions import ModelFileError
+from ganaug.classifier import ClassifierConfig
+from ganaug.exceptions import InvalidInputError, ModelFileError
 from ganaug.gan.config import GANConfig
-from ganaug.gan.monitor import Alarm
-from ganaug.gan.scaling import ColumnScaler
-from ganaug.gan.training import TrainedGAN
-from ganaug.inputs import DataSpec, LabelKind
+from ganaug.jsonable import (
+    SchemaError,
+    as_read_back,
+    dumps,
+    jsonable,
+    read_as,
+    type_hints_of,
+)
 from ganaug.model import FittedModel
+from ganaug.model_card import model_card
+from ganaug.model_schema import (
+    ModelContent,
+    describe,
+    expected_layouts,
+    read_content,
+    rebuild,
+    tensors_of,
+)
+from ganaug.settings import own_settings
+from ganaug.storage import check_room, check_writable, is_part_of, make_directory, write_atomically
+from ganaug.tensorfile import Layout
 
-FORMAT_VERSION = 1
-TENSORS_NAME = "model.safetensors"
-CONFIG_NAME = "config.json"
+__all__ = [
+    "SavedModel",
+    "check_can_save",
+    "describe_origin",
+    "estimate_size",
+    "library_versions",
+    "load_model",
+    "plain_parameters",
+    "read_config",
+    "read_parameters",
+    "save_model",
+]
+
+FORMAT_VERSION = 2
+KIND = "model"
+MODEL_NAME, CONFIG_NAME, CARD_NAME = "model.safetensors", "config.json", "README.md"
+NOT_FROM_A_FILE = frozenset({"cache_dir", "checkpoint_dir", "warm_start_from", "device"})
+"""Parameters that name places and devices of this machine: neither saved nor loaded."""
+
+_Scalar = str | bool | int | float
+_KINDS_OF_ANY: dict[str, Any] = {
+    "random_state": int | None,
+    "sampling_strategy": str | int | float | dict[_Scalar, int | float] | None,
+}
 
 
+@dataclass(frozen=True)
+class SavedModel:
+    """What was read from one file.
+
+    Attributes
+    ----------
+    model : FittedModel
+    estimator : object
+        What `build` made of the parameters; None without it.
+    digest : str
+        SHA-256 of the file: a name for exactly this model.
+    """
+
+    model: FittedModel
+    estimator: Any
+    digest: str
+
+
+@own_settings()
 def save_model(
-    model: FittedModel,
-    parameters: dict[str, Any],
-    path: str | os.PathLike[str],
-    origin: Mapping[str, Any] | None = None,
+    model: FittedModel, parameters: Mapping[str, Any], path: str | os.PathLike[str]
 ) -> None:
     """Write a model directory, whole or not at all.
 
     Parameters
     ----------
     model : FittedModel
-    parameters : dict
-        Constructor parameters to come back with `load_model`: numbers, texts, None, and
-        sequences and dicts of these.
+    parameters : mapping
+        Constructor parameters to come back with `load_model`, as `plain_parameters` gives them.
     path : str or path-like
-        Directory to make; an existing model there is replaced.
-    origin : mapping, optional
-        Versions and hardware of the training, as `describe_origin` gives them; by default those
-        of this process.
+        Directory to make; an earlier model there is replaced.
 
     Raises
     ------
     ModelFileError
-        When `path` exists and is not a model directory.
-    OSError
-        When the disk is full or not writable.
+        When `path` is something else than an earlier model, or cannot be written to, or its disk
+        is full. What was there stays as it was.
     """
-    target = check_replaceable(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    beside = _beside(target)
-    beside.mkdir()
+    content, tensors = {**describe(model), "parameters": parameters}, tensors_of(model)
     try:
-        save_file(_tensors(model), beside / TENSORS_NAME)
-        config = _to_json(_describe(model, parameters, origin))
-        config["tensors_sha256"] = _file_digest(beside / TENSORS_NAME)
-        config["config_sha256"] = _config_digest(config)
-        (beside / CONFIG_NAME).write_text(json.dumps(config, indent=1, allow_nan=False), "utf-8")
-        _move_into_place(beside, target)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        _read_content(as_read_back(content), tensorfile.layouts_of(tensors), None)
+    except SchemaError as error:
+        raise ModelFileError(f"{path} is not written: it could not be loaded. {error}") from None
+    packed = tensorfile.pack(KIND, FORMAT_VERSION, content, tensors)
+    directory = check_can_save(path, n_bytes=len(packed))
+    make_directory(directory)
+    try:
+        write_atomically(directory / MODEL_NAME, packed)
+    except OSError as error:
+        raise ModelFileError(
+            f"The model could not be written to {directory}: {error.strerror or error}."
+        ) from error
+    with contextlib.suppress(OSError):  # the model is saved: a missing page is no failure
+        _write_for_people(directory, model, content)
 
 
+@own_settings()
 def load_model(
-    path: str | os.PathLike[str], device: torch.device | str = "cpu"
-) -> tuple[FittedModel, dict[str, Any]]:
-    """Read a model directory; return the model and its constructor parameters.
+    path: str | os.PathLike[str],
+    device: torch.device | str = "cpu",
+    build: Callable[[dict[str, Any]], Any] | None = None,
+) -> SavedModel:
+    """Read a model.
 
     Parameters
     ----------
     path : str or path-like
+        Of the directory.
     device : torch.device or str, default="cpu"
         Where the filter's classifier goes; the networks are moved when sampling starts.
+    build : callable, optional
+        Makes an estimator of the saved parameters, or raises InvalidInputError (or `SchemaError`,
+        see `read_parameters`) where they are not what it takes.
+
+    Returns
+    -------
+    SavedModel
 
     Raises
     ------
     ModelFileError
-        When a file is missing, truncated, altered, or of a newer format; names the file.
+        When the file is missing, damaged, of another format, or says what no saved model says.
+        Names the file, and what is wrong; nothing has been allocated then.
     """
-    directory = Path(path)
-    config = read_config(directory)
-    tensors_path = directory / TENSORS_NAME
-    if not tensors_path.is_file():
-        raise ModelFileError(f"{tensors_path} is missing. Save the model again.")
-    if _file_digest(tensors_path) != config["tensors_sha256"]:
-        raise ModelFileError(
-            f"{tensors_path} is truncated or was altered: its checksum is not the one in "
-            f"{CONFIG_NAME}. Save the model again."
-        )
-    config = _from_json(config)
-    parameters = {k: _tuple_if_list(v) for k, v in config["parameters"].items()}
-    return _rebuild(config, load_file(tensors_path), device), parameters
+    file = Path(path) / MODEL_NAME
 
+    def check(content: Any, layouts: dict[str, Layout]) -> tuple[ModelContent, Any]:
+        return _read_content(content, layouts, build)
 
-def read_config(directory: Path) -> dict[str, Any]:
-    """Read and check `config.json` alone: what `ganaug info` shows."""
-    path = directory / CONFIG_NAME
-    if not path.is_file():
-        raise ModelFileError(f"{path} is missing: {directory} is not a saved ganaug model.")
+    read = tensorfile.read(file, KIND, FORMAT_VERSION, check)
+    content, estimator = read.content
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-        version = int(config["format_version"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise ModelFileError(f"{path} is truncated or not a ganaug config ({error}).") from error
-    if version > FORMAT_VERSION:
+        model = rebuild(content, read.tensors, device)
+    except SchemaError as error:
+        raise ModelFileError(f"{file} cannot be used: {error}") from None
+    return SavedModel(model, estimator, read.digest)
+
+
+@own_settings()
+def read_config(directory: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read and check a saved model; return what is said of it, in plain values.
+
+    Returns
+    -------
+    dict
+        As in ``config.json``.
+
+    Raises
+    ------
+    ModelFileError
+    """
+    file = Path(directory) / MODEL_NAME
+
+    def check(content: Any, layouts: dict[str, Layout]) -> dict[str, Any]:
+        _read_content(content, layouts, None)
+        return _for_people(content)
+
+    config: dict[str, Any] = tensorfile.read(file, KIND, FORMAT_VERSION, check).content
+    return config
+
+
+def check_can_save(path: str | os.PathLike[str], n_bytes: int = 0) -> Path:
+    """Refuse a path that a model cannot be saved to; for use before the training, too.
+
+    Nothing is made or changed. Only an earlier model of ganaug may be replaced, since models of
+    other libraries consist of files with the same names.
+
+    Parameters
+    ----------
+    path : str or path-like
+    n_bytes : int, default=0
+        Room that is needed; see `estimate_size`.
+
+    Returns
+    -------
+    Path
+        Where to save: of a link what it points to, "." by its name.
+
+    Raises
+    ------
+    ModelFileError
+        When `path` exists and is not a model directory, cannot be written to, or lacks room.
+    """
+    target = Path(path).resolve()
+    if target.exists():
+        _refuse_what_is_no_model(target)
+    check_writable(target)
+    check_room(target, n_bytes)
+    return target
+
+
+@own_settings()
+def estimate_size(configs: Sequence[GANConfig], classifier: ClassifierConfig | None = None) -> int:
+    """Estimate the bytes that a model will take on the disk, without training or allocating it.
+
+    Parameters
+    ----------
+    configs : sequence of GANConfig
+        One for each network.
+    classifier : ClassifierConfig, optional
+
+    Returns
+    -------
+    int
+    """
+    layouts = expected_layouts(list(configs), classifier).values()
+    return 2**16 + sum(layout.n_bytes for layout in layouts)
+
+
+# --- parameters ----------------------------------------------------------------------------------
+
+
+def plain_parameters(estimator: Any) -> dict[str, Any]:
+    """Give the parameters of an estimator that a file may hold.
+
+    Those about this machine are left out, and objects that JSON cannot hold, such as a callable.
+    """
+    plain: dict[str, Any] = {}
+    for name, value in estimator.get_params(deep=False).items():
+        with contextlib.suppress(SchemaError):
+            plain |= read_parameters(type(estimator), {name: as_read_back(value)})
+    return plain
+
+
+def read_parameters(estimator_class: type, parameters: Any) -> dict[str, Any]:
+    """Read constructor parameters from a file by the constructor's annotations.
+
+    Raises
+    ------
+    SchemaError
+        For unknown ones, those that no file may name, and values of another kind.
+    """
+    kinds = _parameter_kinds(estimator_class)
+    if not isinstance(parameters, dict):
+        raise SchemaError(f"`parameters` must be a JSON object. Got {parameters!r:.80} instead.")
+    for name in parameters:
+        if name not in kinds:
+            raise SchemaError(f"`parameters` must not name {name!r:.80}.")
+    return {
+        name: read_as(kinds[name], value, f"parameters.{name}")
+        for name, value in parameters.items()
+    }
+
+
+def _parameter_kinds(estimator_class: type) -> dict[str, Any]:
+    hints = type_hints_of(inspect.unwrap(estimator_class.__init__))  # type: ignore[misc]
+    hints |= {name: kind for name, kind in _KINDS_OF_ANY.items() if name in hints}
+    return {k: v for k, v in hints.items() if k not in {"return", *NOT_FROM_A_FILE}}
+
+
+# --- what is in the files ------------------------------------------------------------------------
+
+
+def _read_content(
+    content: Any, layouts: dict[str, Layout], build: Callable[[dict[str, Any]], Any] | None
+) -> tuple[ModelContent, Any]:
+    """Check a file's content, and build the estimator of its parameters."""
+    if not isinstance(content, dict) or "parameters" not in content:
+        raise SchemaError("`model` must have the key 'parameters', which is missing.")
+    about_model = {key: value for key, value in content.items() if key != "parameters"}
+    checked = read_content(about_model, layouts)
+    if build is None:
+        return checked, None
+    try:
+        return checked, build(content["parameters"])
+    except InvalidInputError as error:
+        raise SchemaError(f"`parameters` are refused: {error}") from None
+
+
+def _for_people(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a file's content as config.json shows it."""
+    shown: dict[str, Any] = jsonable({"format_version": FORMAT_VERSION, **content})
+    shown["data"]["value_range"] = shown["data"]["spec"]["value_range"]
+    shown |= shown.pop("origin")
+    return shown
+
+
+def _write_for_people(directory: Path, model: FittedModel, content: Mapping[str, Any]) -> None:
+    config = dumps(_for_people(content), indent=1) + "\n"
+    write_atomically(directory / CONFIG_NAME, config.encode())
+    write_atomically(directory / CARD_NAME, model_card(model).encode(errors="backslashreplace"))
+
+
+def _refuse_what_is_no_model(target: Path) -> None:
+    try:
+        names = {entry.name for entry in target.iterdir()} if target.is_dir() else {target.name}
+    except OSError as error:
+        raise ModelFileError(f"{target} cannot be read: {error.strerror or error}.") from error
+    ours = (MODEL_NAME, CONFIG_NAME, CARD_NAME)
+    parts = {name for name in names for file in ours if is_part_of(target / file, name)}
+    if foreign := sorted(names - parts - {*ours}):
         raise ModelFileError(
-            f"{path} has format version {version}; this ganaug ({__version__}) reads up "
-            f"to {FORMAT_VERSION}. Upgrade: pip install --upgrade ganaug"
+            f"{target} is not replaced: it is not only a saved ganaug model (there is "
+            f"{', '.join(foreign[:3])}). Choose another path, or move these away."
         )
-    if config.get("config_sha256") != _config_digest(config):
-        raise ModelFileError(f"{path} was altered: its checksum does not match its contents.")
-    checked: dict[str, Any] = config
-    return checked
+    if names - parts and not tensorfile.is_kind(target / MODEL_NAME, KIND):
+        raise ModelFileError(
+            f"{target} is not replaced: it is not a saved ganaug model. Choose another path, or "
+            "remove it."
+        )
 
 
-# --- what is in the files --------------------------------------------------------------------
-
-
-def _tensors(model: FittedModel) -> dict[str, Tensor]:
-    tensors: dict[str, Tensor] = {}
-    for index, gan in enumerate(model.gans):
-        tensors |= {f"gan/{index}/generator/{k}": v for k, v in gan.generator_state.items()}
-        tensors |= {f"gan/{index}/discriminator/{k}": v for k, v in gan.discriminator_state.items()}
-    if model.classifier is not None:
-        tensors |= {f"classifier/{k}": v for k, v in model.classifier.state_dict().items()}
-    if model.scaler is not None:
-        tensors |= {f"scaler/{k}": v for k, v in model.scaler.tensors().items()}
-    return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-
-
-def _describe(
-    model: FittedModel, parameters: dict[str, Any], origin: Mapping[str, Any] | None
-) -> dict[str, Any]:
-    return {
-        "format_version": FORMAT_VERSION,
-        **(describe_origin("unknown") if origin is None else origin),
-        "parameters": parameters,
-        "data": {
-            "spec": model.spec.to_json(),
-            "classes": model.classes.tolist(),
-            "label_kind": model.label_kind.to_json(),
-            "class_counts": model.class_counts.tolist(),
-            "value_range": model.spec.value_range,
-            "fingerprint": model.fingerprint,
-        },
-        "seed": model.seed,
-        "filters": list(model.filters),
-        "trust": model.trust,
-        "classifier": None if model.classifier is None else model.classifier.config.to_json(),
-        "gans": [_describe_gan(gan) for gan in model.gans],
-    }
-
-
-def _describe_gan(gan: TrainedGAN) -> dict[str, Any]:
-    return {
-        "config": gan.config.to_json(),
-        "images_seen": gan.images_seen,
-        "seconds": gan.seconds,
-        "interrupted": gan.interrupted,
-        "history": gan.history,
-        "alarms": [asdict(alarm) for alarm in gan.alarms],
-    }
-
-
-def _rebuild(
-    config: dict[str, Any], tensors: dict[str, Tensor], device: torch.device | str
-) -> FittedModel:
-    data = config["data"]
-    label_kind = LabelKind.from_json(data["label_kind"])
-    classifier_config = config["classifier"]
-    scaler = _with_prefix(tensors, "scaler/")
-    return FittedModel(
-        spec=DataSpec.from_json(data["spec"]),
-        classes=label_kind.restore_classes(data["classes"]),
-        label_kind=label_kind,
-        class_counts=np.asarray(data["class_counts"], dtype=np.int64),
-        fingerprint=data["fingerprint"],
-        seed=config["seed"],
-        filters=tuple(config["filters"]),
-        trust=config["trust"],
-        gans=[_rebuild_gan(index, gan, tensors) for index, gan in enumerate(config["gans"])],
-        classifier=None
-        if classifier_config is None
-        else RealClassifier.from_state(
-            classifier_config, _with_prefix(tensors, "classifier/"), device=device
-        ),
-        scaler=ColumnScaler(**scaler) if scaler else None,
-    )
-
-
-def _rebuild_gan(index: int, gan: dict[str, Any], tensors: dict[str, Tensor]) -> TrainedGAN:
-    return TrainedGAN(
-        GANConfig.from_json(gan["config"]),
-        _with_prefix(tensors, f"gan/{index}/generator/"),
-        _with_prefix(tensors, f"gan/{index}/discriminator/"),
-        gan["history"],
-        tuple(Alarm(**alarm) for alarm in gan["alarms"]),
-        gan["images_seen"],
-        gan["seconds"],
-        gan["interrupted"],
-    )
-
-
-def read_origin(directory: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read versions and hardware of the training from a saved model."""
-    config = read_config(Path(directory))
-    return {"versions": config["versions"], "hardware": config.get("hardware", {})}
+# --- versions and hardware -----------------------------------------------------------------------
 
 
 def describe_origin(device: str) -> dict[str, Any]:
@@ -262,124 +373,3 @@ def library_versions() -> dict[str, str]:
         "scikit-learn": sklearn.__version__,
         "safetensors": safetensors.__version__,
     }
-
-
-_FLOAT, _PAIRS = "float", "pairs"
-
-
-def _to_json(value: Any) -> Any:
-    """Turn into what any JSON reader takes, so that `_from_json` gives it back.
-
-    NaN and infinity become ``{"float": "nan"}``, dicts with other keys than texts
-    ``{"pairs": [[key, value], ...]}``.
-    """
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return {_FLOAT: str(value)}
-    if isinstance(value, list | tuple):
-        return [_to_json(item) for item in value]
-    if not isinstance(value, Mapping):
-        return value
-    if all(isinstance(key, str) and key not in (_FLOAT, _PAIRS) for key in value):
-        return {key: _to_json(item) for key, item in value.items()}
-    return {_PAIRS: [[_to_json(key), _to_json(item)] for key, item in value.items()]}
-
-
-def _from_json(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_from_json(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    if value.keys() == {_FLOAT}:
-        return float(value[_FLOAT])
-    if value.keys() == {_PAIRS}:
-        return {_from_json(key): _from_json(item) for key, item in value[_PAIRS]}
-    return {key: _from_json(item) for key, item in value.items()}
-
-
-def _tuple_if_list(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _with_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-
-
-# --- files -----------------------------------------------------------------------------------
-
-
-def check_replaceable(path: str | os.PathLike[str]) -> Path:
-    """Refuse to replace anything but an earlier model, and with it whatever else lies there.
-
-    Models of other libraries consist of a `config.json` and a `model.safetensors` too.
-
-    Returns
-    -------
-    Path
-        Where to save: of a link what it points to, "." by its name.
-
-    Raises
-    ------
-    ModelFileError
-        When `path` exists and is not a model directory.
-    """
-    target = Path(path).resolve()
-    if not target.exists():
-        return target
-    names = {entry.name for entry in target.iterdir()} if target.is_dir() else {target.name}
-    foreign = sorted(names - {TENSORS_NAME, CONFIG_NAME})
-    if foreign:
-        raise ModelFileError(
-            f"{target} is not replaced: it is not only a saved ganaug model (there is "
-            f"{', '.join(foreign[:3])}). Choose another path, or move these away."
-        )
-    if names and not _is_ganaug_config(target / CONFIG_NAME):
-        raise ModelFileError(
-            f"{target} is not replaced: it is not a saved ganaug model. Choose another path, or "
-            "remove it."
-        )
-    return target
-
-
-def _is_ganaug_config(path: Path) -> bool:
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-        return bool({"format_version", "tensors_sha256"} <= config.keys())
-    except (OSError, ValueError, AttributeError):
-        return False
-
-
-def _move_into_place(beside: Path, target: Path) -> None:
-    """Rename a finished directory to its target; an older one there goes only afterwards."""
-    if not target.exists():
-        beside.rename(target)
-        return
-    old = _beside(target)
-    try:
-        target.rename(old)
-        beside.rename(target)
-    except BaseException:  # Ctrl-C too, and also right after a rename
-        if old.exists() and not target.exists():
-            old.rename(target)
-        raise
-    finally:
-        if target.exists():
-            shutil.rmtree(old, ignore_errors=True)
-
-
-def _beside(target: Path) -> Path:
-    """Return an unused hidden name in the same directory, so that renaming stays on one disk."""
-    return target.with_name(f".{target.name}-{uuid.uuid4().hex}")
-
-
-def _file_digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _config_digest(config: dict[str, Any]) -> str:
-    content = {key: value for key, value in config.items() if key != "config_sha256"}
-    # through JSON once, so that tuples and lists digest alike
-    canonical = json.dumps(json.loads(json.dumps(content)), sort_keys=True)
-    return hashlib.sha256(canonical.encode()).hexdigest()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any, TextIO
 
 from tqdm.auto import tqdm
 
-from ganaug.gan.training import Progress
+from ganaug.gan.callbacks import Progress
 
 
 def readable_seconds(seconds: float) -> str:
@@ -19,11 +21,33 @@ def readable_seconds(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h"
 
 
+class _LogLines:
+    """Writes what a bar shows as lines: a log cannot go back to a line's start."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        line = text.strip("\r\n ")
+        if line:
+            self._stream.write(f"{line}\n")
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+
+def bar_options() -> dict[str, Any]:
+    """Options of tqdm for stderr: where it is no terminal, at most a line a minute."""
+    if sys.stderr.isatty():
+        return {}
+    return {"file": _LogLines(sys.stderr), "mininterval": 60, "maxinterval": 120}
+
+
 @contextmanager
 def progress_bar(description: str) -> Iterator[Callable[[Progress], None]]:
     """Show a bar on stderr: share of the budget, images seen and per second, losses, ETA."""
     bar_format = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
-    with tqdm(total=1.0, desc=description, bar_format=bar_format) as bar:
+    with tqdm(total=1.0, desc=description, bar_format=bar_format, **bar_options()) as bar:
 
         def show(progress: Progress) -> None:
             bar.set_postfix_str(

@@ -16,7 +16,6 @@ from ganaug.inputs import as_labels
 
 __all__ = ["ClassPlan", "plan_resampling"]
 
-Strategy = str | float | Mapping[Any, int] | Callable[[Any], Mapping[Any, int]]
 
 STRATEGIES = ("auto", "minority", "not minority", "not majority", "all")
 

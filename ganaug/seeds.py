@@ -37,11 +37,11 @@ def draw_seed(random_state: Any) -> int:
 
 def derived_seed(seed: int, *key: int | str) -> int:
     """Return a seed of its own for one purpose."""
-    return int(torch.randint(2**62, (), generator=stream(seed, *key)))
+    return int(torch.randint(2**62, (), generator=stream(seed, *key), device="cpu"))
 
 
 def stream(seed: int, *key: int | str) -> torch.Generator:
     """Return a CPU generator keyed by a seed and further values, independent of all others."""
     text = ":".join(map(str, (seed, *key))).encode()
     digest = hashlib.blake2b(text, digest_size=8).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest) >> 1)
+    return torch.Generator("cpu").manual_seed(int.from_bytes(digest) >> 1)

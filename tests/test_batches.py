@@ -46,7 +46,7 @@ def test_every_row_has_its_label_and_all_rows_of_a_class_are_drawn(labels):
     batches = batches_of(labels, class_power=0.0)
 
     drawn_labels = batches.draw_labels(8_000)
-    drawn = batches.draw_rows(drawn_labels)[:, 0].long()
+    drawn = batches.draw_samples(drawn_labels)[:, 0].long()
 
     assert torch.equal(labels[drawn], drawn_labels)
     assert len(drawn.unique()) == len(labels)
@@ -55,7 +55,7 @@ def test_every_row_has_its_label_and_all_rows_of_a_class_are_drawn(labels):
 def test_rows_of_a_class_are_equally_likely(labels):
     batches = batches_of(labels)
 
-    drawn = batches.draw_rows(torch.full((20_000,), 2))[:, 0].long()
+    drawn = batches.draw_samples(torch.full((20_000,), 2))[:, 0].long()
 
     counts = torch.bincount(drawn, minlength=len(labels))[labels == 2]
     assert counts.min() > 1_700
@@ -65,7 +65,7 @@ def test_rows_of_a_class_are_equally_likely(labels):
 def test_a_seed_decides_the_batches(labels):
     first, again, other = (batches_of(labels, seed=seed) for seed in (1, 1, 2))
 
-    drawn = [(b.draw_labels(64), b.draw_rows(labels[:64])) for b in (first, again, other)]
+    drawn = [(b.draw_labels(64), b.draw_samples(labels[:64])) for b in (first, again, other)]
 
     for one, same, different in zip(*drawn, strict=True):
         assert torch.equal(one, same)
@@ -78,8 +78,8 @@ def test_rows_that_are_on_the_device_are_not_copied(labels):
 
     batches = ClassBatches(config, images, labels, CPU, torch.Generator())
 
-    assert batches.rows.data_ptr() == images.data_ptr()
-    drawn = batches.draw_rows(labels[:8])
+    assert batches.samples.data_ptr() == images.data_ptr()
+    drawn = batches.draw_samples(labels[:8])
     assert drawn.dtype == torch.float32
     assert (drawn == -1).all()
     assert (images == 0).all()

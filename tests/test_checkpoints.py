@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import math
+import os
 import pickle
+import shutil
 
 import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
 
-from ganaug.exceptions import CheckpointError
+from ganaug.exceptions import CheckpointError, TrainingWarning
 from ganaug.gan import checkpoints
 from ganaug.gan.checkpoints import read_checkpoint, write_checkpoint
 from ganaug.gan.config import GANConfig, classic_options
 from ganaug.gan.training import Trainer, train
+from ganaug.jsonable import from_marked
 
 COUNTS = (30, 20, 10)
 BATCH = 16
@@ -217,14 +222,14 @@ def test_a_safetensors_file_of_another_kind_is_refused(tmp_path):
 
     save_file({"x": torch.zeros(1)}, tmp_path / "network.safetensors")
 
-    with pytest.raises(CheckpointError, match="version None"):
+    with pytest.raises(CheckpointError, match="kind must be 'checkpoint'"):
         read_checkpoint(tmp_path / "network.safetensors", config_of(), "these rows:0")
 
 
 def test_a_checkpoint_of_another_version_is_refused(checkpoint, monkeypatch):
     monkeypatch.setattr(checkpoints, "CHECKPOINT_VERSION", 99)
 
-    with pytest.raises(CheckpointError, match="version 1, expected 99"):
+    with pytest.raises(CheckpointError, match="format_version.*must be 99. Got 2"):
         read_checkpoint(checkpoint, config_of(), "these rows:0")
 
 
@@ -241,8 +246,8 @@ def test_a_checkpoint_is_safetensors_and_never_a_pickle(checkpoint, monkeypatch)
     tensors, plain = read_checkpoint(checkpoint, config_of(), "these rows:0")
 
     with safe_open(checkpoint, framework="pt") as file:
-        header = json.loads(file.metadata()["ganaug"])
-    assert header["plain"] == plain
+        described = json.loads(file.metadata()["ganaug"])
+    assert from_marked(described["content"])["plain"] == plain
     assert plain["images_seen"] == 10 * BATCH
     assert {"random", "statistics"} <= tensors.keys()
     assert {name.partition("/")[0] for name in tensors if "/" in name} == {
@@ -257,23 +262,133 @@ def test_a_checkpoint_is_safetensors_and_never_a_pickle(checkpoint, monkeypatch)
 
 
 @pytest.mark.parametrize("error", [OSError("No space left on device"), KeyboardInterrupt()])
-@pytest.mark.parametrize("where", ["save_file", "os.replace"])
+@pytest.mark.parametrize("where", ["fsync", "replace"])
 def test_a_failed_write_leaves_the_old_checkpoint_and_nothing_else(
     where, error, checkpoint, monkeypatch
 ):
     before = checkpoint.read_bytes()
 
     def failing(*args, **kwargs):
-        if where == "save_file":  # a part of it is on the disk already
-            args[1].write_bytes(b"half")
         raise error
 
-    if where == "save_file":
-        monkeypatch.setattr(checkpoints, "save_file", failing)
-    else:
-        monkeypatch.setattr(checkpoints.os, "replace", failing)
+    monkeypatch.setattr(os, where, failing)
     with pytest.raises(type(error)):
         write_checkpoint(checkpoint, config_of(), "these rows:0", {"x": torch.ones(1)}, {})
 
     assert checkpoint.read_bytes() == before
     assert list(checkpoint.parent.iterdir()) == [checkpoint]
+
+
+@pytest.mark.parametrize("error", [errno.ENOSPC, errno.EROFS], ids=["full", "read-only"])
+def test_a_checkpoint_that_cannot_be_written_is_told_of_once_and_training_goes_on(
+    error, data, tmp_path, monkeypatch
+):
+    whole = train(config_of(), *data, seed=0)
+
+    def failing(*args, **kwargs):
+        raise OSError(error, "it is not possible")
+
+    monkeypatch.setattr(os, "replace", failing)
+    with pytest.warns(TrainingWarning, match=r"could not be written \(it is not") as caught:
+        trained = train(config_of(), *data, seed=0, checkpoint=tmp_path / "network.safetensors")
+
+    assert len(caught) == 1
+    assert_same_training(trained, whole)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_checkpoint_directory_that_has_gone_is_made_again(data, tmp_path, crash):
+    path = tmp_path / "state" / "network.safetensors"
+
+    crash(7 * BATCH)
+    with pytest.raises(MemoryError):
+        train(config_of(), *data, seed=0, checkpoint=path)
+    shutil.rmtree(path.parent)
+    train(config_of(), *data, seed=0, checkpoint=path)
+
+    assert path.exists()
+
+
+# --- damages -----------------------------------------------------------------------------------
+
+
+def flipped(content, place, bit):
+    return content[:place] + bytes([content[place] ^ 1 << bit]) + content[place + 1 :]
+
+
+@pytest.mark.parametrize("share", np.linspace(0, 1, 40, endpoint=False).tolist())
+def test_a_flipped_bit_anywhere_is_refused(share, checkpoint):
+    content = checkpoint.read_bytes()
+    checkpoint.write_bytes(flipped(content, int(share * len(content)), int(share * 1000) % 8))
+
+    with pytest.raises(CheckpointError, match=r"network\.safetensors"):
+        read_checkpoint(checkpoint, config_of(), "these rows:0")
+
+
+@pytest.mark.parametrize("name", ["random", "real_anchor", "ema/embedding.weight"])
+def test_zeros_in_place_of_a_tensor_are_refused(name, checkpoint):
+    content = checkpoint.read_bytes()
+    n = 8 + int.from_bytes(content[:8], "little")
+    start, end = json.loads(content[8:n])[name]["data_offsets"]
+    checkpoint.write_bytes(content[: n + start] + bytes(end - start) + content[n + end :])
+
+    with pytest.raises(CheckpointError, match="checksum"):
+        read_checkpoint(checkpoint, config_of(), "these rows:0")
+
+
+CRAFTED = {
+    "no history": (lambda plain: plain.pop("history"), "history"),
+    "an unknown key": (lambda plain: plain.update(hook="os.system"), "unknown key 'hook'"),
+    "images seen of -1": (lambda plain: plain.update(images_seen=-1), "0 or more"),
+    "images seen of true": (lambda plain: plain.update(images_seen=True), "images_seen"),
+    "seconds of NaN": (lambda plain: plain.update(seconds=math.nan), "0 or more"),
+    "a history of texts": (lambda plain: plain.update(history=["x"]), "history"),
+    "an unknown alarm": (
+        lambda p: p.update(best_alarms=[{"kind": "eval", "class_code": 0, "value": 1.0}]),
+        "alarms",
+    ),
+    "an alarm of no class": (
+        lambda p: p.update(best_alarms=[{"kind": "collapsed", "class_code": 7, "value": 1.0}]),
+        "alarms",
+    ),
+    "another variety": (lambda plain: plain["history"][0].update(variety=[1.0]), "variety"),
+}
+
+
+@pytest.mark.parametrize("what", CRAFTED)
+def test_a_crafted_state_is_refused(what, checkpoint):
+    change, said = CRAFTED[what]
+    tensors, plain = read_checkpoint(checkpoint, config_of(), "these rows:0")
+    change(plain)
+    write_checkpoint(checkpoint, config_of(), "these rows:0", tensors, plain)
+
+    with pytest.raises(CheckpointError, match=said):
+        read_checkpoint(checkpoint, config_of(), "these rows:0")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("x", torch.ones(1), "unknown tensor"),
+        ("random", torch.zeros(5, dtype=torch.uint8), "'random' must be"),
+        ("statistics", torch.zeros(9), "'statistics' must be"),
+        ("generator/embedding.weight", torch.zeros(2, 2), "must be"),
+        ("generator_optimizer/0/exp_avg", torch.zeros(1), "must be"),
+        ("discriminator_optimizer/9000/step", torch.zeros(()), "unknown tensor"),
+    ],
+)
+def test_tensors_that_are_not_those_of_the_state_are_refused(name, value, said, checkpoint):
+    tensors, plain = read_checkpoint(checkpoint, config_of(), "these rows:0")
+    write_checkpoint(checkpoint, config_of(), "these rows:0", {**tensors, name: value}, plain)
+
+    with pytest.raises(CheckpointError, match=said):
+        read_checkpoint(checkpoint, config_of(), "these rows:0")
+
+
+def test_a_random_state_that_torch_does_not_take_is_refused(checkpoint, data):
+    tensors, plain = read_checkpoint(checkpoint, config_of(), "these rows:0")
+    tensors["random"] = torch.full_like(tensors["random"], 255)
+    write_checkpoint(checkpoint, config_of(), "these rows:0", tensors, plain)
+
+    with pytest.raises(CheckpointError, match="cannot be resumed"):
+        train(config_of(), *data, seed=0, checkpoint=checkpoint, fingerprint="these rows")

@@ -1,26 +1,35 @@
-"""ganaug/cli.py, through `main`: what is printed, written, and the exit code"""
+"""ganaug/cli/, through `main`: what is printed, written, and the exit code"""
 
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
+import os
+import signal
 import struct
+import subprocess
 import sys
+import time
 import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from tqdm.auto import tqdm
 
 import ganaug
 import ganaug.model
 from ganaug import GANAugmenter
-from ganaug import cli as cli_module
-from ganaug.cli import main
+from ganaug.cli import COMMANDS, cli, main
 from ganaug.exceptions import TrainingWarning
 from ganaug.gan.networks import ImageGenerator
 from ganaug.gan.training import Trainer
+from ganaug.inputs.files import read_data
+from ganaug.model import FittedModel
+from ganaug.naming import MANIFEST_NAME
+from ganaug.progress import bar_options
 
 # Trainings here are far too short to be any good; what they give is not what is tested.
 pytestmark = pytest.mark.filterwarnings("ignore::ganaug.exceptions.TrainingWarning")
@@ -116,7 +125,7 @@ def test_fit_takes_a_directory_of_images(run, tree, tmp_path):
 
     assert (code, err) == (0, "")
     assert "bag" in out
-    assert "40 real rows" in out
+    assert "40 real samples" in out
     loaded = GANAugmenter.load(tmp_path / "model")
     assert loaded.class_counts_ == {"bag": 40, "boot": 25}
     assert isinstance(loaded.spec_.decode(np.zeros((1, 1, 8, 8), np.uint8))[0], Image.Image)
@@ -217,7 +226,7 @@ def test_a_warning_is_one_line(run, npz, tmp_path):
     code, _, err = run("fit", npz, "--out", tmp_path / "m", *SMALL, "--max-per-class", "boot=10")
 
     assert code == 0
-    assert err.startswith("Warning: Too few rows (under 20)")
+    assert err.startswith("Warning: Too few samples (under 20)")
     assert err.count("\n") == 1
     assert ".py" not in err
 
@@ -242,7 +251,8 @@ def test_sample_writes_exactly_these_pictures_by_class(run, model, augmenter, tm
 
 def test_sample_goes_on_with_start_and_changes_with_the_seed(run, model, tmp_path):
     def pixels(*options):
-        run("sample", model, "--class", "bag=4", "--out", tmp_path / "x.npz", *options)
+        out = ("--out", tmp_path / "x.npz", "--overwrite")
+        run("sample", model, "--class", "bag=4", *out, *options)
         with np.load(tmp_path / "x.npz") as arrays:
             return arrays["X"]
 
@@ -293,25 +303,27 @@ def test_integer_classes_are_named_by_their_digits(run, pictures, tmp_path):
     code, _, _ = run("sample", tmp_path / "model", "--class", "10=2", "--out", tmp_path / "new")
 
     assert code == 0
-    assert [folder.name for folder in (tmp_path / "new").iterdir()] == ["10"]
+    assert [entry.name for entry in sorted((tmp_path / "new").iterdir())] == ["10", MANIFEST_NAME]
 
 
-@pytest.mark.parametrize("label", ["n/a", "..", ".", "../bag", "a/../../b", "/bag"])
-def test_a_label_never_leads_out_of_the_directory(label, run, pictures, tmp_path):
+@pytest.mark.parametrize("label", ["n/a", "..", ".hidden", "../bag", "/bag", "a\\b", "a\nb%"])
+def test_a_label_never_leads_out_of_the_directory_and_comes_back(label, run, pictures, tmp_path):
     X, y = pictures
     GANAugmenter(width=4, max_images=64, filter=None, random_state=0, verbose=0).fit(
         X, np.where(y == "boot", label, "bag")
     ).save(tmp_path / "deep" / "model")
-    before = sorted(tmp_path.rglob("*"))
+    out = tmp_path / "deep" / "new"
+    before = {path for path in tmp_path.rglob("*") if out not in path.parents}
 
     code, _, err = run(
-        *("sample", tmp_path / "deep" / "model", "--class", f"{label}=1"),
-        *("--out", tmp_path / "deep" / "new"),
+        *("sample", tmp_path / "deep" / "model", "--class", f"{label}=1", "--class", "bag=1"),
+        *("--out", out),
     )
 
-    assert code == 1
-    assert ".npz" in err
-    assert sorted(tmp_path.rglob("*")) == before
+    assert (code, err) == (0, "")
+    assert {path for path in tmp_path.rglob("*") if out not in path.parents} == {*before, out}
+    assert len(list(out.glob("[!.]*/synthetic-00000.png"))) == 2
+    assert set(read_data(str(out)).y) == {label, "bag"}
 
 
 def test_feature_rows_go_into_a_npz_file(run, pictures, tmp_path):
@@ -323,11 +335,303 @@ def test_feature_rows_go_into_a_npz_file(run, pictures, tmp_path):
 
     code, _, err = run(*sample, tmp_path / "new")
     assert code == 1
-    assert "feature rows" in err
+    assert "Feature rows" in err
 
     assert run(*sample, tmp_path / "new.npz")[0] == 0
     with np.load(tmp_path / "new.npz") as arrays:
         assert arrays["X"].shape == (3, 5)
+
+
+def records(folder):
+    lines = (folder / MANIFEST_NAME).read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def test_a_manifest_lists_every_file_and_where_it_comes_from(run, model, augmenter, tmp_path):
+    out = tmp_path / "new"
+    run("sample", model, "--class", "bag=2", "--class", "boot=1", "--start", 5, "--out", out)
+
+    listed = records(out)
+
+    digest = hashlib.sha256((model / "model.safetensors").read_bytes()).hexdigest()
+    assert {record["file"] for record in listed} == {
+        file.relative_to(out).as_posix() for file in out.rglob("*.png")
+    }
+    assert listed[1] == {
+        "file": "bag/synthetic-00006.png",
+        "class": "bag",
+        "kind": "synthetic",
+        "index": 6,
+        "seed": 0,
+        "model": digest,
+    }
+
+
+def test_arrays_say_where_they_come_from(run, model, tmp_path):
+    run("sample", model, "--class", "bag=2", "--seed", 4, "--out", tmp_path / "NEW.NPZ")
+
+    with np.load(tmp_path / "NEW.NPZ") as arrays:
+        assert arrays["kind"].tolist() == ["synthetic"] * 2
+        assert arrays["index"].tolist() == [0, 1]
+        assert arrays["seed"] == 4
+        assert len(str(arrays["model"])) == 64
+
+
+@pytest.mark.parametrize("name", ["new", "new.npz"])
+def test_an_older_output_is_only_replaced_when_asked_for_and_whole(name, run, model, tmp_path):
+    out = tmp_path / name
+    sample = ("sample", model, "--out", out)
+    run(*sample, "--class", "bag=5", "--class", "boot=1")
+
+    code, _, err = run(*sample, "--class", "bag=2")
+
+    assert code == 1
+    assert_one_line(err, "--overwrite")
+    assert run(*sample, "--class", "bag=2", "--overwrite")[0] == 0
+    if name == "new":
+        assert len(list(out.rglob("*.png"))) == len(records(out)) == 2
+    else:
+        with np.load(out) as arrays:
+            assert len(arrays["X"]) == 2
+    assert sorted(tmp_path.iterdir()) == sorted([model, out])
+
+
+@pytest.mark.parametrize("theirs", ["photo.png", "bag/photo.png", "manifest.jsonl"])
+def test_what_ganaug_has_not_written_is_never_replaced(theirs, run, model, tmp_path):
+    sample = ("sample", model, "--class", "bag=1", "--out", tmp_path / "new", "--overwrite")
+    own = tmp_path / "own"
+    write(tmp_path / "new" / theirs, b"{}")
+    assert run(*sample[:-2], own)[0] == 0
+    write(own / "bag" / "photo.png", b"mine")
+
+    for out in (tmp_path / "new", own):
+        code, _, err = run(*sample[:-2], out, "--overwrite")
+        assert code == 1
+        assert_one_line(err, "replaced")
+
+    assert (tmp_path / "new" / theirs).read_bytes() == b"{}"
+    assert (own / "bag" / "photo.png").read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("name", ["new", "new.npz"])
+def test_a_broken_output_keeps_the_name_of_one_and_the_older_stays(
+    name, run, model, tmp_path, monkeypatch
+):
+    out, partial = tmp_path / name, tmp_path / f"{name}.partial"
+    sample = ("sample", model, "--class", "bag=3", "--out", out)
+    run(*sample)
+
+    def full(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Image.Image, "save", full)
+        patch.setattr(np, "savez_compressed", full)
+        code, _, err = run(*sample, "--overwrite")
+
+    assert code == 1
+    assert_one_line(err, "No space left")
+    assert out.exists()
+    assert partial.exists()
+    assert run(*sample, "--overwrite")[0] == 0  # clears it
+    assert not partial.exists()
+
+
+def test_permissions_follow_the_umask(run, model, tmp_path):
+    before = os.umask(0o027)
+    try:
+        run("sample", model, "--class", "bag=1", "--out", tmp_path / "new")
+        run("sample", model, "--class", "bag=1", "--out", tmp_path / "new.npz")
+    finally:
+        os.umask(before)
+
+    modes = {path.stat().st_mode & 0o777 for path in (tmp_path / "new").rglob("*.*")}
+    assert modes == {0o640}
+    assert (tmp_path / "new.npz").stat().st_mode & 0o777 == 0o640
+    assert (tmp_path / "new" / "bag").stat().st_mode & 0o777 == 0o750
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (lambda X: Image.fromarray(X.astype(np.uint16) * 200 + 3000), "I;16"),
+        (lambda X: Image.fromarray(X > 100), "1"),
+        (lambda X: Image.fromarray(X).convert("CMYK"), "RGB"),
+    ],
+)
+def test_pictures_come_out_on_the_scale_of_the_data(values, expected, run, pictures, tmp_path):
+    suffix = "jpg" if expected == "RGB" else "png"
+    for index, (pixels, name) in enumerate(zip(*pictures, strict=True)):
+        folder = tmp_path / "images" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        values(pixels).save(folder / f"{index:03d}.{suffix}")
+    run("fit", tmp_path / "images", "--out", tmp_path / "model", *SMALL)
+
+    code, _, err = run(
+        *("sample", tmp_path / "model", "--class", "bag=2", "--out", tmp_path / "new"),
+        "--allow-distrusted",
+    )
+
+    assert code == 0, err
+    with Image.open(tmp_path / "new" / "bag" / "synthetic-00000.png") as made:
+        assert made.mode == expected
+        assert expected != "I;16" or np.asarray(made).min() >= 3000
+
+
+@pytest.mark.filterwarnings("default::ganaug.exceptions.GanaugWarning")
+def test_values_that_a_picture_cannot_hold_are_told(run, pictures, tmp_path):
+    X, y = pictures
+    np.savez(tmp_path / "data.npz", X=X / np.float32(255), y=y)
+    run("fit", tmp_path / "data.npz", "--out", tmp_path / "model", *SMALL)
+
+    _, _, err = run(
+        *("sample", tmp_path / "model", "--class", "bag=2", "--out", tmp_path / "new"),
+        "--allow-distrusted",
+    )
+
+    assert "PNG files hold 0 to 255 in place of the data's 0 to 1 (float32)" in err
+
+
+# --- augment -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("data", ["tree", "npz", "mnist"])
+@pytest.mark.parametrize("out", ["new", "new.npz"])
+def test_augment_balances_data_and_tells_the_kinds_apart(data, out, run, request, tmp_path):
+    source, out = request.getfixturevalue(data), tmp_path / out
+    where = ("MNIST", "--data-dir", source) if data == "mnist" else (source,)
+
+    code, text, err = run(
+        *("augment", *where, "--out", out, *SMALL, "--allow-distrusted", "--json")
+    )
+
+    assert (code, err) == (0, "")
+    written = json.loads(text)["written"]
+    rare, frequent = ("1 - one", "0 - zero") if data == "mnist" else ("boot", "bag")
+    assert written[frequent] == {"real": 40}
+    assert written[rare]["real"] == 25
+    assert sum(written[rare].values()) == 40
+    assert set(written[rare]) <= {"real", "synthetic", "augmented", "duplicate"}
+    if out.suffix == ".npz":
+        with np.load(out) as arrays:
+            assert np.unique(arrays["y"], return_counts=True)[1].tolist() == [40, 40]
+            assert np.count_nonzero(arrays["kind"] == "real") == 65
+        return
+    listed = records(out)
+    assert len(listed) == len({record["file"] for record in listed}) == 80
+    assert len(list(out.rglob("*.png"))) == 80
+    if data == "tree":  # real ones untouched
+        real = [record for record in listed if record["kind"] == "real"]
+        assert len({record["source"] for record in real}) == 65
+        pixels = [np.asarray(Image.open(out / record["file"])) for record in real]
+        assert np.array_equal(pixels[30], np.asarray(Image.open(real[30]["source"])))
+
+
+def test_augment_replaces_nothing_and_refuses_before_training(run, npz, tree, monkeypatch):
+    monkeypatch.setattr(GANAugmenter, "fit", None)
+
+    code, _, err = run("augment", npz, "--out", tree, "--overwrite", *SMALL)
+
+    assert code == 1
+    assert_one_line(err, "never replaced")
+
+
+def test_augment_does_not_export_a_model_that_knows_no_class(run, npz, tmp_path, monkeypatch):
+    monkeypatch.setattr(FittedModel, "measure_trust", lambda self, device: [0.1, 0.3])
+
+    code, _, err = run("augment", npz, "--out", tmp_path / "new", *SMALL)
+
+    assert code == 1
+    assert_one_line(err, "--allow-distrusted")
+    assert not (tmp_path / "new").exists()
+
+
+# --- what it would take --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("data", ["tree", "npz", "mnist"])
+def test_a_dry_run_tells_size_and_time_and_trains_nothing(
+    data, run, request, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(GANAugmenter, "fit", None)
+    source = request.getfixturevalue(data)
+    where = ("MNIST", "--data-dir", source) if data == "mnist" else (source,)
+    fit = ("fit", *where, "--out", tmp_path / "model", *SMALL, "--dry-run")
+
+    code, text, _ = run(*fit)
+    cost = json.loads(run(*fit, "--json")[1])
+
+    assert code == 0
+    assert "65 samples of 2 classes" in text
+    assert "Nothing is trained" in text
+    assert sorted(cost["classes"].values()) == [25, 40]
+    assert cost["data_bytes"] == 65 * 64
+    assert cost["seconds"] > 0
+    assert not (tmp_path / "model").exists()
+
+
+def test_a_log_gets_lines_and_few_of_them(capsys):
+    with tqdm(total=1000, **bar_options()) as bar:  # pytest's stderr is no terminal
+        for _ in range(1000):
+            bar.update()
+
+    err = capsys.readouterr().err
+    assert "\r" not in err
+    assert err.endswith("\n")
+    assert 1 <= err.count("\n") <= 2
+    assert "1000/1000" in err
+
+
+# --- trust ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def model_of_trust(augmenter, tmp_path, monkeypatch):
+    """A model whose classes are trusted as one says."""
+
+    def save(bag, boot):
+        monkeypatch.setattr(augmenter.model_, "trust", [bag, boot])
+        augmenter.save(tmp_path / "model")
+        return tmp_path / "model"
+
+    return save
+
+
+def test_a_model_of_noise_is_not_handed_out_in_silence(run, model_of_trust, tmp_path):
+    sample = ("sample", model_of_trust(0.1, 0.2), "--class", "bag=1", "--out", tmp_path / "new")
+
+    code, _, err = run(*sample, "--overwrite")  # which is no consent to this
+
+    assert code == 1
+    assert_one_line(err, "--allow-distrusted")
+    assert "20%" in err
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(("boot", "options"), [(0.95, ()), (0.2, ("--allow-distrusted",))])
+def test_a_distrusted_class_is_named(boot, options, run, model_of_trust, tmp_path):
+    sample = ("sample", model_of_trust(0.1, boot), "--class", "bag=1", "--class", "boot=1")
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        code, _, err = run(*sample, "--out", tmp_path / "new", *options)
+
+    assert code == 0
+    assert "Distrusted" in err
+    assert "bag (10%)" in err
+    assert ("boot (" in err) == (boot < 0.5)
+    listed = {record["class"]: record["trust"] for record in records(tmp_path / "new")}
+    assert listed == {"bag": 0.1, "boot": boot}
+    names = "bag, boot" if boot < 0.5 else "bag"
+    assert f"distrusted    {names}\n" in run("info", tmp_path / "model")[1]
+
+
+def test_a_trusted_class_of_a_model_is_not_warned_of(run, model_of_trust, tmp_path):
+    sample = ("sample", model_of_trust(0.1, 0.95), "--class", "boot=1", "--out", tmp_path / "new")
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        assert run(*sample)[::2] == (0, "")
 
 
 # --- info ----------------------------------------------------------------------------------------
@@ -337,7 +641,7 @@ def test_info_tells_what_a_model_is(run, model):
     code, out, _ = run("info", model)
 
     assert code == 0
-    for text in ("default, joint", "64 images", "bag      40 real rows", "(1, 8, 8)", "seed 0"):
+    for text in ("default, joint", "64 images", "bag      40 real samples", "(1, 8, 8)", "seed 0"):
         assert text.replace("  ", " ") in " ".join(out.split()) or text in out
 
 
@@ -445,13 +749,13 @@ def test_evaluate_prints_json_and_keeps_groups_together(
     run, pictures, tmp_path, monkeypatch, quick_evaluation
 ):
     X, y = pictures
-    seen = {}
+    seen, measured = {}, ganaug.evaluate_gain
 
     def evaluate_gain(augmenter, X, y, **options):
         seen.update(options)
-        return ganaug.evaluate_gain(augmenter, X, y, **options)
+        return measured(augmenter, X, y, **options)
 
-    monkeypatch.setattr(cli_module, "evaluate_gain", evaluate_gain)
+    monkeypatch.setattr("ganaug.gain.evaluate.evaluate_gain", evaluate_gain)
     groups = np.arange(len(y)) // 2
     np.savez(tmp_path / "grouped.npz", X=X, y=y, groups=groups)
 
@@ -592,7 +896,7 @@ BAD_DATA = {
     "a npz without y": (lambda path: write_npz(path / "x.npz", X=np.zeros((3, 8, 8))), "y"),
     "pickles in a npz": (
         lambda path: write_npz(path / "x.npz", X=np.array([{}], dtype=object), y=[1]),
-        "X and y",
+        "pickled and never read",
     ),
     "an empty directory": (lambda path: path, "one subdirectory of images per class"),
     "images without classes": (
@@ -619,16 +923,19 @@ def test_data_that_cannot_be_read_end_with_1_and_one_line(what, run, tmp_path):
     assert not (tmp_path / "model").exists()
 
 
-def test_hidden_files_are_passed_over(run, tree, tmp_path):
+@pytest.mark.filterwarnings("default::ganaug.exceptions.GanaugWarning")
+def test_hidden_files_are_passed_over_and_others_counted(run, tree, tmp_path):
     write(tree / "bag" / "._000.png", b"a Mac's notes")
     write(tree / "bag" / ".ipynb_checkpoints" / "000.png", b"a notebook's")
     write(tree / ".thumbnails" / "000.png", b"a viewer's")
     write(tree / "bag" / "readme.txt", b"no image")
 
-    code, out, _ = run("fit", tree, "--out", tmp_path / "model", *SMALL, "--json")
+    code, out, err = run("fit", tree, "--out", tmp_path / "model", *SMALL, "--json")
 
     assert code == 0
     assert json.loads(out)["classes"] == {"bag": 40, "boot": 25}
+    assert err.startswith("Warning: Files of ")
+    assert "left out (1): 1 .txt." in err
 
 
 def test_a_set_that_is_not_there_asks_for_download(run, tmp_path):
@@ -708,19 +1015,151 @@ def test_ctrl_c_during_training_saves_the_best_weights_and_ends_with_130(
 
     assert code == 130
     assert json.loads(out)["interrupted"]
-    assert GANAugmenter.load(tmp_path / "model").n_images_seen_ == 64
+    assert GANAugmenter.load(tmp_path / "model.partial").n_images_seen_ == 64
+    assert not (tmp_path / "model").exists()
 
 
-@pytest.mark.parametrize("command", [None, *cli_module.cli.commands])
+@pytest.mark.parametrize("command", [None, *COMMANDS])
 @pytest.mark.parametrize("flag", ["-h", "--help"])
 def test_help_tells_what_there_is(command, flag, run):
     code, out, _ = run(*([] if command is None else [command]), flag)
 
     assert code == 0
-    expected = cli_module.cli if command is None else cli_module.cli.commands[command]
-    names = expected.commands if command is None else [p.opts[-1] for p in expected.params]
+    expected = None if command is None else cli.get_command(None, command)
+    names = COMMANDS if expected is None else [p.opts[-1] for p in expected.params]
     assert all(name.lower() in out.lower() for name in names)
 
 
 def test_version(run):
     assert run("--version")[:2] == (0, f"ganaug, version {ganaug.__version__}\n")
+
+
+ANSWERED_AT_ONCE = [
+    ("--help",),
+    ("--version",),
+    *((command, "--help") for command in COMMANDS),
+    ("smaple",),
+    ("fit",),
+    ("fit", "x.npz", "--out", "m", "--recipe", "clasic"),
+    ("fit", "x.npz", "--out", "m", "--resize", "64"),
+    ("fit", "x.npz", "--out", "m", "--max-per-class", "bag"),
+    ("sample", "m", "--class", "bag", "--out", "x"),
+    ("sample", "m", "--class", "bag=1", "--class", "bag=2", "--out", "x"),
+    ("audit", "m", "--train", "x.npz", "--out", "x.pdf"),
+    ("demo", "--seeds", "2"),
+]
+
+
+def test_help_and_wrong_usage_do_not_wait_for_heavy_libraries():
+    code = f"""
+import sys
+from ganaug.cli import main
+for arguments in {ANSWERED_AT_ONCE}:
+    sys.argv = ["ganaug", *arguments]
+    try:
+        main()
+    except SystemExit as ended:
+        assert ended.code in (None, 0, 2), arguments
+    heavy = {{"torch", "sklearn", "imblearn", "numpy", "PIL"}} & sys.modules.keys()
+    assert not heavy, (arguments, heavy)
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+
+    assert run.returncode == 0, run.stderr
+
+
+@pytest.mark.filterwarnings("default::ganaug.exceptions.FlattenedImagesWarning")
+@pytest.mark.filterwarnings("default::ganaug.exceptions.GanaugWarning")
+def test_advice_is_that_of_the_command_line(run, pictures, tree, tmp_path):
+    X, y = pictures
+    np.savez(tmp_path / "flat.npz", X=X.reshape(len(X), -1), y=y)
+    np.savez(tmp_path / "large.npz", X=np.zeros((len(X), 200, 200), np.uint8), y=y)
+
+    _, _, flat = run("fit", tmp_path / "flat.npz", "--out", tmp_path / "m", *SMALL)
+    code, out, _ = run(
+        *("fit", tmp_path / "flat.npz", "--out", tmp_path / "m2", *SMALL, "--json"),
+        *("--image-shape", "8x8"),
+    )
+    _, _, large = run("fit", tmp_path / "large.npz", "--out", tmp_path / "m3", *SMALL)
+
+    assert "--image-shape 8x8" in flat
+    assert (code, json.loads(out)["image_shape"]) == (0, [1, 8, 8])
+    assert "--resize HEIGHTxWIDTH" in large
+    assert "resize=" not in large
+
+
+def test_names_of_classes_cannot_steer_the_terminal(run, pictures, tmp_path):
+    X, y = pictures
+    np.savez(tmp_path / "data.npz", X=X, y=np.where(y == "bag", "\x1b[31mred\n", "boot"))
+
+    code, out, _ = run("fit", tmp_path / "data.npz", "--out", tmp_path / "m", *SMALL)
+    _, _, err = run("sample", tmp_path / "m", "--class", "\x1b[31mre=1", "--out", tmp_path / "x")
+
+    assert code == 0
+    assert "\\x1b[31mred\\n  " in out
+    assert "\x1b" not in out + err
+    assert_one_line(err, "Did you mean")
+
+
+# --- places that cannot be written, and Ctrl-C ----------------------------------------------------
+
+
+@pytest.mark.parametrize("command", ["fit", "evaluate", "audit", "sample", "augment"])
+@pytest.mark.parametrize("place", ["data.npz/new.json", "/proc/new.json"])
+def test_a_place_that_cannot_be_written_is_told_before_any_work(
+    command, place, run, npz, model, monkeypatch
+):
+    monkeypatch.setattr(GANAugmenter, "fit", None)
+    monkeypatch.setattr(GANAugmenter, "load", None)
+    monkeypatch.chdir(npz.parent)
+    arguments = {
+        "fit": (npz, *SMALL),
+        "evaluate": (npz, *SMALL),
+        "augment": (npz, *SMALL),
+        "audit": (model, "--train", npz),
+        "sample": (model, "--class", "bag=1"),
+    }
+
+    code, _, err = run(command, *arguments[command], "--out", place)
+
+    assert code == 1
+    assert_one_line(err, "cannot be written")
+
+
+def test_an_interrupted_training_does_not_replace_a_complete_model(
+    run, npz, model, augmenter, monkeypatch
+):
+    step = Trainer.step
+
+    def interrupted(trainer):
+        if trainer.images_seen >= 64:
+            raise KeyboardInterrupt
+        step(trainer)
+
+    monkeypatch.setattr(Trainer, "step", interrupted)
+
+    code, _, err = run("fit", npz, "--out", model, *SMALL, "--seed", 7)
+
+    assert code == 130
+    assert "model.partial, not" in err
+    assert GANAugmenter.load(model).seed_ == augmenter.seed_
+    assert GANAugmenter.load(f"{model}.partial").seed_ == 7
+
+
+@pytest.mark.parametrize("moment", ["after the training", "while saving"])
+def test_ctrl_c_after_the_training_does_not_lose_it(moment, run, npz, tmp_path, monkeypatch):
+    name = "_warn_of_alarms" if moment == "after the training" else "save"
+    method = getattr(GANAugmenter, name)
+
+    def interrupted(self, *args):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.01)  # where it is noticed
+        return method(self, *args)
+
+    monkeypatch.setattr(GANAugmenter, name, interrupted)
+
+    code, out, _ = run("fit", npz, "--out", tmp_path / "model", *SMALL, "--json")
+
+    assert code == 130
+    assert not json.loads(out)["interrupted"]
+    assert GANAugmenter.load(tmp_path / "model").n_images_seen_ == 128

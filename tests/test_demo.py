@@ -1,4 +1,4 @@
-"""ganaug/demo.py"""
+"""ganaug/cli/demo.py, and what it runs: ganaug/cli/digits.py"""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from sklearn.model_selection import train_test_split
 
 import ganaug.model
 from ganaug import GANAugmenter
-from ganaug.cli import demo, main
+from ganaug.cli import digits as demo
+from ganaug.cli import main
 from ganaug.exceptions import TrainingWarning
 from ganaug.gain.intervals import paired_interval
 from ganaug.resampling import plan_resampling

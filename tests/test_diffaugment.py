@@ -5,8 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 
-from ganaug.gan.config import AUGMENTATIONS
-from ganaug.gan.diffaugment import AUGMENTATION_FUNCTIONS, diffaugment
+from ganaug.gan.diffaugment import brightness, contrast, cutout, diffaugment, translation
+
+ALL = pytest.mark.parametrize(
+    "augment",
+    [brightness, contrast, translation, cutout, diffaugment],
+    ids=lambda function: function.__name__,
+)
 
 
 def seeded(seed=0):
@@ -18,53 +23,49 @@ def images():
     return torch.rand((6, 3, 9, 14), generator=seeded(7)) * 2 - 1
 
 
-def test_every_augmentation_that_can_be_chosen_is_there():
-    assert sorted(AUGMENTATION_FUNCTIONS) == sorted(AUGMENTATIONS)
-
-
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64], ids=str)
-@pytest.mark.parametrize("name", AUGMENTATIONS)
-def test_shape_and_dtype_are_kept(name, dtype, images):
-    out = diffaugment(images.to(dtype), (name,), seeded())
+@ALL
+def test_shape_and_dtype_are_kept(augment, dtype, images):
+    out = augment(images.to(dtype), seeded())
 
     assert out.shape == images.shape
     assert out.dtype == dtype
 
 
-@pytest.mark.parametrize("name", AUGMENTATIONS)
-def test_the_generator_decides_everything(name, images):
+@ALL
+def test_the_generator_decides_everything(augment, images):
     before = torch.get_rng_state()
 
-    first, again, other = (diffaugment(images, (name,), seeded(seed)) for seed in (3, 3, 4))
+    first, again, other = (augment(images, seeded(seed)) for seed in (3, 3, 4))
 
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
     assert torch.equal(torch.get_rng_state(), before)
 
 
-@pytest.mark.parametrize("name", AUGMENTATIONS)
-def test_the_input_is_left_as_it_was(name, images):
+@ALL
+def test_the_input_is_left_as_it_was(augment, images):
     copy = images.clone()
 
-    diffaugment(images, (name,), seeded())
+    augment(images, seeded())
 
     assert torch.equal(images, copy)
 
 
-@pytest.mark.parametrize("name", AUGMENTATIONS)
-def test_equal_images_are_augmented_differently(name, images):
+@ALL
+def test_equal_images_are_augmented_differently(augment, images):
     batch = images[:1].expand(16, -1, -1, -1).contiguous()
 
-    out = diffaugment(batch, (name,), seeded())
+    out = augment(batch, seeded())
 
     assert len({tuple(image.flatten().tolist()) for image in out}) > 1
 
 
-@pytest.mark.parametrize("name", AUGMENTATIONS)
-def test_gradients_flow_back_to_the_pixels(name, images):
+@ALL
+def test_gradients_flow_back_to_the_pixels(augment, images):
     inputs = images.clone().requires_grad_(True)
 
-    diffaugment(inputs, (name,), seeded()).sum().backward()
+    augment(inputs, seeded()).sum().backward()
 
     assert torch.isfinite(inputs.grad).all()
     assert inputs.grad.abs().sum() > 0
@@ -73,39 +74,23 @@ def test_gradients_flow_back_to_the_pixels(name, images):
 def test_gradients_are_the_right_ones():
     inputs = torch.rand((2, 2, 8, 8), generator=seeded(), dtype=torch.float64) * 2 - 1
 
-    assert torch.autograd.gradcheck(
-        lambda x: diffaugment(x, AUGMENTATIONS, seeded()), inputs.requires_grad_(True)
-    )
+    assert torch.autograd.gradcheck(lambda x: diffaugment(x, seeded()), inputs.requires_grad_(True))
 
 
-@pytest.mark.parametrize("name", ["brightness", "contrast", "translation", "cutout"])
-def test_an_empty_background_stays_empty(name):
+@ALL
+def test_an_empty_background_stays_empty(augment):
     black = -torch.ones(8, 1, 12, 12)
 
-    assert torch.equal(diffaugment(black, (name,), seeded()), black)
+    assert torch.equal(augment(black, seeded()), black)
 
 
 def test_brightness_adds_up_to_a_quarter_of_the_range_to_white():
     white = torch.ones(2000, 1, 1, 1)
 
-    change = diffaugment(white, ("brightness",), seeded()) - white
+    change = brightness(white, seeded()) - white
 
     assert -0.5 <= change.min() < -0.45
     assert 0.45 < change.max() <= 0.5
-
-
-def test_saturation_keeps_the_grey_value():
-    images = torch.rand((4, 3, 8, 8), generator=seeded(1))
-
-    out = diffaugment(images, ("saturation",), seeded())
-
-    torch.testing.assert_close(out.mean(dim=1), images.mean(dim=1))
-
-
-def test_grey_images_have_no_saturation():
-    images = torch.rand((4, 1, 8, 8), generator=seeded(1))
-
-    torch.testing.assert_close(diffaugment(images, ("saturation",), seeded()), images)
 
 
 def test_translation_moves_whole_images_by_up_to_an_eighth_and_fills_with_black():
@@ -113,7 +98,7 @@ def test_translation_moves_whole_images_by_up_to_an_eighth_and_fills_with_black(
     image[:, :, 8, 12] = 1.0
     batch = image.expand(400, -1, -1, -1)
 
-    out = diffaugment(batch, ("translation",), seeded())
+    out = translation(batch, seeded())
 
     found = (out[:, 0] == 1.0).nonzero()
     assert len(found) == 400  # the dot is moved, neither lost nor doubled
@@ -128,7 +113,7 @@ def test_translation_moves_whole_images_by_up_to_an_eighth_and_fills_with_black(
 
 
 def test_cutout_blackens_at_most_half_of_each_side():
-    out = diffaugment(torch.ones(300, 2, 12, 20), ("cutout",), seeded())
+    out = cutout(torch.ones(300, 2, 12, 20), seeded())
 
     cut = out == -1.0
     assert torch.equal(cut[:, 0], cut[:, 1])
@@ -137,18 +122,3 @@ def test_cutout_blackens_at_most_half_of_each_side():
     assert columns.max() == 10
     assert torch.equal(cut[:, 0].sum(dim=(1, 2)), rows * columns)  # one rectangle
     assert ((out == 1.0) | cut).all()
-
-
-def test_flip_mirrors_about_half_of_the_images(images):
-    batch = images[:1].expand(400, -1, -1, -1)
-
-    out = diffaugment(batch, ("flip",), seeded())
-
-    mirrored = (out == images[:1].flip(3)).flatten(1).all(dim=1)
-    kept = (out == images[:1]).flatten(1).all(dim=1)
-    assert (mirrored ^ kept).all()
-    assert 0.4 < mirrored.float().mean() < 0.6
-
-
-def test_an_empty_policy_changes_nothing(images):
-    assert diffaugment(images, (), seeded()) is images

@@ -21,7 +21,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 from torch.utils.data import TensorDataset
 
-import ganaug.cli
+import ganaug
 import ganaug.gain.remedies
 from benchmarks.controls import Duplicator, Oracle, ShuffledOracle
 from ganaug import GANAugmenter, GANOverSampler, evaluate_gain
@@ -485,7 +485,7 @@ def test_the_command_keeps_the_groups_of_the_rows_that_it_keeps(digits, tmp_path
         seen.update(options, X=X)
         return evaluate_gain(Oracle(X_pool, y_pool), X, y, SVC(), **options)
 
-    monkeypatch.setattr(ganaug.cli, "evaluate_gain", evaluate_gain_of_oracle)
+    monkeypatch.setattr("ganaug.gain.evaluate.evaluate_gain", evaluate_gain_of_oracle)
     out = tmp_path / "new" / "verdict.json"
     arguments = ["evaluate", str(tmp_path / "data.npz"), "--max-per-class", "1=30", "--folds", "4"]
     arguments += ["--repeats", "2"]

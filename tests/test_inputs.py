@@ -357,11 +357,12 @@ def test_a_torchvision_dataset_is_read_with_its_transforms_off_and_left_alone(im
     )
     before = dict(vars(dataset))
 
-    data = read_training_set(dataset, class_names=dataset.classes)
+    data = read_training_set(dataset)
 
     assert data.spec.container == "pil"
     assert data.values.shape == (N, 3, 12, 10)
-    assert data.classes.tolist() == ["bag", "boot"]
+    assert data.classes.tolist() == [0, 1]
+    assert data.class_names == ("bag", "boot")
     assert vars(dataset) == before
 
 
@@ -555,7 +556,7 @@ def test_real_rows_keep_a_dtype_that_differs_from_the_fitted_one(imbalanced_digi
     [
         (range(N), [N, N + 1]),
         (range(100, 100 + 2 * N, 2), [179, 180]),
-        ([f"patient_{i}" for i in range(N)], ["synthetic_0", "synthetic_1"]),
+        ([f"patient_{i}" for i in range(N)], ["added_0", "added_1"]),
     ],
 )
 def test_the_index_of_a_data_frame_is_continued(index, new):
@@ -697,7 +698,7 @@ def test_datasets_without_random_access_are_refused():
 
     loader = DataLoader(ItemDataset([(np.zeros((8, 8)), 0)]), generator=torch.Generator())
 
-    with pytest.raises(InvalidTypeError, match="map-style"):
+    with pytest.raises(InvalidTypeError, match="Stream.*islice.*SyntheticMix"):
         read_training_set(Stream())
     with pytest.raises(InvalidTypeError, match="pass its dataset"):
         read_training_set(loader)
@@ -717,8 +718,9 @@ good = np.arange(64, dtype=np.uint8).reshape(8, 8)
         ([(good, np.array([0, 1]))], InvalidInputError, "item 0 .*ndarray.*multi-label"),
         ([(good, {"boxes": []})], InvalidInputError, "item 0 .*dict.*box"),
         ([(good, [0, 1])], InvalidInputError, "item 0 .*list.*multi-label"),
-        ([{"img": good, "label": 0}], InvalidInputError, r"image_key.*Did you mean 'img'|img"),
-        ([{"image": good, "labels": 0}], InvalidInputError, "Did you mean 'labels'"),
+        ([{"img": 3, "label": 0}], InvalidInputError, r"`image_key` .* none .*\['img', 'label'\]"),
+        ([{"a": good, "b": good, "label": 0}], InvalidInputError, r"`image_key` .* \['a', 'b'\]"),
+        ([{"image": good, "x": 0, "z": 1}], InvalidInputError, r"`label_key` .* \['x', 'z'\]"),
         ([(good, 0), (good, None)] * 20, InvalidInputError, "20 missing"),
         ([(good, 0), (good, "a")] * 20, InvalidTypeError, "mixture of str and int"),
         ([], InvalidInputError, "length 0"),
@@ -727,6 +729,13 @@ good = np.arange(64, dtype=np.uint8).reshape(8, 8)
 def test_the_first_offending_item_of_a_dataset_is_named(items, error, message):
     with pytest.raises(error, match=message):
         read_training_set(ItemDataset(items))
+
+
+def test_a_mistyped_key_is_named():
+    items = [{"image": good, "labels": 0}] * 4
+
+    with pytest.raises(InvalidInputError, match="Did you mean 'labels'"):
+        read_training_set(ItemDataset(items), label_key="label")
 
 
 def test_pil_images_of_mixed_modes_are_refused():
@@ -786,7 +795,7 @@ def test_labels_must_come_with_arrays_and_not_with_datasets():
     ("y", "message"),
     [
         ([3] * N, "2 classes. Got one class, 3"),
-        ([0] * (N - 1) + [1], "single row of class 1"),
+        ([0] * (N - 1) + [1], "single sample of class 1"),
     ],
 )
 def test_classes_that_cannot_be_learnt_are_refused(y, message):

@@ -173,7 +173,7 @@ def test_data_that_cannot_be_replaced_is_refused_on_every_call(model_path, data,
 
 
 def test_a_path_without_a_model_is_refused_at_once(tmp_path):
-    with pytest.raises(ModelFileError, match=r"config\.json is missing"):
+    with pytest.raises(ModelFileError, match=r"model\.safetensors is missing"):
         SyntheticReplace(tmp_path)
 
 

@@ -108,18 +108,6 @@ def test_a_single_column_is_labels_too(y):
     assert list(kind.concatenate(y, kind.decode(np.array([1]), classes))) == [1, 0, 1]
 
 
-def test_class_names_replace_integers():
-    codes, classes, kind = read_labels([2, 0, 2], class_names=["boot", "bag", "coat"])
-
-    assert kind.decode(codes, classes).tolist() == ["coat", "boot", "coat"]
-
-
-@pytest.mark.parametrize("y", [[0, 3], [-1, 0], ["boot", "bag"]])
-def test_labels_without_a_class_name_are_refused(y):
-    with pytest.raises(InvalidInputError, match="integers from 0 to 2"):
-        read_labels(y, class_names=["boot", "bag", "coat"])
-
-
 @pytest.mark.parametrize(
     ("y", "error", "message"),
     [
@@ -128,13 +116,23 @@ def test_labels_without_a_class_name_are_refused(y):
         (pd.Series([1, None, 2], dtype="Int64"), InvalidInputError, "1 missing"),
         (pd.Series(["a", pd.NA]), InvalidInputError, "1 missing"),
         ([0.5, 1.0], InvalidInputError, "continuous"),
-        (np.eye(3), InvalidInputError, r"\(3, 3\).*multi-label"),
+        (np.eye(3), InvalidInputError, r"\(3, 3\).*argmax"),
+        (np.ones((3, 3)), InvalidInputError, r"\(3, 3\).*multi-label"),
         (3, InvalidInputError, r"shape \(\)"),
         (["a", 1], InvalidTypeError, "str and int"),
-        (np.array(["a", 1], dtype=object), InvalidTypeError, "int, str"),
+        (np.array(["a", 1], dtype=object), InvalidTypeError, "str and int"),
+        ([True, 1, 0], InvalidTypeError, "bool and int"),
+        ([1, np.inf], InvalidInputError, "infinite"),
+        (np.ma.masked_equal([1, 2, 1], 2), InvalidTypeError, "masked"),
+        (["a" * 2000, "b"], InvalidInputError, "at most 1000 characters"),
+        (["a\0", "b"], InvalidInputError, "valid text"),
+        (["\ud800", "b"], InvalidInputError, "valid text"),
+        (np.eye(3)[[0, 2]], InvalidInputError, r"pass y.argmax\(axis=1\)"),
+        (pd.get_dummies(pd.Series([1, 2])), InvalidInputError, r"y.to_numpy\(\).argmax"),
+        (np.eye(3).tolist(), InvalidInputError, r"np.asarray\(y\).argmax"),
         (np.array([1j, 2]), InvalidTypeError, "complex128"),
         (np.array([b"a", b"b"]), InvalidTypeError, "S1"),
-        ([("a", 1), {"b": 2}], InvalidInputError, "one label per row"),
+        ([("a", 1), {"b": 2}], InvalidInputError, "one label per sample"),
         ([{"a": 1}, {"b": 2}], InvalidTypeError, "Got a dict"),
     ],
 )

@@ -23,7 +23,7 @@ from ganaug.gan.monitor import (
 )
 from ganaug.gan.networks import Generator, ImageGenerator
 from ganaug.gan.scaling import images_from_network, images_to_network
-from ganaug.gan.training import Trainer, train
+from ganaug.gan.training import Trainer, build_monitor, train
 
 CPU = torch.device("cpu")
 LATENT_DIM = 4
@@ -101,7 +101,7 @@ def test_looking_changes_neither_mode_nor_statistics_nor_random_state(digits):
     config = GANConfig(class_counts=(150, 150), image_shape=(1, 8, 8), width=4)
     trainer = Trainer(config, *digits, seed=0, device=CPU)
     trainer.step()
-    monitor = trainer.build_monitor(*digits, 0, None)
+    monitor = build_monitor(trainer, *digits, 0, None)
     before = {k: v.clone() for k, v in trainer.ema.state_dict().items()}
     states = trainer.random.get_state(), torch.get_rng_state()
 

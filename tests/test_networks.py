@@ -1,4 +1,4 @@
-"""ganaug/gan/networks.py and ganaug/gan/config.py"""
+"""ganaug/gan/networks.py, ganaug/gan/layers.py and ganaug/gan/config.py"""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from torch.nn import functional as F
 
 from ganaug.exceptions import InvalidInputError
 from ganaug.gan.config import GANConfig, classic_options
-from ganaug.gan.networks import (
+from ganaug.gan.layers import (
     MAX_PATCH_CHANNELS,
     FusedUpsampleConv2d,
-    NoisyEmbedding,
     SNConv2dWithDeviation,
     SpectralNormWeight,
+    convolve,
+    minibatch_deviation,
+)
+from ganaug.gan.networks import (
     base_size,
     build_discriminator,
     build_generator,
-    convolve,
     halvings,
-    minibatch_deviation,
     stage_scales,
 )
 
@@ -266,29 +267,12 @@ def test_the_classic_discriminators_label_acts_as_constant_input_channels(memory
     torch.testing.assert_close(discriminator._first_stage(rows, labels), expected)
 
 
-def test_the_rarer_a_class_the_more_its_embedding_is_blurred():
-    config = config_of(class_counts=(400, 100, 25), embedding_noise=0.5)
-    generator, _ = both_networks(config)
-    embedding = generator.embedding
-    labels = torch.arange(3).repeat_interleave(2000)
-    noise = torch.randn(6000, config.embedding_dim, generator=seeded())
+def test_classes_are_embedded_on_the_unit_sphere():
+    generator, _ = both_networks(config_of())
 
-    embedded = embedding(labels, noise)
-    plain = embedding(torch.arange(3), torch.zeros(3, config.embedding_dim))
-    spread = (embedded - plain[labels]).norm(dim=1).view(3, -1).square().mean(dim=1).sqrt()
+    embedded = generator.embedding(torch.arange(3))
 
-    torch.testing.assert_close(plain.norm(dim=1), torch.ones(3))
-    torch.testing.assert_close(spread, torch.tensor([0.125, 0.25, 0.5]), rtol=0.05, atol=0)
-
-
-def test_the_blur_follows_the_configs_counts_and_not_loaded_weights():
-    # a model is warm-started on data in which another class is the rarest
-    old, _ = both_networks(config_of(class_counts=(400, 100, 25), embedding_noise=1.0))
-    new, _ = both_networks(config_of(class_counts=(25, 100, 400), embedding_noise=1.0))
-
-    new.load_state_dict(old.state_dict())
-
-    assert new.embedding.sigmas.argmax() == 0
+    torch.testing.assert_close(embedded.norm(dim=1), torch.ones(3))
 
 
 @pytest.mark.parametrize("recipe", ["default", "classic"])
@@ -303,15 +287,6 @@ def test_both_noise_and_label_decide_the_image(recipe):
     assert not torch.allclose(image[0], image[1])
     assert not torch.allclose(image, generator(z, other))
     assert torch.equal(image, generator(z, one))
-
-
-def test_noise_of_the_embedding_is_part_of_the_latent_vector():
-    generator, _ = both_networks(config_of())
-    embedding = next(m for m in generator.modules() if isinstance(m, NoisyEmbedding))
-
-    z = generator.draw_latents(3, seeded(), CPU)
-
-    assert z.shape == (3, 6 + embedding.weight.shape[1])
 
 
 @pytest.mark.parametrize(
@@ -333,7 +308,6 @@ def test_sizes_that_the_networks_are_not_made_for_are_refused(image_shape, said)
     [
         ({"recipe": "clasic"}, "Did you mean 'classic'"),
         ({"loss": "hing"}, "Did you mean 'hinge'"),
-        ({"diffaugment": ("contrast", "cutuot")}, "Did you mean 'cutout'"),
         ({"max_images": None}, "at least one"),
         ({"n_features": 3}, "exactly one"),
     ],

@@ -333,7 +333,7 @@ def test_global_random_state_is_neither_read_nor_changed(table):
     assert_array_equal(first, second)
 
 
-def test_memory_trains_one_gan_for_all_strategies(table, n_trainings, tmp_path):
+def test_a_cache_trains_one_gan_for_all_strategies(table, n_trainings, tmp_path):
     for strategy, caps in [("auto", (5, 1)), ("minority", (5, 0.1)), ({2: 50}, (1, 1))]:
         sampler = GANOverSampler(
             tiny_augmenter(),
@@ -341,15 +341,15 @@ def test_memory_trains_one_gan_for_all_strategies(table, n_trainings, tmp_path):
             max_ratio=caps[0],
             max_share=caps[1],
             random_state=0,
-            memory=str(tmp_path),
+            cache_dir=str(tmp_path),
         )
         sampler.fit_resample(*table)
     assert n_trainings() == 1
 
 
 def test_a_cached_gan_gives_the_rows_of_a_trained_one(table, n_trainings, tmp_path):
-    def resampled(memory):
-        sampler = GANOverSampler(tiny_augmenter(), random_state=0, memory=memory)
+    def resampled(cache_dir):
+        sampler = GANOverSampler(tiny_augmenter(), random_state=0, cache_dir=cache_dir)
         return sampler.fit_resample(*table)[0]
 
     assert_array_equal(resampled(str(tmp_path)), resampled(None))
@@ -380,7 +380,7 @@ def with_nan(X, y):
         (with_nan, {}, "Got 1 NaN"),
         (lambda X, y: (X, y[:-1]), {}, "same length"),
         (lambda X, y: (X, np.zeros_like(y)), {}, "class"),
-        (lambda X, y: (X, np.where(np.arange(len(y)) == 0, 7, y)), {}, "single row of class 7"),
+        (lambda X, y: (X, np.where(np.arange(len(y)) == 0, 7, y)), {}, "single sample of class 7"),
         (lambda X, y: (X, y + 0.5), {}, "Unknown label type"),
         (lambda X, y: (X, None), {}, "None"),
         (lambda X, y: (X, y), {"sampling_strategy": {9: 50}}, "Got 9"),
@@ -394,7 +394,7 @@ def with_nan(X, y):
         "NaN",
         "lengths",
         "one class",
-        "a single row",
+        "a single sample",
         "fractional labels",
         "no labels",
         "unknown class",

@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import copy
 import errno
+import hashlib
 import json
+import os
 import pickle
 import shutil
+import signal
 import warnings
-from pathlib import Path
+from types import SimpleNamespace
 
 import joblib
 import numpy as np
 import pandas as pd
 import pytest
+import safetensors.torch
 import torch
 from numpy.testing import assert_array_equal
 from PIL import Image
 from safetensors import safe_open
+from safetensors.torch import load_file, save
 from sklearn.base import clone
 
 import ganaug
-from ganaug import GANAugmenter, persistence
+from ganaug import GANAugmenter, persistence, storage
 from ganaug.exceptions import ModelFileError, NotFittedError, TrainingWarning
+from ganaug.gan.training import Trainer
 
 pytestmark = pytest.mark.filterwarnings("ignore::ganaug.exceptions.TrainingWarning")
 
@@ -108,10 +114,9 @@ def test_a_loaded_model_samples_the_same_bytes(kind, rows, tmp_path):
     [
         {"recipe": "classic"},
         {"conditioning": "per_class"},
-        {"filter": ("score",)},
-        {"loss": "bce", "diffaugment": ("contrast",), "lecam": 0.0},
+        {"loss": "bce", "diffaugment": False, "lecam": 0.0},
     ],
-    ids=["classic", "per class", "score filter", "engine options"],
+    ids=["classic", "per class", "engine options"],
 )
 def test_models_of_every_kind_come_back(options, rows, tmp_path):
     augmenter = GANAugmenter(**{**TINY, "image_shape": (8, 8), **options}).fit(*rows)
@@ -137,6 +142,36 @@ def test_the_classifier_of_the_filter_comes_back(rows, tmp_path):
     assert loaded.model_.filters == ("classifier",)
 
 
+def test_a_model_of_a_training_that_diverged_comes_back(rows, tmp_path, monkeypatch):
+    step = Trainer.step
+
+    def poisoned(trainer):
+        if trainer.images_seen >= 64:
+            next(trainer.generator.parameters()).data.fill_(torch.nan)
+        step(trainer)
+
+    monkeypatch.setattr(Trainer, "step", poisoned)
+    augmenter = GANAugmenter(**{**TINY, "max_images": 640}, image_shape=(8, 8)).fit(*rows)
+    assert "distance" not in augmenter.history_[-1]
+    augmenter.save(tmp_path / "model")
+
+    loaded = GANAugmenter.load(tmp_path / "model")
+
+    assert loaded.alarms_[-1]["kind"] == "diverged"
+    assert_same_samples(augmenter, loaded)
+
+
+def test_a_model_that_could_not_be_loaded_is_not_saved(fitted, tmp_path):
+    odd = copy.copy(fitted)
+    odd.model_ = copy.copy(fitted.model_)
+    odd.model_.class_counts = fitted.model_.class_counts[:2]
+
+    with pytest.raises(ModelFileError, match="could not be loaded.*class_counts"):
+        odd.save(tmp_path / "model")
+
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_fitted_attributes_come_back(fitted, saved):
     loaded = GANAugmenter.load(saved)
 
@@ -152,7 +187,7 @@ def test_parameters_come_back(rows, tmp_path):
         **TINY,
         "image_shape": (8, 8),
         "value_range": (0.0, 16.0),
-        "diffaugment": ("contrast", "cutout"),
+        "diffaugment": False,
         "sampling_strategy": {"one": 50, "two": 40},
         "width": np.int64(8),
         "learning_rate": np.float32(0.0005),
@@ -174,13 +209,13 @@ def _reports(augmenter, rows):
 
 def test_parameters_of_this_process_are_left_out(rows, tmp_path):
     augmenter = GANAugmenter(
-        **TINY, image_shape=(8, 8), memory=tmp_path / "cache", checkpoint_dir=tmp_path / "state"
+        **TINY, image_shape=(8, 8), cache_dir=tmp_path / "cache", checkpoint_dir=tmp_path / "state"
     ).fit(*rows)
     augmenter.save(tmp_path / "model")
 
     loaded = GANAugmenter.load(tmp_path / "model")
 
-    assert loaded.memory is None
+    assert loaded.cache_dir is None
     assert loaded.checkpoint_dir is None
     assert str(tmp_path) not in (tmp_path / "model" / "config.json").read_text()
 
@@ -225,11 +260,27 @@ def test_labels_of_any_type_come_back(labels, rows, tmp_path):
     assert y_new.tolist() == [labels[1].item() if hasattr(labels[1], "item") else labels[1]] * 2
 
 
+@pytest.mark.parametrize("name", ["digit", 64, None, ("a", 1), True], ids=str)
+@pytest.mark.parametrize("ordered", [False, True])
+def test_a_categorical_series_comes_back_with_name_and_order(name, ordered, rows, tmp_path):
+    categories = pd.CategoricalDtype(["two", "one", "nought", "three"], ordered=ordered)
+    y = pd.Series(rows[1], name=name).astype(categories)
+    augmenter = GANAugmenter(**TINY, image_shape=(8, 8)).fit(rows[0], y)
+    augmenter.save(tmp_path / "model")
+
+    _, y_new = GANAugmenter.load(tmp_path / "model").sample(3)
+
+    assert y_new.name == name
+    assert type(y_new.name) is type(name)
+    assert y_new.dtype == y.dtype
+    assert y_new.tolist() == augmenter.sample(3)[1].tolist()
+
+
 # --- what is on the disk -------------------------------------------------------------------------
 
 
 def test_the_files_are_safetensors_and_json(saved, fitted):
-    assert sorted(content_of(saved)) == ["config.json", "model.safetensors"]
+    assert sorted(content_of(saved)) == ["README.md", "config.json", "model.safetensors"]
     with safe_open(saved / "model.safetensors", framework="np") as file:
         names = list(file.keys())
         assert all(np.isfinite(file.get_tensor(name)).all() for name in names)
@@ -287,51 +338,97 @@ def test_a_model_can_be_moved(saved, fitted, tmp_path):
 # --- broken files --------------------------------------------------------------------------------
 
 
-def break_config(path, **changes):
-    file = path / "config.json"
-    file.write_text(json.dumps({**json.loads(file.read_text()), **changes}))
+def described_in(path):
+    """What the file says of the model, as it stands in the header."""
+    with safe_open(path / "model.safetensors", framework="np") as file:
+        return json.loads(file.metadata()["ganaug"])
+
+
+def craft(path, change=None, change_tensors=None):
+    """Write the file anew as an attacker can: with a checksum that is right."""
+    described = described_in(path)
+    tensors = load_file(path / "model.safetensors")
+    content = change(described["content"]) if change else described["content"]
+    tensors = change_tensors(tensors) if change_tensors else tensors
+    version = described["format_version"]
+    write_described(path, {**described, "content": content, "format_version": version}, tensors)
+
+
+def write_described(path, described, tensors):
+    text = json.dumps({**described, "sha256": "0" * 64})
+    packed = save(tensors, metadata={"ganaug": text})
+    digest = hashlib.sha256(packed).hexdigest()
+    (path / "model.safetensors").write_bytes(packed.replace(b"0" * 64, digest.encode(), 1))
+
+
+def put(keys, value):
+    """Make a change of a description: the value at a place in it."""
+
+    def change(content):
+        place = content
+        *path, last = keys
+        for key in path:
+            place = place[key]
+        place[last] = value
+        return content
+
+    return change
+
+
+def rewrite(change):
+    def harm(path):
+        file = path / "model.safetensors"
+        file.write_bytes(change(file.read_bytes()))
+
+    return harm
+
+
+def with_described(**changes):
+    def harm(path):
+        described = {**described_in(path), **changes}
+        write_described(path, described, load_file(path / "model.safetensors"))
+
+    return harm
+
+
+def a_pipe(path):
+    (path / "model.safetensors").unlink()
+    os.mkfifo(path / "model.safetensors")
 
 
 BROKEN = {
-    "no directory": (shutil.rmtree, "config.json is missing"),
-    "no config": (lambda path: (path / "config.json").unlink(), "config.json is missing"),
-    "no tensors": (lambda path: (path / "model.safetensors").unlink(), "model.safetensors is miss"),
-    "empty config": (lambda path: (path / "config.json").write_text(""), "config.json is truncat"),
-    "half a config": (
-        lambda path: (path / "config.json").write_bytes((path / "config.json").read_bytes()[:1000]),
-        "config.json is truncated",
+    "no directory": (shutil.rmtree, "is missing"),
+    "no file": (lambda path: (path / "model.safetensors").unlink(), "is missing"),
+    "half a file": (rewrite(lambda b: b[: len(b) // 2]), "must hold .* bytes of tensors"),
+    "half a header": (rewrite(lambda b: b[:1000]), "header is longer than the file"),
+    "an empty file": (rewrite(lambda b: b""), "truncated"),
+    "more at the end": (rewrite(lambda b: b + b"x"), "must hold .* bytes of tensors"),
+    "a flipped bit": (rewrite(lambda b: b[:-1] + bytes([b[-1] ^ 1])), "checksum"),
+    "a flipped bit in the middle": (
+        rewrite(lambda b: b[: len(b) // 2] + bytes([b[len(b) // 2] ^ 8]) + b[len(b) // 2 + 1 :]),
+        "checksum",
     ),
-    "binary config": (
-        lambda path: (path / "config.json").write_bytes(b"\xff\xfe\x00"),
-        "config.json is truncated",
+    "a header past the file": (rewrite(lambda b: b"\xff" * 8 + b[8:]), "header is longer"),
+    "zeros": (rewrite(lambda b: bytes(len(b))), "damaged, or not a model"),
+    "a pipe": (a_pipe, "regular file"),
+    "a directory": (
+        lambda path: (path / "model.safetensors").unlink() or (path / "model.safetensors").mkdir(),
+        "regular file",
     ),
-    "another list": (lambda path: (path / "config.json").write_text("[1]"), "not a ganaug config"),
-    "another dict": (lambda path: (path / "config.json").write_text("{}"), "not a ganaug config"),
-    "odd version": (
-        lambda path: break_config(path, format_version="new"),
-        "config.json is truncated or not a ganaug config",
+    "another library's model": (
+        lambda path: (path / "model.safetensors").write_bytes(save({"x": torch.ones(2)})),
+        "kind must be 'model'",
     ),
-    "altered config": (lambda path: break_config(path, seed=1), "config.json was altered"),
+    "another kind": (with_described(kind="checkpoint"), "kind must be 'model'"),
     "newer format": (
-        lambda path: break_config(path, format_version=persistence.FORMAT_VERSION + 1),
-        r"config.json has format version \d+.*Upgrade",
+        with_described(format_version=persistence.FORMAT_VERSION + 1),
+        r"format version \d+.*Upgrade",
     ),
-    "half the tensors": (
-        lambda path: (path / "model.safetensors").write_bytes(
-            (path / "model.safetensors").read_bytes()[:-100]
-        ),
-        "model.safetensors is truncated or was altered",
-    ),
-    "empty tensors": (
-        lambda path: (path / "model.safetensors").write_bytes(b""),
-        "model.safetensors is truncated or was altered",
-    ),
-    "a flipped bit": (
-        lambda path: (path / "model.safetensors").write_bytes(
-            (path / "model.safetensors").read_bytes()[:-1] + b"\x55"
-        ),
-        "model.safetensors is truncated or was altered",
-    ),
+    "format 0": (with_described(format_version=0), "format_version.*Got 0"),
+    "format -1": (with_described(format_version=-1), "format_version.*Got -1"),
+    "format true": (with_described(format_version=True), "format_version.*Got True"),
+    "format as text": (with_described(format_version="2"), "format_version.*Got '2'"),
+    "no content": (with_described(content=None), "parameters.*missing"),
 }
 
 
@@ -339,13 +436,222 @@ BROKEN = {
 def test_a_broken_model_is_refused_and_the_file_named(what, saved, monkeypatch):
     harm, said = BROKEN[what]
     harm(saved)
-    monkeypatch.setattr(persistence, "_rebuild", None)  # nothing is built from a part
+    monkeypatch.setattr(persistence, "rebuild", None)  # nothing is built from a part
 
     with pytest.raises(ModelFileError, match=said) as caught:
         GANAugmenter.load(saved)
 
-    assert str(saved) in str(caught.value)
+    assert str(saved / "model.safetensors") in str(caught.value)
     assert isinstance(caught.value, OSError)
+
+
+def nested(depth):
+    value = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+CONFIG = ("gans", 0, "config")
+CRAFTED = {
+    "a cache directory": (put(("parameters", "cache_dir"), "cache"), "cache_dir"),
+    "a checkpoint directory": (put(("parameters", "checkpoint_dir"), "/tmp/x"), "checkpoint_dir"),
+    "a model to start from": (put(("parameters", "warm_start_from"), "/x"), "warm_start_from"),
+    "a device": (put(("parameters", "device"), "meta"), "device"),
+    "an unknown parameter": (put(("parameters", "memory"), "cache"), "'memory'"),
+    "a parameter of another type": (put(("parameters", "width"), [4]), "parameters.width"),
+    "a parameter out of range": (put(("parameters", "width"), 10**9), "`width` must be"),
+    "parameters that are no dict": (put(("parameters",), [1]), "parameters"),
+    "a huge width": (put((*CONFIG, "width"), 10**6), "tensor 'gan/0/generator/.* must be"),
+    "a width past int64": (put((*CONFIG, "width"), 2**63), "impossible sizes|must be"),
+    "a negative width": (put((*CONFIG, "width"), -4), r"gans\[0\].config.width"),
+    "a width of true": (put((*CONFIG, "width"), True), r"width.*whole number. Got True"),
+    "a width as text": (put((*CONFIG, "width"), "4"), r"width.*whole number. Got '4'"),
+    "a huge embedding": (put((*CONFIG, "embedding_dim"), 10**12), "tensor|impossible sizes"),
+    "a huge latent": (put((*CONFIG, "latent_dim"), 10**12), "tensor|impossible sizes"),
+    "a huge image": (put((*CONFIG, "image_shape"), [1, 10**6, 10**6]), "8 to 128"),
+    "an image of nothing": (put((*CONFIG, "image_shape"), []), "image_shape"),
+    "another image's size": (put((*CONFIG, "image_shape"), [1, 16, 16]), "of the data's shape"),
+    "no class counts": (put((*CONFIG, "class_counts"), []), "gans"),
+    "class counts of 0": (put((*CONFIG, "class_counts"), [0, 0, 0]), "class_counts"),
+    "an unknown recipe": (put((*CONFIG, "recipe"), "os.system"), "recipe"),
+    "an unknown augmentation": (put((*CONFIG, "diffaugment"), ["eval"]), "diffaugment"),
+    "an unknown option": (put((*CONFIG, "hook"), "eval"), "unknown key 'hook'"),
+    "no networks": (put(("gans",), []), "gans"),
+    "networks that are no list": (put(("gans",), {"0": 1}), "gans"),
+    "an unknown filter": (put(("filters",), ["eval"]), "filters"),
+    "a filter without its part": (put(("filters",), ["classifier"]), "filters"),
+    "an unknown key": (put(("__reduce__",), ["os.system", "id"]), "unknown key '__reduce__'"),
+    "a huge seed": (put(("seed",), 2**64 - 1), "seed"),
+    "a negative seed": (put(("seed",), -1), "seed"),
+    "a dtype that is a function": (put(("data", "spec", "dtype"), "load"), "spec.dtype"),
+    "a huge dtype": (put(("data", "spec", "dtype"), "V1000000000"), "spec.dtype"),
+    "an unknown container": (put(("data", "spec", "container"), "jax"), "container"),
+    "an odd PIL mode": (put(("data", "spec", "container"), "pil"), "pil_mode"),
+    "a range of nothing": (put(("data", "spec", "value_range"), [1, 1]), "value_range|contra"),
+    "no range": (put(("data", "spec", "value_range"), None), "spec"),
+    "other columns": (put(("data", "spec", "n_columns"), 10**12), "spec"),
+    "huge class names": (put(("data", "label_kind", "class_dtype"), "<U999999"), "shorter texts"),
+    "class names of a structure": (
+        put(("data", "label_kind", "class_dtype"), "f4,f4"),
+        "class_dtype",
+    ),
+    "labels of another kind": (put(("data", "classes"), [1, [2], 3]), "classes"),
+    "equal classes": (put(("data", "classes"), ["a", "a", "b"]), "classes"),
+    "fewer classes": (put(("data", "classes"), ["a", "b"]), "class_counts"),
+    "an odd trust": (put(("trust",), [2.0, 0.1, 0.1]), "trust"),
+    "a classifier of nothing": (put(("classifier",), {"kind": "image"}), "classifier"),
+    "an alarm of no class": (
+        put(("gans", 0, "alarms"), [{"kind": "collapsed", "class_code": 9, "value": 0.1}]),
+        "alarms",
+    ),
+    "an unknown alarm": (
+        put(("gans", 0, "alarms"), [{"kind": "eval", "class_code": 0, "value": 0.1}]),
+        "alarms",
+    ),
+    "a mark that is none": (put(("seed",), {"float": "eval"}), "float"),
+    "a list as a key": (put(("trust",), {"pairs": [[[1], 2]]}), "pairs key"),
+    "deep nesting": (put(("trust",), nested(800)), "trust|recursion"),
+}
+
+
+@pytest.mark.parametrize("what", CRAFTED)
+def test_a_crafted_model_is_refused_before_anything_is_allocated(what, saved, monkeypatch):
+    change, said = CRAFTED[what]
+    craft(saved, change)
+    monkeypatch.setattr("ganaug.tensorfile.safetensors.torch.load", None)
+
+    with pytest.raises(ModelFileError, match=said) as caught:
+        GANAugmenter.load(saved)
+
+    assert str(saved / "model.safetensors") in str(caught.value)
+
+
+def renamed(tensors):
+    name = next(iter(tensors))
+    return {f"{name}/x" if key == name else key: value for key, value in tensors.items()}
+
+
+CRAFTED_TENSORS = {
+    "one missing": (lambda t: dict(list(t.items())[1:]), "is missing"),
+    "one too many": (lambda t: {**t, "x": torch.ones(1)}, "unknown tensor, 'x'"),
+    "one by another name": (renamed, "is missing"),
+    "another dtype": (lambda t: {k: v.double() for k, v in t.items()}, "must be float32"),
+    "another shape": (lambda t: {k: v[None].clone() for k, v in t.items()}, "must be"),
+    "NaN": (lambda t: {k: v + torch.tensor(torch.nan).to(v) for k, v in t.items()}, "be finite"),
+}
+
+
+@pytest.mark.parametrize("what", CRAFTED_TENSORS)
+def test_tensors_that_are_not_those_of_the_model_are_refused(what, saved):
+    change, said = CRAFTED_TENSORS[what]
+    craft(saved, change_tensors=change)
+
+    with pytest.raises(ModelFileError, match=said):
+        GANAugmenter.load(saved)
+
+
+def header_with(changes):
+    """Make a file of the right size whose header says something else of its tensors."""
+
+    def harm(path):
+        file = path / "model.safetensors"
+        packed = file.read_bytes()
+        n = int.from_bytes(packed[:8], "little")
+        header = json.loads(packed[8 : 8 + n])
+        changes(header)
+        text = json.dumps(header).encode()
+        file.write_bytes(len(text).to_bytes(8, "little") + text + packed[8 + n :])
+
+    return harm
+
+
+def overlapping(header):
+    names = [name for name in header if name != "__metadata__"]
+    twins = [n for n in names if header[n] != header[names[0]]]
+    same = [n for n in twins if header[n]["shape"] == header[twins[0]]["shape"]]
+    header[same[1]]["data_offsets"] = header[same[0]]["data_offsets"]
+
+
+def set_first(key, value):
+    def change(header):
+        header[next(name for name in header if name != "__metadata__")][key] = value
+
+    return change
+
+
+HEADERS = {
+    "overlapping tensors": (overlapping, "overlap or a gap|bytes of tensors"),
+    "a shape past memory": (set_first("shape", [2**40, 2**20]), "must take"),
+    "a negative shape": (set_first("shape", [-1]), "no negative side"),
+    "offsets past the file": (set_first("data_offsets", [0, 2**60]), "must take"),
+    "offsets backwards": (set_first("data_offsets", [8, 0]), "must take"),
+    "an unknown dtype": (set_first("dtype", "OBJECT"), "dtype among"),
+    "a shape as text": (set_first("shape", "big"), "shape"),
+    "a float shape": (set_first("shape", [1.5]), "shape"),
+    "metadata of numbers": (lambda h: h.update(__metadata__={"ganaug": 1}), "a text"),
+    "no metadata": (lambda h: h.pop("__metadata__"), "kind must be"),
+    "metadata that is no JSON": (lambda h: h.update(__metadata__={"ganaug": "{"}), "JSON"),
+    "nesting": (lambda h: h.update(__metadata__={"ganaug": "[" * 100_000}), "JSON"),
+    "NaN": (lambda h: h.update(__metadata__={"ganaug": '{"kind": NaN}'}), "Got NaN"),
+    "1e400": (lambda h: h.update(__metadata__={"ganaug": '{"kind": 1e400}'}), "within float64"),
+    "a long number": (
+        lambda h: h.update(__metadata__={"ganaug": '{"kind": ' + "9" * 5000 + "}"}),
+        "within 64 bits",
+    ),
+    "a key twice": (
+        lambda h: h.update(__metadata__={"ganaug": '{"kind": "model", "kind": 1}'}),
+        "must differ",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", HEADERS)
+def test_a_header_that_contradicts_itself_or_the_file_is_refused(what, saved):
+    changes, said = HEADERS[what]
+    header_with(changes)(saved)
+
+    with pytest.raises(ModelFileError, match=said):
+        GANAugmenter.load(saved)
+
+
+def test_a_header_of_a_hundred_thousand_brackets_is_refused(saved):
+    text = b"[" * 100_000
+    (saved / "model.safetensors").write_bytes(len(text).to_bytes(8, "little") + text)
+
+    with pytest.raises(ModelFileError, match="JSON"):
+        GANAugmenter.load(saved)
+
+
+def test_a_sparse_file_of_a_terabyte_is_refused_unread(saved):
+    def claims_a_terabyte(header):
+        entries = [entry for name, entry in header.items() if name != "__metadata__"]
+        end = max(entry["data_offsets"][1] for entry in entries)
+        header["x"] = {"dtype": "U8", "shape": [2**40], "data_offsets": [end, end + 2**40]}
+
+    header_with(claims_a_terabyte)(saved)
+    file = saved / "model.safetensors"
+    os.truncate(file, file.stat().st_size + 2**40)
+
+    with pytest.raises(ModelFileError, match="unknown tensor, 'x'"):
+        GANAugmenter.load(saved)
+
+
+def test_what_stands_in_the_files_for_people_is_not_read(saved, fitted):
+    (saved / "config.json").write_text("[" * 1000)
+    (saved / "README.md").unlink()
+
+    assert_same_samples(GANAugmenter.load(saved), fitted)
+
+
+def test_a_file_that_changes_after_loading_changes_nothing(saved, fitted):
+    loaded = GANAugmenter.load(saved)
+
+    with (saved / "model.safetensors").open("r+b") as file:
+        file.write(bytes(50_000))
+        file.truncate(60_000)
+
+    assert_same_samples(loaded, fitted)
 
 
 def test_an_unfitted_augmenter_cannot_be_saved(tmp_path):
@@ -368,11 +674,6 @@ def newer(fitted):
 
 
 def full_disk(*args, **kwargs):
-    Path(args[1]).write_bytes(b"half")  # a part has been written already
-    raise OSError(errno.ENOSPC, "No space left on device")
-
-
-def full_disk_at_the_config(self, *args, **kwargs):
     raise OSError(errno.ENOSPC, "No space left on device")
 
 
@@ -380,21 +681,19 @@ def ctrl_c(*args, **kwargs):
     raise KeyboardInterrupt
 
 
-FAILURES = {
-    "full disk": (persistence, "save_file", full_disk, OSError),
-    "full disk later": (Path, "write_text", full_disk_at_the_config, OSError),
-    "ctrl-c while writing": (persistence, "save_file", ctrl_c, KeyboardInterrupt),
-    "ctrl-c before the rename": (Path, "rename", ctrl_c, KeyboardInterrupt),
-}
-
-
-@pytest.mark.parametrize("failure", FAILURES)
-def test_a_failed_save_leaves_the_old_model_and_nothing_else(failure, saved, newer, monkeypatch):
-    where, name, fails, error = FAILURES[failure]
+@pytest.mark.parametrize("when", ["fsync", "replace"])
+@pytest.mark.parametrize(
+    ("fails", "error"),
+    [(full_disk, ModelFileError), (ctrl_c, KeyboardInterrupt)],
+    ids=["full", "ctrl-c"],
+)
+def test_a_failed_save_leaves_the_old_model_and_nothing_else(
+    when, fails, error, saved, newer, monkeypatch
+):
     before = content_of(saved)
 
     with monkeypatch.context() as patch:
-        patch.setattr(where, name, fails)
+        patch.setattr(os, when, fails)
         with pytest.raises(error):
             newer.save(saved)
 
@@ -402,27 +701,143 @@ def test_a_failed_save_leaves_the_old_model_and_nothing_else(failure, saved, new
     assert [entry.name for entry in saved.parent.iterdir()] == ["model"]
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("n_renames", [1, 2])
-def test_ctrl_c_around_any_rename_leaves_a_whole_model(when, n_renames, saved, newer, monkeypatch):
-    rename = Path.rename
-    calls = []
+def test_a_disk_too_full_for_the_model_is_found_out_before_writing(saved, newer, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=1000))
+    before = content_of(saved)
 
-    def interrupted(self, target):
-        calls.append(target)
-        if len(calls) == n_renames and when == "before":
-            raise KeyboardInterrupt
-        rename(self, target)
-        if len(calls) == n_renames and when == "after":
-            raise KeyboardInterrupt
+    with pytest.raises(ModelFileError, match=r"needs 0\.\d MB, and its disk has 0\.0 MB left"):
+        newer.save(saved)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "rename", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            newer.save(saved)
+    assert content_of(saved) == before
 
+
+@pytest.mark.parametrize("place", ["a file", "under a file", "/proc/model"])
+def test_a_path_that_cannot_be_written_to_is_refused_before_training(place, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    path = {"a file": tmp_path / "file", "under a file": tmp_path / "file" / "model"}
+
+    with pytest.raises(ModelFileError, match="not replaced|cannot be written to"):
+        persistence.check_can_save(path.get(place, place))
+
+
+def test_a_path_is_checked_without_making_anything(tmp_path):
+    persistence.check_can_save(tmp_path / "a" / "b")
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_models_size_is_known_before_training(fitted, saved):
+    configs = [gan.config for gan in fitted.model_.gans]
+
+    size = persistence.estimate_size(configs)
+
+    assert 0 < size - (saved / "model.safetensors").stat().st_size < 2**16
+
+
+def in_a_child(work):
+    """Do something in a fork of this process; return how it ended."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            work()
+        finally:
+            os._exit(1)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def killed_at(n, name):
+    """Make the process kill itself in the n-th call of a function of `os`."""
+    real, calls = getattr(os, name), []
+
+    def kill(*args, **kwargs):
+        calls.append(name)
+        if len(calls) == n:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return real(*args, **kwargs)
+
+    setattr(os, name, kill)
+
+
+@pytest.mark.parametrize(
+    ("name", "n"), [("fsync", 2), ("replace", 1), ("fsync", 3), ("replace", 2)]
+)
+def test_a_killed_save_leaves_a_whole_model_and_the_next_one_tidies_up(name, n, saved, newer):
+    def save_and_die():
+        killed_at(n, name)
+        newer.save(saved)
+
+    assert in_a_child(save_and_die) == -signal.SIGKILL
     assert GANAugmenter.load(saved).seed_ in (0, 77)
+
+    newer.save(saved)
+
+    assert GANAugmenter.load(saved).seed_ == 77
+    assert sorted(content_of(saved)) == ["README.md", "config.json", "model.safetensors"]
     assert [entry.name for entry in saved.parent.iterdir()] == ["model"]
+
+
+def test_a_first_save_that_was_killed_can_be_repeated(newer, tmp_path):
+    def save_and_die():
+        killed_at(1, "replace")
+        newer.save(tmp_path / "model")
+
+    in_a_child(save_and_die)
+    with pytest.raises(ModelFileError, match="is missing"):
+        GANAugmenter.load(tmp_path / "model")
+
+    newer.save(tmp_path / "model")
+
+    assert GANAugmenter.load(tmp_path / "model").seed_ == 77
+
+
+def test_a_file_that_another_process_writes_is_not_swept(tmp_path):
+    part, handle = storage.locked_part(tmp_path / "model.safetensors")
+
+    def sweep():
+        storage.sweep_parts(tmp_path / "model.safetensors")
+        os._exit(0)
+
+    assert in_a_child(sweep) == 0
+    assert part.exists()
+    os.close(handle)
+    storage.sweep_parts(tmp_path / "model.safetensors")
+    assert not part.exists()
+
+
+def test_readers_beside_writers_see_one_whole_model(saved, fitted, newer):
+    def write():
+        for _ in range(15):
+            for augmenter in (newer, fitted):
+                augmenter.save(saved)
+        os._exit(0)
+
+    pid = os.fork()
+    if pid == 0:
+        write()
+    seen = []
+    while not seen or os.waitpid(pid, os.WNOHANG) == (0, 0):
+        model = persistence.load_model(saved).model
+        weights = model.gans[0].generator_state["embedding.weight"]
+        seen.append((model.seed, float(weights.sum())))
+
+    assert {seed for seed, _ in seen} <= {0, 77}
+    assert len(set(seen)) <= 2
+
+
+def test_a_model_is_loaded_from_one_reading_of_one_file(saved, newer, monkeypatch):
+    # a model that is replaced while it is read must not be mixed of both
+    real = safetensors.torch.load
+
+    def replace_first(packed):
+        newer.save(saved)
+        return real(packed)
+
+    monkeypatch.setattr(safetensors.torch, "load", replace_first)
+
+    loaded = persistence.load_model(saved)
+
+    assert loaded.model.seed == 0
+    assert loaded.digest != persistence.load_model(saved).digest
 
 
 def test_a_newer_model_replaces_an_older_one(saved, newer):

@@ -146,7 +146,7 @@ def test_a_grid_search_trains_one_gan_per_fold_and_budget_whatever_the_strategie
     imbalanced_digits, trained_on, tmp_path
 ):
     search = GridSearchCV(
-        over_sampling_pipeline(SVC(), memory=str(tmp_path)),
+        over_sampling_pipeline(SVC(), cache_dir=str(tmp_path)),
         {
             "sampler__augmenter__max_images": [128, 256],
             "sampler__sampling_strategy": ["auto", "minority", {2: 90}],

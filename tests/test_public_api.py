@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 def test_all_is_sorted_and_is_what_is_exported():
     exported = [
         name
-        for name, value in vars(ganaug).items()
+        for name, value in [(name, getattr(ganaug, name)) for name in dir(ganaug)]
         if not name.startswith("_")
         and not isinstance(value, types.ModuleType)
         and getattr(value, "__module__", "").startswith("ganaug")

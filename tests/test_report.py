@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib
 import itertools
 import json
 import re
@@ -23,6 +22,7 @@ from ganaug.audit import build_audit, page, plane
 from ganaug.audit.copy_tests import CopyTest
 from ganaug.audit.questions.copying import CopyingFigures, judge_copying
 from ganaug.classifier import fit_classifier
+from ganaug.cli import digits as demo
 from ganaug.exceptions import (
     InvalidInputError,
     MissingDependencyError,
@@ -31,8 +31,6 @@ from ganaug.exceptions import (
 )
 from ganaug.gain.intervals import PairedInterval
 from ganaug.gain.verdict import Verdict
-
-demo = importlib.import_module("ganaug.cli.demo")  # the package holds a command of that name
 
 N_CLASSES = 4
 NAMES = ("zero", "one", "two", "three")

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from ganaug.exceptions import TrainingError
-from ganaug.gan import training
+from ganaug.gan import callbacks, training
 from ganaug.gan.config import GANConfig, classic_options
 from ganaug.gan.monitor import Evaluation
 from ganaug.gan.training import Trainer, estimate_seconds, train
@@ -144,7 +144,7 @@ def test_the_data_are_neither_changed_nor_copied(digits):
     trainer.step()
 
     assert torch.equal(rows, before)
-    assert trainer.batches.rows.data_ptr() == rows.data_ptr()
+    assert trainer.batches.samples.data_ptr() == rows.data_ptr()
 
 
 def test_the_budget_in_images_is_kept_to_the_batch(digits):
@@ -265,11 +265,11 @@ def test_the_best_weights_are_kept_and_not_the_last(digits, monkeypatch):
     seen = []
 
     class Ranked:
-        def evaluate(self, network, to_rows, discriminator_loss):
+        def evaluate(self, network, to_samples, discriminator_loss):
             seen.append({name: value.clone() for name, value in network.state_dict().items()})
             return Evaluation(next(distances), (1.0, 1.0, 1.0))
 
-    monkeypatch.setattr(Trainer, "build_monitor", lambda *args: Ranked())
+    monkeypatch.setattr(training, "build_monitor", lambda *args: Ranked())
 
     trained = train(config_of(n_evaluations=4), *digits, seed=0)
 
@@ -315,7 +315,7 @@ def test_an_uninterrupted_training_says_so(digits):
 
 
 def test_progress_is_reported_up_to_the_whole_budget(digits, monkeypatch):
-    monkeypatch.setattr(training, "REPORT_SECONDS", 0.0)
+    monkeypatch.setattr(callbacks, "REPORT_SECONDS", 0.0)
     reports = []
 
     train(config_of(), *digits, seed=0, on_progress=reports.append)
@@ -349,8 +349,8 @@ def test_the_cost_of_a_training_is_estimated_from_a_few_steps(digits):
 @pytest.mark.filterwarnings("ignore:Synchronization debug mode is a prototype")
 def test_a_step_on_cuda_never_waits_for_the_device(digits):
     trainer = Trainer(config_of(), *digits, seed=0, device=torch.device("cuda"))
-    assert trainer.batches.rows.is_cuda
-    assert trainer.batches.rows.dtype == torch.uint8
+    assert trainer.batches.samples.is_cuda
+    assert trainer.batches.samples.dtype == torch.uint8
     trainer.step()  # the first step allocates and chooses kernels
 
     torch.cuda.set_sync_debug_mode("error")

@@ -1,7 +1,7 @@
-"""Synthetic rows where torch training loops read: behind the items of a Dataset.
+"""Synthetic samples where torch training loops read: behind the items of a Dataset.
 
 - :mod:`ganaug.dataset.augmented`: :class:`AugmentedDataset`, the wrapper
-- :mod:`ganaug.dataset.bank`: :class:`SyntheticBank`, memory-mapped rows that processes share
+- :mod:`ganaug.dataset.bank`: :class:`SyntheticBank`, memory-mapped samples that processes share
 - :mod:`ganaug.dataset.items`: what items look like, and making more of them
 - :mod:`ganaug.dataset.labels`: the labels of a Dataset, with as few items read as possible
 """

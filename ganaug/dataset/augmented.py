@@ -1,7 +1,8 @@
-"""The wrapper of a torch Dataset that adds synthetic rows."""
+"""The wrapper of a torch Dataset that adds synthetic samples."""
 
 from __future__ import annotations
 
+import operator
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -14,13 +15,14 @@ from torch.utils.data import Dataset
 from ganaug.dataset.bank import SyntheticBank
 from ganaug.dataset.items import ItemFormat, Transform
 from ganaug.dataset.labels import DatasetLabels, innermost, read_dataset_labels
-from ganaug.exceptions import GanaugError, InvalidInputError
+from ganaug.exceptions import GanaugError, InvalidInputError, InvalidTypeError
 from ganaug.inputs import DataSpec
+from ganaug.inputs.datasets import MapDataset, check_map_dataset
+from ganaug.inputs.pixels import Array
 
 __all__ = ["AugmentedDataset"]
 
-Array = npt.NDArray[Any]
-Rows = tuple[Array, npt.NDArray[np.int64]]
+Made = tuple[Array, npt.NDArray[np.int64]]  # values and class codes of synthetic samples
 
 
 class AugmentedDataset(Dataset[Any]):
@@ -28,7 +30,9 @@ class AugmentedDataset(Dataset[Any]):
 
     ``GANAugmenter.wrap`` makes one. Items come in the order: all of the dataset, synthetic ones,
     duplicates of the dataset's. An item of the dataset is what the dataset returns, untouched but
-    for `transform` and `target_transform`. Synthetic items get the transforms of a torchvision
+    for `transform` and `target_transform`, for images of palettes, which are converted as in
+    ``fit``, and for dicts, which keep image and label only: a synthetic item has nothing to put
+    under further keys. Synthetic items get the transforms of a torchvision
     dataset, its own ones, just as its real items do. Random access, samplers, ``Subset``,
     ``ConcatDataset`` and DataLoader workers (fork and spawn) work as with the dataset itself.
 
@@ -39,7 +43,7 @@ class AugmentedDataset(Dataset[Any]):
     synthetic : callable or (values, codes)
         ``synthetic(epoch) -> (values, codes)``, which is called in the process that makes this
         object and never in a worker: first for epoch 0, then by :meth:`set_epoch`. The same epoch
-        must give the same rows, and every epoch the same codes. values: uint8 (m, C, H, W), or
+        must give the same samples, and every epoch the same codes. values: uint8 (m, C, H, W), or
         float32 (m, d) for tables; codes: int64 (m,), positions in `classes`.
     spec : DataSpec
         What the data given to ``fit`` looked like.
@@ -55,16 +59,16 @@ class AugmentedDataset(Dataset[Any]):
     target_transform : callable, optional
         Applied to the label of every item.
     refresh : bool, default=False
-        Whether :meth:`set_epoch` brings new synthetic rows.
+        Whether :meth:`set_epoch` brings new synthetic samples.
     synthetic_weight : float, default=1.0
-        Weight of a synthetic row; real ones have 1.
+        Weight of a synthetic sample; real ones have 1.
     return_weight : bool, default=False
         Return (image, label, weight); in dicts, under the key "weight".
     return_is_synthetic : bool, default=False
         Return (image, label, is_synthetic), after the weight where both are asked for; in dicts,
         under the key "is_synthetic".
     directory : path-like, optional
-        Where the synthetic rows are kept as a memory-mapped file while this object lives; by
+        Where the synthetic samples are kept as a memory-mapped file while this object lives; by
         default where the system keeps temporary files.
 
     Attributes
@@ -74,14 +78,18 @@ class AugmentedDataset(Dataset[Any]):
     targets : list, Tensor or ndarray, length n
         Label of every item before any target transform, in the container of the dataset's own
         ``targets`` if it has them, else an ndarray. For ``WeightedRandomSampler`` and the like.
+    source_index : ndarray of int64, shape (n,)
+        Position in the dataset of the item that stands there, or is repeated; -1 if synthetic.
     classes : list
         The dataset's own ``classes``, or the classes seen in ``fit``.
+    class_to_idx : dict
+        The dataset's own, where it has one.
     is_synthetic : ndarray of bool, shape (n,)
     weights : ndarray of float32, shape (n,)
-        Weight of every row.
+        Weight of every item.
     n_real, n_synthetic, n_duplicates : int
     bank : SyntheticBank
-        The synthetic rows.
+        The synthetic samples.
 
     Raises
     ------
@@ -95,8 +103,8 @@ class AugmentedDataset(Dataset[Any]):
     -----
     To read the labels costs no image where the dataset declares them, see
     :func:`read_dataset_labels`. Pickled copies, such as workers', hold the path of the synthetic
-    rows and no generator; they see a new epoch as soon as the original is told of it. In
-    distributed training, wrap in each process: the same seed gives all of them the same rows.
+    samples and no generator; they see a new epoch as soon as the original is told of it. In
+    distributed training, wrap in each process: the same seed gives all of them the same samples.
 
     Examples
     --------
@@ -105,9 +113,9 @@ class AugmentedDataset(Dataset[Any]):
     >>> from ganaug.inputs import read_training_set
     >>> images, labels = torch.rand(40, 1, 8, 8), torch.arange(40) % 2
     >>> fitted = read_training_set(images, labels)
-    >>> rows = np.zeros((5, 1, 8, 8), dtype=np.uint8), np.ones(5, dtype=np.int64)
+    >>> made = np.zeros((5, 1, 8, 8), dtype=np.uint8), np.ones(5, dtype=np.int64)
     >>> train = AugmentedDataset(
-    ...     TensorDataset(images, labels), rows, spec=fitted.spec, classes=fitted.classes
+    ...     TensorDataset(images, labels), made, spec=fitted.spec, classes=fitted.classes
     ... )
     >>> len(train), train.is_synthetic.sum().item()
     (45, 5)
@@ -118,8 +126,8 @@ class AugmentedDataset(Dataset[Any]):
 
     def __init__(
         self,
-        dataset: Any,
-        synthetic: Callable[[int], Rows] | Rows,
+        dataset: MapDataset,
+        synthetic: Callable[[int], Made] | Made,
         *,
         spec: DataSpec,
         classes: npt.NDArray[Any],
@@ -133,9 +141,13 @@ class AugmentedDataset(Dataset[Any]):
         return_is_synthetic: bool = False,
         directory: str | os.PathLike[str] | None = None,
     ) -> None:
+        check_map_dataset(dataset)
+        _check_options(transform, target_transform, directory)
+        weight = _checked_weight(synthetic_weight)
         if labels is None:
-            keys = {"image_key": spec.image_key, "label_key": spec.label_key}
-            labels = read_dataset_labels(dataset, classes, **keys)
+            labels = read_dataset_labels(
+                dataset, classes, image_key=spec.image_key, label_key=spec.label_key
+            )
         self.dataset = dataset
         self.refresh = refresh
         self.return_weight, self.return_is_synthetic = return_weight, return_is_synthetic
@@ -145,20 +157,58 @@ class AugmentedDataset(Dataset[Any]):
         self.bank = SyntheticBank.create(_checked(values, spec), codes, directory)
         self._duplicates = np.asarray(duplicates, dtype=np.int64)
 
-        n_rows = [len(labels.codes), len(codes), len(self._duplicates)]
-        self.n_real, self.n_synthetic, self.n_duplicates = n_rows
+        sizes = [len(labels.codes), len(codes), len(self._duplicates)]
+        self.n_real, self.n_synthetic, self.n_duplicates = sizes
         all_codes = np.concatenate([labels.codes, codes, labels.codes[self._duplicates]])
-        self.is_synthetic = np.repeat([False, True, False], n_rows)
-        self.weights = np.where(self.is_synthetic, _checked_weight(synthetic_weight), 1)
+        self.is_synthetic = np.repeat([False, True, False], sizes)
+        self.weights = np.where(self.is_synthetic, weight, 1)
         self.weights = self.weights.astype(np.float32)
-        self.targets = _targets_like(dataset, np.asarray(self._format.labels)[all_codes])
+        self.targets = _targets_like(
+            dataset, np.asarray(self._format.labels).reshape(-1)[all_codes]
+        )
+        self.source_index = np.concatenate(
+            [np.arange(self.n_real), np.full(self.n_synthetic, -1), self._duplicates]
+        )
         self.classes = getattr(innermost(dataset), "classes", None) or classes.tolist()
+        if isinstance(codes_of := getattr(innermost(dataset), "class_to_idx", None), Mapping):
+            self.class_to_idx = dict(codes_of)
 
     def __len__(self) -> int:
         return len(self.is_synthetic)
 
     def __getitem__(self, index: int) -> Any:
-        return self.__getitems__([index])[0]
+        try:
+            position = operator.index(index)
+        except TypeError:
+            raise InvalidTypeError(
+                f"Indices must be integers. Got a {type(index).__name__} instead: for several "
+                "items use torch.utils.data.Subset(dataset, indices)."
+            ) from None
+        return self.__getitems__([position])[0]
+
+    def get_labels(self) -> Any:
+        """Give `targets`, under the name by which samplers such as torchsampler ask for them."""
+        return self.targets
+
+    @property
+    def transform(self) -> Transform | None:
+        """What is applied to the image of every item; loaders such as timm's set it."""
+        return self._format.transform
+
+    @transform.setter
+    def transform(self, transform: Transform | None) -> None:
+        _check_options(transform, None, None)
+        self._format.transform = transform
+
+    @property
+    def target_transform(self) -> Transform | None:
+        """What is applied to the label of every item."""
+        return self._format.target_transform
+
+    @target_transform.setter
+    def target_transform(self, transform: Transform | None) -> None:
+        _check_options(None, transform, None)
+        self._format.target_transform = transform
 
     def __getitems__(self, indices: Sequence[int]) -> list[Any]:
         """Give several items at once, as DataLoader asks for them.
@@ -176,10 +226,10 @@ class AugmentedDataset(Dataset[Any]):
         if len(indices) and (min(indices) < 0 or max(indices) >= n):
             every = range(n)
             indices = [every[i] for i in indices]  # refuses what is out of range
-        rows = [i - n_real for i in indices if n_real <= i < end]
+        places = [i - n_real for i in indices if n_real <= i < end]
         items = self._read_real([i for i in indices if i < n_real or i >= end])
-        if rows:  # one pass, since this is the loader's inner loop
-            real, made = iter(items), iter(self._make(rows))
+        if places:  # one pass, since this is the loader's inner loop
+            real, made = iter(items), iter(self._make(places))
             items = [next(made if n_real <= i < end else real) for i in indices]
         items = self._format.finish(items)
         if self.return_weight or self.return_is_synthetic:
@@ -194,20 +244,20 @@ class AugmentedDataset(Dataset[Any]):
 
     @property
     def epoch(self) -> int:
-        """Epoch whose synthetic rows are served."""
+        """Epoch whose synthetic samples are served."""
         return self.bank.epoch
 
     def set_epoch(self, epoch: int) -> None:
-        """Bring the synthetic rows of another epoch; without `refresh`, do nothing.
+        """Bring the synthetic samples of another epoch; without `refresh`, do nothing.
 
         Call it in the main process before iterating over the DataLoader, as
-        ``DistributedSampler.set_epoch``. The rows are made here, once; workers, persistent ones
+        ``DistributedSampler.set_epoch``. The samples are made here, once; workers, persistent ones
         too, read them from the bank. Counts and labels stay the same.
 
         Parameters
         ----------
         epoch : int
-            From 0. The same epoch brings the same rows again.
+            From 0. The same epoch brings the same samples again.
 
         Raises
         ------
@@ -238,8 +288,8 @@ class AugmentedDataset(Dataset[Any]):
             return list(self.dataset.__getitems__(indices))
         return [self.dataset[i] for i in indices]
 
-    def _make(self, rows: list[int]) -> list[Any]:
-        return self._format.make(self.bank.values[rows], self.bank.labels[rows])
+    def _make(self, places: list[int]) -> list[Any]:
+        return self._format.make(self.bank.values[places], self.bank.labels[places])
 
     def _with_provenance(self, item: Any, index: int) -> Any:
         further = {}
@@ -250,10 +300,10 @@ class AugmentedDataset(Dataset[Any]):
         return {**item, **further} if isinstance(item, Mapping) else (*item, *further.values())
 
 
-def _checked_function(synthetic: Callable[[int], Rows] | Rows) -> Callable[[int], Rows]:
+def _checked_function(synthetic: Callable[[int], Made] | Made) -> Callable[[int], Made]:
     if not callable(synthetic):
         raise InvalidInputError(
-            "`synthetic` must be a function of the epoch for refresh=True. Got fixed rows instead."
+            "`synthetic` must be a function of the epoch for refresh=True. Got fixed ones instead."
         )
     return synthetic
 
@@ -264,21 +314,33 @@ def _checked(values: Array, spec: DataSpec) -> Array:
     dtype = np.dtype(np.float32 if is_table else np.uint8)
     if values.shape[1:] != shape or values.dtype != dtype:
         raise InvalidInputError(
-            f"`synthetic` must give {dtype} rows of shape {shape}. "
+            f"`synthetic` must give {dtype} samples of shape {shape}. "
             f"Got {values.dtype} of shape {values.shape[1:]} instead."
         )
     return values
 
 
-def _checked_weight(weight: float) -> float:
-    if not 0 <= weight < float("inf"):
+def _check_options(transform: object, target_transform: object, directory: object) -> None:
+    for name, value in (("transform", transform), ("target_transform", target_transform)):
+        if value is not None and not callable(value):
+            raise InvalidTypeError(f"`{name}` must be callable or None. Got {value!r} instead.")
+    if directory is not None and not (
+        isinstance(directory, str | os.PathLike) and os.path.isdir(directory)
+    ):
+        raise InvalidInputError(
+            f"`directory` must be a directory that exists, or None. Got {directory!r} instead."
+        )
+
+
+def _checked_weight(weight: object) -> float:
+    if not isinstance(weight, int | float | np.number) or not 0 <= weight < float("inf"):
         raise InvalidInputError(
             f"`synthetic_weight` must be 0 or more, and finite. Got {weight!r} instead."
         )
-    return weight
+    return float(weight)
 
 
-def _targets_like(dataset: Any, labels: Array) -> Any:
+def _targets_like(dataset: MapDataset, labels: Array) -> Any:
     """Give labels in the container of a dataset's own ``targets``."""
     own = getattr(innermost(dataset), "targets", None)
     if isinstance(own, list):

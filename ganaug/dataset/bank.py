@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import stat
+import sys
 import tempfile
 import weakref
 from pathlib import Path
@@ -14,8 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ganaug.exceptions import GanaugError, InvalidInputError, ModelFileError
+from ganaug.storage import lock_folder
 
 Array = npt.NDArray[Any]
+
+PREFIX = "ganaug-bank-"
+LOCKING_ATTEMPTS = 5
 
 
 class SyntheticBank:
@@ -24,7 +30,8 @@ class SyntheticBank:
     Made by :meth:`create`. It pickles as the path of its folder, so that DataLoader workers share
     the pages of one file instead of getting a copy each. The object that :meth:`create` gave owns
     the folder: it alone can :meth:`publish` other rows, and the folder goes when it dies. Rows that
-    a worker has open stay readable until it has finished with them.
+    a worker has open stay readable until it has finished with them. Folders of processes that were
+    killed go when the next bank is made beside them: each is locked while its owner lives.
 
     Parameters
     ----------
@@ -98,18 +105,20 @@ class SyntheticBank:
                 "`values` and `labels` must have the same length. "
                 f"Got {len(values)} and {len(labels)} instead."
             )
-        folder = Path(tempfile.mkdtemp(prefix="ganaug-bank-", dir=directory))
+        place = Path(tempfile.gettempdir() if directory is None else directory)
+        _sweep(place)
+        folder, lock = _locked_folder(place)
         try:
             np.save(folder / "labels.npy", np.asarray(labels, dtype=np.int64))
             np.save(_values_file(folder, 0), values)
             np.save(folder / "epoch.npy", np.zeros(1, dtype=np.int64))
             bank = cls(folder)
         except BaseException:  # a full disk or Ctrl-C: leave nothing behind
-            shutil.rmtree(folder, ignore_errors=True)
+            _remove(folder, lock, os.getpid())
             raise
         bank._shared_epoch = _map(folder / "epoch.npy", mode="r+")
         bank._owner_pid = os.getpid()
-        bank._remove_at_end = weakref.finalize(bank, _remove, folder, bank._owner_pid)
+        bank._remove_at_end = weakref.finalize(bank, _remove, folder, lock, bank._owner_pid)
         return bank
 
     def __len__(self) -> int:
@@ -192,9 +201,44 @@ def _values_file(folder: Path, epoch: int) -> Path:
     return folder / f"values-{epoch}.npy"
 
 
-def _remove(folder: Path, owner_pid: int) -> None:
-    if os.getpid() == owner_pid:  # a forked worker inherits the finaliser
+def _locked_folder(place: Path) -> tuple[Path, int | None]:
+    """Make a folder and lock it; where the system or the disk knows no locks, without."""
+    for _ in range(LOCKING_ATTEMPTS):
+        folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place))
+        lock = lock_folder(folder)
+        if lock is not None:
+            return folder, lock
+        # no locks here, or another process has just taken it for a killed one's and is sweeping it
         shutil.rmtree(folder, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=PREFIX, dir=place)), None
+
+
+def _sweep(place: Path) -> None:
+    """Remove the folders of this user's processes that have ended without removing them."""
+    for folder in place.glob(f"{PREFIX}*"):
+        with contextlib.suppress(OSError):
+            if not _is_ours(folder):
+                continue
+            lock = lock_folder(folder)
+            if lock is not None:
+                shutil.rmtree(folder, ignore_errors=True)
+                os.close(lock)
+
+
+def _is_ours(folder: Path) -> bool:
+    """Tell whether a folder is this user's: in a place that all share, others have theirs."""
+    status = folder.lstat()
+    return stat.S_ISDIR(status.st_mode) and (
+        sys.platform == "win32" or status.st_uid == os.geteuid()
+    )
+
+
+def _remove(folder: Path, lock: int | None, owner_pid: int) -> None:
+    if os.getpid() != owner_pid:  # a forked worker inherits the finaliser
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+    if lock is not None:
+        os.close(lock)
 
 
 def _gone(folder: Path) -> ModelFileError:

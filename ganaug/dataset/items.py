@@ -8,17 +8,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from PIL import Image
 from torch import Tensor
 
-from ganaug.dataset.labels import innermost, probe_positions
+from ganaug.dataset.labels import probe_positions
 from ganaug.exceptions import GanaugError, InvalidInputError
 from ganaug.inputs import DataSpec, without_transforms
-from ganaug.inputs.pixels import pixels_of
-from ganaug.inputs.sources import open_source, split_item
+from ganaug.inputs.datasets import MapDataset, find_keys, split_item, transform_owner
+from ganaug.inputs.pixels import Array, pil_mode_of, pixels_of
+from ganaug.inputs.sources import open_source
 
 __all__ = ["ItemFormat", "OwnTransforms"]
 
-Array = npt.NDArray[Any]
 Transform = Callable[[Any], Any]
 
 
@@ -51,22 +52,25 @@ class ItemFormat:
 
     def __init__(
         self,
-        dataset: Any,
+        dataset: MapDataset,
         spec: DataSpec,
         labels: Sequence[Any],
         transform: Transform | None = None,
         target_transform: Transform | None = None,
     ) -> None:
-        self._keys = spec.image_key, spec.label_key
-        self._transform, self._target_transform = transform, target_transform
+        self.transform, self.target_transform = transform, target_transform
         self._own_transforms = OwnTransforms(dataset)
         raw = without_transforms(dataset)
         items = {i: raw[i] for i in probe_positions(len(raw))}
+        features = getattr(raw, "features", None)
+        self._keys = find_keys(items[0], features, spec.image_key, spec.label_key, "item 0")
         images, labels_of_items = zip(*(self._split(items[i], i) for i in items), strict=True)
+        self._has_further_keys = isinstance(items[0], Mapping) and len(items[0]) > 2
         self._empty_item = self._with_parts(items[0], None, None)
-        _refuse_further_keys(self._empty_item, self._keys)
         self._spec = _spec_of(list(images), spec)
-        if transform is None and not self._own_transforms.exist():
+        are_as_read = not self._own_transforms.exist()
+        self._read_as = _mode_to_read(images) if are_as_read else None
+        if transform is None and are_as_read:
             _refuse_two_sizes(images[0], self._spec)
         self._tensor_type = type(images[0]) if isinstance(images[0], Tensor) else Tensor
         self.labels = _labels_like(labels_of_items[0], labels)
@@ -97,16 +101,23 @@ class ItemFormat:
         return [self._with_parts(self._empty_item, *pair) for pair in pairs]
 
     def finish(self, items: list[Any]) -> list[Any]:
-        """Apply the transforms given for real and synthetic items alike."""
-        if self._transform is None and self._target_transform is None:
+        """Make real and synthetic items alike.
+
+        Applies the transforms given for both, drops what stands under further keys, of which
+        synthetic items have none, and converts images of palettes as ``fit`` does.
+        """
+        further = self.transform, self.target_transform, self._read_as
+        if not self._has_further_keys and all(step is None for step in further):
             return items
         return [self._finish(item) for item in items]
 
     def _finish(self, item: Any) -> Any:
         image, label = self._split(item, None)
-        if self._target_transform is not None:
-            label = self._target_transform(label)
-        return self._with_parts(item, apply_transform(self._transform, image), label)
+        if self._read_as is not None and image.mode != self._read_as:
+            image = image.convert(self._read_as)
+        if self.target_transform is not None:
+            label = self.target_transform(label)
+        return self._with_parts(item, apply_transform(self.transform, image), label)
 
     def _split(self, item: Any, position: int | None) -> tuple[Any, Any]:
         name = "an item" if position is None else f"item {position}"
@@ -115,7 +126,7 @@ class ItemFormat:
     def _with_parts(self, item: Any, image: Any, label: Any) -> Any:
         """Give an item like another, with its image and label replaced."""
         if isinstance(item, Mapping):
-            return {**item, self._keys[0]: image, self._keys[1]: label}
+            return {self._keys[0]: image, self._keys[1]: label}
         if hasattr(item, "_make"):  # a named tuple
             return item._make((image, label))
         return type(item)((image, label))
@@ -129,13 +140,15 @@ class OwnTransforms:
     Parameters
     ----------
     dataset : Dataset
-        A torchvision ``VisionDataset``, a Subset of one, or any other Dataset, which has none.
+        A torchvision ``VisionDataset``, a Subset of one, a ConcatDataset of several with the same
+        transforms, or any other Dataset, which has none.
     """
 
-    def __init__(self, dataset: Any) -> None:
-        self._dataset = innermost(dataset)
-        raw = innermost(without_transforms(dataset))
-        self._is_vision = raw is not self._dataset
+    def __init__(self, dataset: MapDataset) -> None:
+        self._dataset = transform_owner(dataset)
+        raw_dataset = without_transforms(dataset)
+        raw = transform_owner(raw_dataset)
+        self._is_vision = raw_dataset is not dataset
         # what is still on where raw labels are read has made the labels seen in fit
         self._target_is_done = getattr(raw, "target_transform", None) is not None
 
@@ -165,6 +178,13 @@ def apply_transform(transform: Transform | None, image: Any) -> Any:
     return transform(image)
 
 
+def _mode_to_read(images: Iterable[object]) -> str | None:
+    """Name the mode that `fit` reads palettes and the like in; None for other images."""
+    pil_images = [image for image in images if isinstance(image, Image.Image)]
+    modes = [pil_mode_of(image) for image in pil_images if image.mode != pil_mode_of(image)]
+    return modes[0] if modes else None
+
+
 def _spec_of(images: list[Any], spec: DataSpec) -> DataSpec:
     """Describe a dataset's images; refuse those that are not like the fitted ones."""
     try:
@@ -184,7 +204,7 @@ def _spec_of(images: list[Any], spec: DataSpec) -> DataSpec:
         ) from None
     if spec.value_range is not None:
         _check_scale(pixels, spec.value_range)
-    return DataSpec(**source.facts, value_range=spec.value_range)
+    return DataSpec.of(source.format, spec.value_range)
 
 
 def _check_scale(pixels: list[Array], value_range: tuple[float, float]) -> None:
@@ -200,16 +220,6 @@ def _check_scale(pixels: list[Array], value_range: tuple[float, float]) -> None:
             f"Got values from {lowest:g} to {highest:g} instead. Fit on what the dataset returns, "
             "or take the scaling out of it and pass it as `transform`, for real and synthetic "
             "images alike."
-        )
-
-
-def _refuse_further_keys(item: Any, keys: tuple[str, str]) -> None:
-    further = [key for key in item if key not in keys] if isinstance(item, Mapping) else []
-    if further:
-        raise InvalidInputError(
-            f"Items must have the keys {keys[0]!r} and {keys[1]!r} only: a synthetic item has "
-            f"nothing to put under others. Got {further} as well: remove them (of a Hugging Face "
-            "dataset by remove_columns)."
         )
 
 
@@ -230,8 +240,13 @@ def _refuse_two_sizes(image: Any, spec: DataSpec) -> None:
 def _labels_like(example: Any, labels: Sequence[Any]) -> list[Any]:
     """Give labels the type of an example."""
     if isinstance(example, Tensor):
-        return list(torch.tensor(labels, dtype=example.dtype))
+        return list(torch.tensor(labels, dtype=example.dtype).reshape(-1, *example.shape))
     if isinstance(example, np.generic | np.ndarray):
         array = np.asarray(labels)
-        return list(array if array.dtype.kind in "US" else array.astype(example.dtype))
+        array = array if array.dtype.kind in "US" else array.astype(example.dtype)
+        if isinstance(example, np.ndarray):
+            return [np.full(example.shape, label) for label in array]
+        return list(array)
+    if isinstance(example, list | tuple):
+        return [type(example)([label]) for label in _labels_like(example[0], labels)]
     return [type(example)(label) for label in labels]

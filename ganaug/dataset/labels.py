@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,14 @@ from torch.utils.data import ConcatDataset, Subset, TensorDataset
 
 from ganaug.exceptions import InvalidInputError
 from ganaug.inputs import encode_labels, without_transforms
-from ganaug.inputs.sources import split_item
+from ganaug.inputs.class_names import names_in_dataset, names_of_classes
+from ganaug.inputs.datasets import (
+    MapDataset,
+    check_map_dataset,
+    find_keys,
+    single_label,
+    split_item,
+)
 
 __all__ = ["DatasetLabels", "innermost", "probe_positions", "read_dataset_labels"]
 
@@ -40,11 +48,12 @@ class DatasetLabels:
 
 
 def read_dataset_labels(
-    dataset: Any,
+    dataset: MapDataset,
     classes: npt.NDArray[Any],
     *,
-    image_key: str = "image",
-    label_key: str = "label",
+    image_key: str | None = None,
+    label_key: str | None = None,
+    class_names: Sequence[str] | None = None,
 ) -> DatasetLabels:
     """Find the label of every item of a Dataset.
 
@@ -60,19 +69,23 @@ def read_dataset_labels(
         A torchvision dataset's labels are those before its transforms.
     classes : ndarray, shape (n_classes,)
         Sorted classes seen in ``fit``.
-    image_key, label_key : str
-        Where items that are dicts keep image and label.
+    image_key, label_key : str, optional
+        Where items that are dicts keep image and label; found by default.
+    class_names : sequence of str, optional
+        Names of the classes seen in ``fit``, where these are integers.
 
     Returns
     -------
     DatasetLabels
-        Where `classes` are names and the dataset has integer labels and names for them in its own
-        ``classes`` (as ``ImageFolder`` has), the names tell which is which.
+        Where the fitted classes have names, or are names, and the dataset has integer labels and
+        names for them (as ``ImageFolder`` has), the names tell which is which.
 
     Raises
     ------
     InvalidInputError
         When the dataset is empty, or has labels not seen in ``fit``: says which.
+    InvalidTypeError
+        When it is no map-style Dataset.
 
     Examples
     --------
@@ -81,22 +94,39 @@ def read_dataset_labels(
     >>> read_dataset_labels(dataset, np.array([3, 7])).codes
     array([1, 0, 1])
     """
+    check_map_dataset(dataset)
     if len(dataset) == 0:
         raise InvalidInputError("`dataset` must have items. Got one of length 0 instead.")
-    labels = _raw_labels(without_transforms(dataset), image_key, label_key)
+    raw = without_transforms(dataset)
+    keys = image_key, label_key
+    if None in keys:
+        with _leaving_images_unread():
+            features = getattr(raw, "features", None)
+            keys = find_keys(raw[0], features, *keys, "item 0 of the dataset")
+    labels = _raw_labels(raw, *keys)
     by_code = classes.tolist()
-    names = _names_of_labels(dataset)
-    if names and classes.dtype.kind == "U" and isinstance(labels[0], int):
-        labels = [names.get(label, label) for label in labels]
+    names = names_in_dataset(dataset, keys[1])
+    fitted_names = names_of_classes(classes, {}) or class_names
+    if names and fitted_names and all(isinstance(label, int) for label in labels):
         label_of = {name: label for label, name in names.items()}
-        by_code = [label_of.get(name, -1) for name in by_code]
+        code_of = {name: code for code, name in enumerate(fitted_names)}
+        labels = [_by_name(label, names, code_of, by_code) for label in labels]
+        by_code = [label_of.get(name, -1) for name in fitted_names]
     try:
         return DatasetLabels(encode_labels(labels, classes), by_code)
     except InvalidInputError as error:
         raise InvalidInputError(f"The wrapped dataset has other labels than fit: {error}") from None
 
 
-def innermost(dataset: Any) -> Any:
+def _by_name(
+    label: int, names: Mapping[int, str], code_of: Mapping[str, int], fitted: Sequence[Any]
+) -> Any:
+    """Give the fitted label of the class that a dataset's label names."""
+    name = names.get(label, "")
+    return fitted[code_of[name]] if name in code_of else name or label
+
+
+def innermost(dataset: MapDataset) -> MapDataset:
     """Give what a Subset, or a Subset of a Subset, is taken from."""
     while _is_plain_subset(dataset):
         dataset = dataset.dataset
@@ -108,26 +138,24 @@ def probe_positions(n: int) -> list[int]:
     return sorted(set(np.linspace(0, n - 1, N_PROBES).astype(int).tolist()))
 
 
-def _is_plain_subset(dataset: Any) -> bool:
+def _is_plain_subset(dataset: MapDataset) -> bool:
     return type(dataset).__getitem__ is Subset.__getitem__
 
 
-def _names_of_labels(dataset: Any) -> dict[int, str]:
-    """Give the names that a dataset has for its integer labels, if it has."""
-    names = getattr(innermost(dataset), "classes", None)
-    if isinstance(names, list | tuple) and all(isinstance(name, str) for name in names):
-        return dict(enumerate(names))
-    return {}
+@contextlib.contextmanager
+def _leaving_images_unread() -> Iterator[None]:
+    """Hush warnings of images that were opened and, since only the label counts, not decoded."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        yield
 
 
-def _raw_labels(raw: Any, image_key: str, label_key: str) -> list[Any]:
+def _raw_labels(raw: MapDataset, image_key: str | None, label_key: str | None) -> list[Any]:
     def read(position: int) -> Any:
         name = f"item {position} of the dataset"
-        with warnings.catch_warnings():
-            # of images that were opened and, since only the label is needed, not decoded
-            warnings.simplefilter("ignore", ResourceWarning)
+        with _leaving_images_unread():
             label = split_item(raw[position], image_key, label_key, name)[1]
-        return _plain(label, name)
+        return plain_label(single_label(label, name))
 
     declared = _declared_labels(raw, label_key)
     if declared is not None and len(declared) == len(raw):
@@ -138,7 +166,7 @@ def _raw_labels(raw: Any, image_key: str, label_key: str) -> list[Any]:
     return [read(position) for position in range(len(raw))]
 
 
-def _declared_labels(dataset: Any, label_key: str) -> list[Any] | None:
+def _declared_labels(dataset: MapDataset, label_key: str | None) -> list[Any] | None:
     """Give the labels that a dataset holds beside its items, if it does."""
     if _is_plain_subset(dataset):
         inner = _declared_labels(dataset.dataset, label_key)
@@ -158,19 +186,13 @@ def _declared_labels(dataset: Any, label_key: str) -> list[Any] | None:
 def _plain_list(labels: Any) -> list[Any] | None:
     """Give labels as Python values, or None where they are not one label per item."""
     if isinstance(labels, torch.Tensor | np.ndarray):
-        return labels.tolist() if labels.ndim == 1 else None
+        is_column = labels.ndim == 2 and labels.shape[1] == 1  # as MedMNIST's
+        return labels.reshape(-1).tolist() if labels.ndim == 1 or is_column else None
     if not isinstance(labels, Sequence):
         return None
     return [x.item() if isinstance(x, torch.Tensor | np.generic) else x for x in labels]
 
 
-def _plain(label: Any, name: str) -> Any:
+def plain_label(label: Any) -> Any:
     """Give one label as a Python value."""
-    if not isinstance(label, torch.Tensor | np.ndarray | np.generic):
-        return label
-    if label.ndim > 0:
-        raise InvalidInputError(
-            f"Every item must have one label. {name} has one of shape {tuple(label.shape)} "
-            "instead: multi-label and one-hot targets are not supported."
-        )
-    return label.item()
+    return label.item() if isinstance(label, torch.Tensor | np.ndarray | np.generic) else label

@@ -10,16 +10,16 @@ from ganaug.gan.scaling import images_to_network
 
 
 class ClassBatches:
-    """Draws labels with probability n_class ** class_power, and rows uniformly within a class.
+    """Draws labels with probability n_class ** class_power, samples uniformly within a class.
 
     Labels come in groups of `GROUP_SIZE` equal ones, as the discriminator's minibatch deviation
-    expects. The rows are neither copied nor moved when they already are on `device`: uint8 images
-    stay uint8 until a batch of them is needed.
+    expects. The samples are neither copied nor moved when they already are on `device`:
+    uint8 images stay uint8 until a batch of them is needed.
 
     Parameters
     ----------
     config : GANConfig
-    rows : Tensor of shape (n, C, H, W), uint8, or (n, n_features), float32
+    samples : Tensor of shape (n, C, H, W), uint8, or (n, n_features), float32
     labels : Tensor of shape (n,), int64
     device : torch.device
     generator : torch.Generator
@@ -29,15 +29,15 @@ class ClassBatches:
     def __init__(
         self,
         config: GANConfig,
-        rows: Tensor,
+        samples: Tensor,
         labels: Tensor,
         device: torch.device,
         generator: torch.Generator,
     ) -> None:
         self.is_image = config.is_image
         self.generator = generator
-        self.rows = rows.to(device)
-        self.row_of_rank = torch.argsort(labels, stable=True).to(device)
+        self.samples = samples.to(device)
+        self.sample_of_rank = torch.argsort(labels, stable=True).to(device)
         counts = torch.tensor(config.class_counts)
         self.counts = counts.to(device)
         self.first_rank = (counts.cumsum(0) - counts).to(device)
@@ -50,10 +50,10 @@ class ClassBatches:
         )
         return labels.repeat_interleave(GROUP_SIZE)
 
-    def draw_rows(self, labels: Tensor) -> Tensor:
-        """Draw one real row for each label, in network units."""
+    def draw_samples(self, labels: Tensor) -> Tensor:
+        """Draw one real sample for each label, in network units."""
         uniform = torch.rand(len(labels), generator=self.generator, device=labels.device)
         counts = self.counts[labels]
         rank = torch.minimum((uniform * counts).long(), counts - 1)
-        rows = self.rows[self.row_of_rank[self.first_rank[labels] + rank]]
-        return images_to_network(rows) if self.is_image else rows
+        samples = self.samples[self.sample_of_rank[self.first_rank[labels] + rank]]
+        return images_to_network(samples) if self.is_image else samples

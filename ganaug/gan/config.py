@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from ganaug.checks import check_option
 from ganaug.exceptions import InvalidInputError
+from ganaug.options import RECIPES
 
-RECIPES = ("default", "classic")
 LOSSES = ("hinge", "bce")
-AUGMENTATIONS = ("brightness", "contrast", "saturation", "translation", "cutout", "flip")
 
 MIN_SIDE, MAX_SIDE, MAX_CHANNELS = 8, 128, 4
-GROUP_SIZE = 4  # rows of one label that stand together in a batch (minibatch deviation)
+EMBEDDING_DIM = 32  # length of the class embedding
+GROUP_SIZE = 4  # samples of one label that stand together in a batch (minibatch deviation)
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class GANConfig:
 
     # --- data ---
     class_counts: tuple[int, ...]
-    """Real rows per class; its length is the number of classes."""
+    """Real samples per class; its length is the number of classes."""
     image_shape: tuple[int, int, int] | None = None
     """(channels, height, width) of the images; None for feature rows."""
     n_features: int | None = None
@@ -42,21 +41,15 @@ class GANConfig:
     8x (the `ngf` and `ndf` of other DCGANs)."""
     latent_dim: int = 64
     """Length of the noise vector z."""
-    embedding_dim: int = 32
-    """Length of the class embedding."""
-    embedding_noise: float = 0.0
-    """Noise on the unit-length class embedding, times sqrt(n_min / n_class): the rarer a class,
-    the more it borrows from its neighbours (after Rangwani et al., 2023, NoisyTwins). Off by
-    default: at the budgets of a CPU it blurred the classes (docs/experiments.md)."""
 
     # --- objective ---
     loss: str = "hinge"
     """'hinge' (Lim & Ye, 2017) or 'bce' (non-saturating, Goodfellow et al., 2014)."""
     lecam: float = 0.1
     """Weight of the LeCam regulariser (Tseng et al., 2021); 0 switches it off."""
-    diffaugment: tuple[str, ...] = ("brightness", "contrast", "translation", "cutout")
-    """DiffAugment policy (Zhao et al., 2020); () switches it off. 'flip' is only right where a
-    mirrored image keeps its label."""
+    diffaugment: bool = True
+    """Whether real and fake images are augmented alike (Zhao et al., 2020) on their way to the
+    discriminator."""
 
     # --- optimisation ---
     batch_size: int = 64
@@ -90,8 +83,6 @@ class GANConfig:
             raise InvalidInputError("Set exactly one of `image_shape` and `n_features`.")
         check_option("recipe", self.recipe, RECIPES)
         check_option("loss", self.loss, LOSSES)
-        for name in self.diffaugment:
-            check_option("diffaugment", name, AUGMENTATIONS)
         if self.image_shape is not None:
             check_image_shape(self.image_shape)
         if self.max_images is None and self.max_seconds is None:
@@ -107,14 +98,8 @@ class GANConfig:
 
     @property
     def is_image(self) -> bool:
-        """Whether the rows are images."""
+        """Whether the samples are images."""
         return self.image_shape is not None
-
-    @property
-    def embedding_sigmas(self) -> tuple[float, ...]:
-        """Noise on each class's embedding (see `embedding_noise`)."""
-        n_min = min(self.class_counts)
-        return tuple(self.embedding_noise * math.sqrt(n_min / n) for n in self.class_counts)
 
     @property
     def class_probabilities(self) -> tuple[float, ...]:
@@ -144,7 +129,7 @@ def classic_options() -> dict[str, Any]:
         "recipe": "classic",
         "loss": "bce",
         "lecam": 0.0,
-        "diffaugment": (),
+        "diffaugment": False,
         "learning_rate": 2e-4,
         "beta1": 0.5,
         "beta2": 0.999,

@@ -14,18 +14,18 @@ from ganaug.gan.networks import Generator
 
 Features = Callable[[Tensor], Tensor]
 
-ROWS_PER_CLASS = 64
+SAMPLES_PER_CLASS = 64
 COLLAPSED_VARIETY = 0.4
-"""A class whose fakes lie less than this share as far apart as its real rows has collapsed."""
+"""A class whose fakes lie less than this share as far apart as its real samples has collapsed."""
 WINNING_LOSS = 0.05
 """A discriminator loss under this leaves the generator nothing to learn from."""
 
 REMEDIES = {
     "diverged": "training became NaN and was stopped; the last good weights are kept. "
     "Lower `learning_rate`, or check the data for extreme values.",
-    "discriminator_won": "the discriminator separates real from synthetic rows completely, so the "
-    "generator stopped learning. Add rows, or keep `diffaugment` and `lecam` switched on.",
-    "collapsed": "synthetic rows vary far less than the real ones. Do not rely on them: use "
+    "discriminator_won": "the discriminator separates real from synthetic samples completely, so "
+    "the generator stopped learning. Add samples, or keep `diffaugment` and `lecam` switched on.",
+    "collapsed": "synthetic samples vary far less than the real ones. Do not rely on them: use "
     "duplicates with classic augmentation for this class, or train longer (`max_images`).",
 }
 
@@ -45,8 +45,8 @@ class Evaluation:
 
     ``distance`` is the mean over classes of the energy distance (Szekely & Rizzo, 2013) between
     real and synthetic features, in units of the class's mean real pairwise distance: 0 is ideal.
-    ``variety`` is, per class, the mean pairwise distance of synthetic rows over that of real ones:
-    1 is ideal. A class with a single distinct row has variety NaN.
+    ``variety`` is, per class, the mean pairwise distance of synthetic samples over that of real
+    ones: 1 is ideal. A class with a single distinct sample has variety NaN.
     """
 
     distance: float
@@ -55,24 +55,25 @@ class Evaluation:
 
 
 class Monitor:
-    """Compares the same real rows with rows made from the same noise, again and again.
+    """Compares the same real samples with samples made from the same noise, again and again.
 
     Parameters
     ----------
-    rows, labels : Tensor
-        Real rows in the data's own units, and their class codes.
+    samples, labels : Tensor
+        Real samples in the data's own units, and their class codes.
     n_classes : int
     generator : torch.Generator
-        CPU generator that picks the real rows and draws the noise.
+        CPU generator that picks the real samples and draws the noise.
     device : torch.device
         Where the generator network lives.
     features : callable, optional
-        Rows in the data's own units -> (n, d) features. Default: pixels pooled to at most 7 x 7.
+        Samples in the data's own units -> (n, d) features. Default: pixels pooled to at most
+        7 x 7.
     """
 
     def __init__(
         self,
-        rows: Tensor,
+        samples: Tensor,
         labels: Tensor,
         n_classes: int,
         latent_dim: int,
@@ -82,29 +83,29 @@ class Monitor:
     ) -> None:
         self.features = features or pooled_pixels
         self.device = device
-        self.noise = torch.randn((ROWS_PER_CLASS, latent_dim), generator=generator)
+        self.noise = torch.randn((SAMPLES_PER_CLASS, latent_dim), generator=generator)
         self.real: list[Tensor] = []
         for code in range(n_classes):
             members = (labels == code).nonzero().squeeze(1)
-            chosen = torch.randperm(len(members), generator=generator)[:ROWS_PER_CLASS]
-            self.real.append(self.features(rows[members[chosen]]).double())
+            chosen = torch.randperm(len(members), generator=generator)[:SAMPLES_PER_CLASS]
+            self.real.append(self.features(samples[members[chosen]]).double())
         self.real_spread = [mean_pairwise_distance(real) for real in self.real]
 
     @torch.no_grad()
     def evaluate(
         self,
         network: Generator,
-        to_rows: Callable[[Tensor], Tensor],
+        to_samples: Callable[[Tensor], Tensor],
         discriminator_loss: float = math.nan,
     ) -> Evaluation:
-        """Look at the network's rows; `to_rows` maps its output to the data's own units."""
+        """Look at the network's samples; `to_samples` maps its output to the data's own units."""
         training = network.training
         network.eval()
         distances, variety = [], []
         for code, (real, spread) in enumerate(zip(self.real, self.real_spread, strict=True)):
-            labels = torch.full((ROWS_PER_CLASS,), code, device=self.device)
-            fake_rows = to_rows(network(self.noise.to(self.device), labels)).cpu()
-            fake = self.features(fake_rows).double()
+            labels = torch.full((SAMPLES_PER_CLASS,), code, device=self.device)
+            fake_samples = to_samples(network(self.noise.to(self.device), labels)).cpu()
+            fake = self.features(fake_samples).double()
             scale = spread if spread > 0 else math.nan
             fake_spread = mean_pairwise_distance(fake)
             distances.append(energy_distance(real, fake, spread, fake_spread) / scale)
@@ -127,16 +128,16 @@ def find_alarms(variety: list[float], discriminator_loss: float) -> tuple[Alarm,
     return tuple(alarms)
 
 
-def pooled_pixels(rows: Tensor) -> Tensor:
-    """Rows as they are, images pooled to at most 7 x 7 pixels, flattened."""
-    if rows.ndim == 2:
-        return rows.float()
-    size = (min(7, rows.shape[2]), min(7, rows.shape[3]))
-    return F.adaptive_avg_pool2d(rows.float(), size).flatten(1)
+def pooled_pixels(samples: Tensor) -> Tensor:
+    """Samples as they are, images pooled to at most 7 x 7 pixels, flattened."""
+    if samples.ndim == 2:
+        return samples.float()
+    size = (min(7, samples.shape[2]), min(7, samples.shape[3]))
+    return F.adaptive_avg_pool2d(samples.float(), size).flatten(1)
 
 
 def mean_pairwise_distance(x: Tensor) -> float:
-    """Mean Euclidean distance between different rows of x (n, d); NaN for a single row."""
+    """Mean Euclidean distance between different samples of x (n, d); NaN for a single sample."""
     return float(torch.pdist(x).mean()) if len(x) > 1 else math.nan
 
 

@@ -1,8 +1,8 @@
 """Exact, seeded, per-class generation, with filters that keep their quota.
 
 Samples are made in whole blocks of fixed size, each from its own random stream keyed by
-(seed, class, block): the same rows come back whatever was asked for before, in whatever order or
-batch. (A convolution's last bits depend on the batch size, so the blocks must not.)
+(seed, class, block): the same samples come back whatever was asked for before, in whatever order
+or batch. (A convolution's last bits depend on the batch size, so the blocks must not.)
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ganaug.exceptions import SamplingError
 from ganaug.gan.config import GANConfig
-from ganaug.gan.networks import Discriminator, Generator, build_discriminator, build_generator
+from ganaug.gan.networks import Generator, build_generator
 from ganaug.gan.scaling import images_from_network
 from ganaug.gan.training import TrainedGAN
 from ganaug.seeds import stream
@@ -25,29 +25,28 @@ MIN_ACCEPTANCE = 0.01
 """A class of whose candidates less than this share passes the filters is an error."""
 MAX_CANDIDATES_BEFORE_VERDICT = 20 * BLOCK_SIZE
 
-RowFilter = Callable[[Tensor, int], Tensor]
-"""(rows of one class in the data's own units, class code) -> bool mask of the rows to keep."""
+SampleFilter = Callable[[Tensor, int], Tensor]
+"""(samples of one class in the data's own units, class code) -> bool mask of those to keep."""
 
 
 @dataclass(frozen=True)
 class _Part:
-    """One trained model: its networks on the device, in evaluation mode."""
+    """One trained model: its generator on the device, in evaluation mode."""
 
     config: GANConfig
     generator: Generator
-    discriminator: Discriminator
 
 
 class Sampler:
-    """Makes rows of any class from one joint model, or from one model per class.
+    """Makes samples of any class from one joint model, or from one model per class.
 
     Parameters
     ----------
     models : sequence of TrainedGAN
         A single joint model, or one single-class model per class, in the order of the codes.
     device : torch.device or str
-    filters : mapping of str to RowFilter
-        Every filter must accept a row for it to be returned.
+    filters : mapping of str to SampleFilter
+        Every filter must accept a sample for it to be returned.
 
     Attributes
     ----------
@@ -59,7 +58,7 @@ class Sampler:
         self,
         models: Sequence[TrainedGAN],
         device: torch.device | str = "cpu",
-        filters: Mapping[str, RowFilter] | None = None,
+        filters: Mapping[str, SampleFilter] | None = None,
     ) -> None:
         self.device = torch.device(device)
         self.parts = [_load_part(model, self.device) for model in models]
@@ -69,16 +68,16 @@ class Sampler:
         self.n_accepted: dict[int, int] = {}
 
     def sample(self, counts: Mapping[int, int], *, seed: int, start: int = 0) -> Tensor:
-        """Make exactly `counts[code]` rows of each class, in the order of `counts`.
+        """Make exactly `counts[code]` samples of each class, in the order of `counts`.
 
         Parameters
         ----------
         counts : mapping of int to int
-            Rows by class code.
+            Samples by class code.
         seed : int
         start : int
-            How many accepted rows of each class to pass over: ``start=n`` goes on where a call
-            for n rows ended.
+            How many accepted samples of each class to pass over: ``start=n`` goes on where a call
+            for n samples ended.
 
         Returns
         -------
@@ -97,7 +96,7 @@ class Sampler:
         return torch.cat(chunks) if chunks else self._empty()
 
     def _sample_class(self, code: int, n: int, seed: int, start: int) -> Iterator[Tensor]:
-        """Yield chunks of exactly n accepted rows of one class, after the first `start`."""
+        """Yield chunks of exactly n accepted samples of one class, after the first `start`."""
         if n == 0:
             return
         to_skip, to_make = start, n
@@ -106,9 +105,9 @@ class Sampler:
             block, to_skip = divmod(start, BLOCK_SIZE)
         n_seen = n_kept = 0
         while to_make > 0:
-            rows = self.block(code, seed, block)
-            kept = rows[self._accepted(rows, code)]
-            n_seen, n_kept, block = n_seen + len(rows), n_kept + len(kept), block + 1
+            samples = self.block(code, seed, block)
+            kept = samples[self._accepted(samples, code)]
+            n_seen, n_kept, block = n_seen + len(samples), n_kept + len(kept), block + 1
             self._check_acceptance(code, n_seen, n_kept)
             chunk = kept[to_skip : to_skip + to_make]
             to_skip = max(0, to_skip - len(kept))
@@ -128,7 +127,7 @@ class Sampler:
 
     @torch.no_grad()
     def interpolate(self, code: int, *, seed: int, n_steps: int) -> Tensor:
-        """Make n_steps unfiltered rows of one class on the way between two latent points.
+        """Make n_steps unfiltered samples of one class on the way between two latent points.
 
         The way is along the sphere (White, 2016), on which a normal latent vector's mass lies.
         """
@@ -142,23 +141,10 @@ class Sampler:
         values = part.generator(z, torch.full((n_steps,), label, device=self.device))
         return (images_from_network(values) if part.config.is_image else values.float()).cpu()
 
-    @torch.no_grad()
-    def discriminator_scores(self, rows: Tensor, code: int) -> Tensor:
-        """Discriminator logits (n,) of rows in network units; groups are of one class."""
-        part, label = self._part_of(code)
-        labels = torch.full((len(rows),), label, device=self.device)
-        scores = [
-            part.discriminator(r.to(self.device), b).cpu()
-            for r, b in zip(
-                torch.split(rows, BLOCK_SIZE), torch.split(labels, BLOCK_SIZE), strict=True
-            )
-        ]
-        return torch.cat(scores)
-
-    def _accepted(self, rows: Tensor, code: int) -> Tensor:
-        mask = torch.ones(len(rows), dtype=torch.bool)
+    def _accepted(self, samples: Tensor, code: int) -> Tensor:
+        mask = torch.ones(len(samples), dtype=torch.bool)
         for accepts in self.filters.values():
-            mask &= accepts(rows, code)
+            mask &= accepts(samples, code)
         return mask
 
     def _check_acceptance(self, code: int, n_seen: int, n_kept: int) -> None:
@@ -193,8 +179,4 @@ def _load_part(model: TrainedGAN, device: torch.device) -> _Part:
     unused = torch.Generator()  # the initial weights are overwritten at once
     generator = build_generator(model.config, unused, device)
     generator.load_state_dict(model.generator_state)
-    discriminator = build_discriminator(model.config, unused, device)
-    discriminator.load_state_dict(model.discriminator_state)
-    for network in (generator, discriminator):
-        network.eval().requires_grad_(False)
-    return _Part(model.config, generator, discriminator)
+    return _Part(model.config, generator.eval().requires_grad_(False))

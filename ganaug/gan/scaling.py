@@ -1,4 +1,4 @@
-"""Between the rows a user has and the values the networks see."""
+"""Between the samples a user has and the values the networks see."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ class ColumnScaler:
     maximum: Tensor
 
     @classmethod
-    def fit(cls, rows: Tensor) -> ColumnScaler:
-        """Measure the columns of rows (n, n_features)."""
-        deviation = rows.double().std(dim=0, correction=0).float()
+    def fit(cls, samples: Tensor) -> ColumnScaler:
+        """Measure the columns of samples (n, n_features)."""
+        deviation = samples.double().std(dim=0, correction=0).float()
         scale = torch.where(deviation > 0, deviation, torch.ones_like(deviation))
-        mean = rows.double().mean(dim=0).float()
-        return cls(mean, scale, rows.amin(dim=0), rows.amax(dim=0))
+        mean = samples.double().mean(dim=0).float()
+        return cls(mean, scale, samples.amin(dim=0), samples.amax(dim=0))
 
-    def to_network(self, rows: Tensor) -> Tensor:
-        """Standardise rows."""
-        return (rows - self.mean) / self.scale
+    def to_network(self, samples: Tensor) -> Tensor:
+        """Standardise samples."""
+        return (samples - self.mean) / self.scale
 
-    def from_network(self, rows: Tensor) -> Tensor:
+    def from_network(self, samples: Tensor) -> Tensor:
         """Undo `to_network`; values outside a column's observed range are clipped to it."""
-        return (rows.float() * self.scale + self.mean).clamp(self.minimum, self.maximum)
+        return (samples.float() * self.scale + self.mean).clamp(self.minimum, self.maximum)
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the tensors by name, for saving."""

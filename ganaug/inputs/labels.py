@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -14,18 +13,30 @@ import torch
 
 from ganaug.checks import did_you_mean, warn_user
 from ganaug.exceptions import InvalidInputError, InvalidTypeError, SmallClassWarning
+from ganaug.inputs.containers import Samples, concatenate_pandas, is_pandas
+from ganaug.inputs.formats import PlainName, plain_names, tuples_of
+from ganaug.inputs.pixels import Array, to_numpy
 
-__all__ = ["LabelKind", "as_labels", "check_class_sizes", "encode_labels", "read_labels"]
+__all__ = [
+    "LabelKind",
+    "as_labels",
+    "check_class_sizes",
+    "encode_labels",
+    "listed",
+    "one_hot_codes",
+    "one_hot_like",
+    "read_labels",
+]
 
-Array = npt.NDArray[Any]
 Codes = npt.NDArray[np.int64]
 
-SMALL_CLASS_ROWS = 20
+SMALL_CLASS_SIZE = 20
+LONGEST_NAME = 1000
 
 
 @dataclass(frozen=True)
 class LabelKind:
-    """What the labels given to ``fit`` looked like, so that those of new rows look the same.
+    """What the labels given to ``fit`` looked like, so that those of new samples look the same.
 
     Parameters
     ----------
@@ -35,8 +46,16 @@ class LabelKind:
         Their dtype in the container's own words, such as ``"<i8"``, ``"int64"`` or ``"category"``.
     class_dtype : str
         NumPy's string for the dtype of ``classes``.
-    name : str or None
+    name : str, int, ... or None
         Name of a pandas Series.
+    categories : tuple or None
+        All categories of a categorical Series, in their order.
+    category_dtype : str or None
+        Their dtype.
+    ordered : bool
+        Whether their order means something.
+    class_names : tuple of str or None
+        Names that a Dataset has for the integer labels in ``classes``.
 
     Examples
     --------
@@ -48,25 +67,29 @@ class LabelKind:
     container: Literal["numpy", "torch", "list", "pandas"]
     dtype: str
     class_dtype: str
-    name: str | None = None
+    name: PlainName = None
+    categories: tuple[PlainName, ...] | None = None
+    category_dtype: str | None = None
+    ordered: bool = False
+    class_names: tuple[str, ...] | None = None
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Give the fields as plain values that JSON can hold."""
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_json(cls, fields: Mapping[str, Any]) -> LabelKind:
+    def from_json(cls, fields: Mapping[str, object]) -> LabelKind:
         """Rebuild what :meth:`to_json` gave."""
         try:
-            return cls(**fields)
+            return cls(**{key: tuples_of(value) for key, value in fields.items()})  # type: ignore[arg-type]
         except TypeError as error:
             raise InvalidInputError(f"These are not the fields of a LabelKind: {error}") from None
 
-    def restore_classes(self, labels: Sequence[Any]) -> Array:
+    def restore_classes(self, labels: Sequence[object]) -> Array:
         """Rebuild ``classes`` from its ``tolist()``, as saved in JSON."""
         return np.asarray(labels, dtype=self.class_dtype)
 
-    def decode(self, codes: Codes, classes: Array) -> Any:
+    def decode(self, codes: Codes, classes: Array) -> Samples:
         """Turn class codes into labels in the user's container and dtype.
 
         Parameters
@@ -83,16 +106,20 @@ class LabelKind:
             return labels.tolist()
         if self.container == "torch":
             return torch.from_numpy(labels).to(getattr(torch, self.dtype))
-        if self.container == "pandas":
-            import pandas as pd
+        return self._to_series(labels) if self.container == "pandas" else labels
 
-            if self.dtype == "category":
-                labels = pd.Categorical.from_codes(codes, categories=classes)
-            return pd.Series(labels, name=self.name).astype(self.dtype)
-        return labels
+    def _to_series(self, labels: Array) -> Samples:
+        import pandas as pd
 
-    def concatenate(self, y: Any, y_new: Any) -> Any:
-        """Put the labels of new rows after the user's own.
+        dtype: object = self.dtype
+        if self.categories is not None:
+            # of one level, whatever the categories are: tuples would make a MultiIndex
+            categories = pd.Index(self.categories, dtype=self.category_dtype, tupleize_cols=False)
+            dtype = pd.CategoricalDtype(categories, ordered=self.ordered)
+        return pd.Series(labels, name=self.name).astype(dtype)
+
+    def concatenate(self, y: Samples, y_new: Samples) -> Samples:
+        """Put the labels of new samples after the user's own.
 
         Parameters
         ----------
@@ -116,17 +143,13 @@ class LabelKind:
         return np.concatenate([np.ravel(y), y_new])
 
 
-def read_labels(
-    y: Any, *, class_names: Sequence[str] | None = None
-) -> tuple[Codes, Array, LabelKind]:
+def read_labels(y: Samples) -> tuple[Codes, Array, LabelKind]:
     """Read class labels of any kind.
 
     Parameters
     ----------
     y : array-like, Tensor or Series, shape (n,) or (n, 1)
         Integers, strings, booleans or whole-numbered floats.
-    class_names : sequence of str, optional
-        Names of the integer labels 0, 1, ...: labels are read as these names.
 
     Returns
     -------
@@ -139,24 +162,16 @@ def read_labels(
     Raises
     ------
     InvalidInputError
-        When labels are missing, fractional, multi-label, or outside `class_names`.
+        When labels are missing, fractional or multi-label.
     InvalidTypeError
         When labels cannot be sorted, such as strings mixed with numbers.
     """
     labels = as_labels(y)
-    if class_names is not None:
-        labels = _named(labels, class_names)
-    try:
-        classes, codes = np.unique(labels, return_inverse=True)
-    except TypeError:
-        kinds = sorted({type(label).__name__ for label in labels})
-        raise InvalidTypeError(
-            f"y must hold labels of one type. Got a mixture of {', '.join(kinds)} instead."
-        ) from None
-    return codes.astype(np.int64), classes, _label_kind(y, labels, class_names is not None)
+    classes, codes = np.unique(labels, return_inverse=True)
+    return codes.astype(np.int64), classes, _label_kind(y, labels)
 
 
-def encode_labels(y: Any, classes: Array) -> Codes:
+def encode_labels(y: Samples, classes: Array) -> Codes:
     """Turn labels into the codes of known classes.
 
     Parameters
@@ -184,8 +199,8 @@ def encode_labels(y: Any, classes: Array) -> Codes:
     unknown = [label for label in dict.fromkeys(labels) if label not in code_of]
     if unknown:
         raise InvalidInputError(
-            f"y must hold classes seen in fit ({_listed(code_of)}). "
-            f"Got {_listed(unknown)} as well.{did_you_mean(unknown[0], code_of)}"
+            f"y must hold classes seen in fit ({listed(code_of)}). "
+            f"Got {listed(unknown)} as well.{did_you_mean(unknown[0], code_of)}"
         )
     return np.array([code_of[label] for label in labels], dtype=np.int64)
 
@@ -201,15 +216,17 @@ def check_class_sizes(codes: Codes, classes: Array) -> None:
     Raises
     ------
     InvalidInputError
-        When there is one row, one class, or a class with a single row.
+        When there is one sample, one class, or a class with a single sample.
 
     Warns
     -----
     SmallClassWarning
-        When classes have fewer than 20 rows.
+        When classes have fewer than 20 samples.
     """
+    if len(codes) == 0:
+        raise InvalidInputError("y must hold labels. Got none, 0 samples, instead.")
     if len(codes) == 1:
-        raise InvalidInputError("X must have several rows of each class. Got 1 sample instead.")
+        raise InvalidInputError("X must have several samples of each class. Got 1 sample instead.")
     if len(classes) < 2:
         raise InvalidInputError(
             f"y must have at least 2 classes. Got one class, {classes.tolist()[0]!r}, instead."
@@ -218,48 +235,24 @@ def check_class_sizes(codes: Codes, classes: Array) -> None:
     singles = [label for label, n in counts.items() if n == 1]
     if singles:
         raise InvalidInputError(
-            f"Every class must have at least 2 rows (20 or more to be worth it). Got a single row "
-            f"of class {_listed(singles)}: add rows or leave it out."
+            f"Every class must have at least 2 samples (20 or more to be worth it). Got a single "
+            f"sample of class {listed(singles)}: add some or leave the class out."
         )
-    small = {label: n for label, n in counts.items() if n < SMALL_CLASS_ROWS}
+    small = {label: n for label, n in counts.items() if n < SMALL_CLASS_SIZE}
     if small:
-        listed = ", ".join(f"{label!r} ({n})" for label, n in small.items())
+        shown = ", ".join(f"{label!r} ({n})" for label, n in small.items())
         warn_user(
-            f"Too few rows (under {SMALL_CLASS_ROWS}) for a generator to learn a class from: "
-            f"{listed}. Expect near-copies of the real rows. Collect more, or over-sample such a "
+            f"Too few samples (under {SMALL_CLASS_SIZE}) for a generator to learn a class from: "
+            f"{shown}. Expect near-copies of the real ones. Collect more, or over-sample such a "
             "class by duplicates with classic augmentation instead.",
             SmallClassWarning,
         )
 
 
-def is_pandas(data: Any) -> bool:
-    """Tell whether this is a pandas Series or DataFrame, without importing pandas."""
-    pandas = sys.modules.get("pandas")
-    return pandas is not None and isinstance(data, pandas.Series | pandas.DataFrame)
+# --- as an array ---
 
 
-def concatenate_pandas(real: Any, new: Any) -> Any:
-    """Put new rows after real ones; index, dtypes and column names of the real ones are kept.
-
-    An integer index is continued from its largest value. After any other index the new rows are
-    called ``"synthetic_0"``, ``"synthetic_1"``, ...
-    """
-    import pandas as pd
-
-    if pd.api.types.is_integer_dtype(real.index.dtype):
-        start = int(real.index.max()) + 1 if len(real) else 0
-        index: Any = range(start, start + len(new))
-    else:
-        index = [f"synthetic_{i}" for i in range(len(new))]
-    if real.ndim == 2:
-        new = new.set_axis(real.columns, axis=1).astype(real.dtypes.to_dict())
-    else:
-        new = new.astype(real.dtype)
-    joined = pd.concat([real, new.set_axis(index)])
-    return joined if real.ndim == 2 else joined.rename(real.name)
-
-
-def as_labels(y: Any) -> Array:
+def as_labels(y: Samples) -> Array:
     """Give labels of any container as a 1-D NumPy array, without missing values.
 
     Parameters
@@ -277,85 +270,198 @@ def as_labels(y: Any) -> Array:
     InvalidTypeError
         When labels are neither numbers nor strings, or a mixture of both.
     """
-    if is_pandas(y):
-        _refuse_missing(int(np.sum(y.isna().to_numpy())))
-    try:
-        labels = y.detach().cpu().numpy() if isinstance(y, torch.Tensor) else np.asarray(y)
-    except ValueError as error:
-        raise InvalidInputError(f"y must hold one label per row. {error}") from None
-    if isinstance(y, list | tuple) and labels.dtype.kind == "U":
-        _refuse_mixture(y)  # of which NumPy has made strings
+    labels = _array_of(y)
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.ndim != 1:
         raise InvalidInputError(
-            f"y must hold one label per row, shape (n,). Got shape {labels.shape} instead: "
-            "multi-label and one-hot targets are not supported."
+            f"y must hold one label per sample, shape (n,). Got shape {labels.shape} instead: "
+            + _advice_for_shape(y, labels)
         )
     if labels.dtype.kind == "O":
-        _refuse_missing(sum(label is None or label != label for label in labels))
-        labels = _plain_labels(labels)
+        _refuse_missing(sum(label is None or label != label for label in labels.tolist()))
+    if isinstance(y, list | tuple) or labels.dtype.kind == "O":
+        values = labels.tolist() if labels.dtype.kind == "O" else y
+        _check_one_type(_unpacked(label) for label in values)
+    if labels.dtype.kind == "O":
+        labels = np.array([_plain(label) for label in labels], dtype=object)
     if labels.dtype.kind == "f":
-        _refuse_missing(int(np.count_nonzero(np.isnan(labels))))
-        if not np.array_equal(labels, np.rint(labels)):
-            raise InvalidInputError(
-                "y must hold class labels. Got fractional numbers instead "
-                "(Unknown label type: continuous)."
-            )
+        _check_whole(labels)
     if labels.dtype.kind not in "biufUO":
         raise InvalidTypeError(f"y must hold numbers or strings. Got {labels.dtype} instead.")
+    if labels.dtype.kind in "UO":
+        _check_names(set(labels.tolist()))
     return labels
 
 
-def _refuse_mixture(y: Sequence[Any]) -> None:
-    kinds = sorted({type(label).__name__ for label in y if not isinstance(label, str)})
-    if kinds:
+def _array_of(y: Samples) -> Array:
+    if is_pandas(y):
+        _refuse_missing(int(np.sum(y.isna().to_numpy())))
+    elif y is None:
+        raise InvalidInputError("y must hold one label per sample. Got None instead.")
+    if isinstance(y, np.ma.MaskedArray):
         raise InvalidTypeError(
-            f"y must hold labels of one type. Got a mixture of str and {', '.join(kinds)} instead."
+            "y must have a label for every sample. Got a masked array instead: leave the masked "
+            "samples out, or fill them, y.filled()."
+        )
+    if isinstance(y, list | tuple):
+        _check_names(label for label in y if isinstance(label, str))
+    try:
+        return to_numpy(y) if isinstance(y, torch.Tensor) else np.asarray(y)
+    except (ValueError, TypeError, RuntimeError, OverflowError) as error:
+        raise InvalidInputError(f"y must hold one label per sample. {error}") from None
+
+
+def _advice_for_shape(y: Samples, labels: Array) -> str:
+    if is_one_hot(labels):
+        values = "y.to_numpy()" if is_pandas(y) else "np.asarray(y)"
+        values = "y" if hasattr(y, "argmax") and not is_pandas(y) else values
+        return f"pass {values}.argmax(axis=1), since it is one-hot and not multi-label."
+    return "multi-label and one-hot targets are not supported."
+
+
+def one_hot_codes(y: Samples) -> Codes | None:
+    """Give the position of the 1 in each row of one-hot labels; None for labels of other kinds.
+
+    Parameters
+    ----------
+    y : array-like, Tensor or DataFrame, shape (n, n_classes), or labels
+
+    Returns
+    -------
+    ndarray of int64, shape (n,), or None
+    """
+    labels = _array_of(y)
+    return labels.argmax(axis=1).astype(np.int64) if is_one_hot(labels) else None
+
+
+def one_hot_like(y: Samples, codes: Codes) -> Samples:
+    """Put one-hot rows behind those of y, in y's container and dtype.
+
+    Parameters
+    ----------
+    y : one-hot labels, shape (n, n_classes)
+    codes : ndarray of int64, shape (m,)
+        Of the further samples.
+    """
+    new = np.eye(_array_of(y).shape[1])[codes]
+    if is_pandas(y):
+        import pandas as pd
+
+        return concatenate_pandas(y, pd.DataFrame(new))
+    if isinstance(y, torch.Tensor):
+        return torch.cat([y, torch.from_numpy(new).to(y)])
+    if isinstance(y, list | tuple):
+        kind = type(y[0][0])
+        return [*y, *([kind(value) for value in row] for row in new)]
+    return np.concatenate([y, new.astype(np.asarray(y).dtype)])
+
+
+def is_one_hot(labels: Array) -> bool:
+    """Tell whether every row of (n, n_classes) has a single 1, and 0 elsewhere."""
+    if labels.ndim != 2 or min(labels.shape) < 1 or labels.shape[1] < 2:
+        return False
+    if labels.dtype.kind not in "biuf":
+        return False
+    return bool(np.isin(labels, (0, 1)).all() and (labels.sum(axis=1) == 1).all())
+
+
+def _check_one_type(labels: Iterable[object]) -> None:
+    """Refuse strings among numbers and booleans among others, of which NumPy makes one type."""
+    found = {type(label) for label in labels}
+    kinds = {str if issubclass(t, str) else bool if issubclass(t, bool) else t for t in found}
+    kinds = {float if t in (int, float) else t for t in kinds if t is not type(None)}
+    if len(kinds) > 1 and kinds <= {str, bool, float}:
+        names = sorted({t.__name__ for t in found}, key=lambda name: (name != "str", name))
+        raise InvalidTypeError(
+            f"y must hold labels of one type. Got a mixture of {' and '.join(names)} instead."
         )
 
 
-def _plain_labels(labels: Array) -> Array:
-    """Give labels in an object array as Python's numbers and strings, which JSON can hold."""
-    plain = [label.item() if isinstance(label, np.generic) else label for label in labels]
-    other = [label for label in plain if not isinstance(label, str | int | float)]
-    if other:
-        raise InvalidTypeError(
-            f"y must hold numbers or strings. Got a {type(other[0]).__name__} instead."
+def _unpacked(label: object) -> object:
+    return label.item() if isinstance(label, np.generic) else label
+
+
+def _plain(label: object) -> str | int | float:
+    """Give a label from an object array as Python's number or string, which JSON can hold."""
+    label = _unpacked(label)
+    if isinstance(label, str | int | float):
+        return label
+    raise InvalidTypeError(f"y must hold numbers or strings. Got a {type(label).__name__} instead.")
+
+
+def _check_whole(labels: Array) -> None:
+    _refuse_missing(int(np.count_nonzero(np.isnan(labels))))
+    if not np.isfinite(labels).all() or not np.array_equal(labels, np.rint(labels)):
+        raise InvalidInputError(
+            "y must hold class labels. Got fractional or infinite numbers instead "
+            "(Unknown label type: continuous)."
         )
-    return np.array(plain, dtype=object)
+
+
+def _check_names(labels: Iterable[object]) -> None:
+    """Refuse names that NumPy, JSON or a file system would alter."""
+    for label in labels:
+        if not isinstance(label, str):
+            continue
+        if len(label) > LONGEST_NAME:
+            raise InvalidInputError(
+                f"y must have names of at most {LONGEST_NAME} characters. Got one of {len(label)}, "
+                f"{label[:20]!r}..., instead."
+            )
+        if "\0" in label or any("\ud800" <= character <= "\udfff" for character in label):
+            raise InvalidInputError(
+                f"y must have names of valid text. Got {label!r} instead: rename the class."
+            )
 
 
 def _refuse_missing(n_missing: int) -> None:
     if n_missing:
         raise InvalidInputError(
-            f"y must have a label for every row. Got {n_missing} missing (NaN or None) instead."
+            f"y must have a label for every sample. Got {n_missing} missing (NaN or None) instead."
         )
 
 
-def _named(labels: Array, class_names: Sequence[str]) -> Array:
-    if labels.dtype.kind not in "bui" or not np.isin(labels, np.arange(len(class_names))).all():
-        raise InvalidInputError(
-            f"With `class_names`, y must hold integers from 0 to {len(class_names) - 1}. "
-            f"Got {_listed(np.unique(labels).tolist())} instead."
-        )
-    return np.asarray(class_names)[labels.astype(np.int64)]
+# --- what they looked like ---
 
 
-def _label_kind(y: Any, labels: Array, renamed: bool) -> LabelKind:
+def _label_kind(y: Samples, labels: Array) -> LabelKind:
     class_dtype = labels.dtype.str
-    if renamed or isinstance(y, np.ndarray):
+    if isinstance(y, np.ndarray):
         return LabelKind("numpy", class_dtype, class_dtype)
     if isinstance(y, torch.Tensor):
         return LabelKind("torch", str(y.dtype).removeprefix("torch."), class_dtype)
     if is_pandas(y):
-        series = y.iloc[:, 0] if y.ndim == 2 else y
-        name = None if series.name is None else str(series.name)
-        return LabelKind("pandas", str(series.dtype), class_dtype, name)
+        return _kind_of_series(y.iloc[:, 0] if y.ndim == 2 else y, class_dtype)
     container: Literal["list", "numpy"] = "list" if isinstance(y, list | tuple) else "numpy"
     return LabelKind(container, class_dtype, class_dtype)
 
 
-def _listed(labels: Any, most: int = 10) -> str:
+def _kind_of_series(series: Samples, class_dtype: str) -> LabelKind:
+    (name,) = plain_names([series.name], "A Series of labels")
+    kind = LabelKind("pandas", _dtype_in_words(series.dtype), class_dtype, name)
+    if not hasattr(series, "cat"):
+        return kind
+    categories = series.cat.categories
+    return dataclasses.replace(
+        kind,
+        dtype="category",
+        categories=plain_names(categories.tolist(), "Categories of y"),
+        category_dtype=_dtype_in_words(categories.dtype),
+        ordered=bool(series.cat.ordered),
+    )
+
+
+def _dtype_in_words(dtype: Samples) -> str:
+    """Give a text that pandas makes the same dtype of: str() forgets where strings are stored."""
+    import pandas as pd
+
+    if isinstance(dtype, pd.StringDtype) and dtype.na_value is pd.NA:
+        return f"string[{dtype.storage}]"
+    return str(dtype)
+
+
+def listed(labels: Iterable[object], most: int = 10) -> str:
+    """Show labels in a message, the first few of many."""
     shown = [repr(label) for label in labels]
     return ", ".join(shown[:most]) + (f", ... ({len(shown)} in all)" if len(shown) > most else "")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -17,8 +18,18 @@ Layout = Literal["HW", "HWC", "CHW"]
 
 MIN_SIDE, MAX_SIDE, MAX_CHANNELS = 8, 128, 4
 RESIZE_HINT = "Pass resize=(height, width) to bring all images to one size."
-_CHUNK_BYTES = 2**20  # values are converted a few rows at a time: no float copy of an image set
+_CHUNK_BYTES = 2**20  # values are converted a few samples at a time: no float copy of an image set
 _PIL_MODES = ("1", "L", "LA", "RGB", "RGBA", "CMYK", "YCbCr", "HSV", "LAB", "I", "I;16", "F")
+_READ_AS = {
+    "P": "RGB",
+    "PA": "RGBA",
+    "La": "LA",
+    "RGBa": "RGBA",
+    "RGBX": "RGB",
+    "I;16B": "I;16",
+    "I;16L": "I;16",
+    "I;16N": "I;16",
+}
 
 
 def layout_of(shape: tuple[int, ...], prefer: Layout, name: str) -> Layout:
@@ -60,41 +71,67 @@ def chw_shape(
     return int(channels), int(height), int(width)
 
 
-def pixels_of(image: Any, name: str) -> Array:
+def pixels_of(image: object, name: str) -> Array:
     """Give one image's numbers."""
     if isinstance(image, Image.Image):
-        if image.mode not in (*_PIL_MODES, "P"):
-            raise InvalidInputError(
-                f"PIL images must be of mode {', '.join(_PIL_MODES)} or P. Got {image.mode} in "
-                f"{name} instead: convert it, for example by .convert('RGB')."
-            )
-        return np.asarray(image.convert("RGB") if image.mode == "P" else image)
+        return _pixels_of_pil(image, name)
     if isinstance(image, torch.Tensor):
         return to_numpy(image)
+    if isinstance(image, np.ma.MaskedArray):
+        raise InvalidTypeError(f"Images must not be masked. {name} is: fill it, image.filled(0).")
     if isinstance(image, np.ndarray):
         dtype_name(image)
         return image
     raise InvalidTypeError(
         f"Images must be PIL images, arrays or tensors. Got a {type(image).__name__} in {name} "
-        "instead."
+        f"instead{how_to_open(image)}."
     )
 
 
-def pil_mode_of(image: Any) -> str | None:
+def _pixels_of_pil(image: Image.Image, name: str) -> Array:
+    mode = pil_mode_of(image)
+    if mode not in _PIL_MODES:
+        raise InvalidInputError(
+            f"PIL images must be of mode {', '.join((*_PIL_MODES, *_READ_AS))}. Got {image.mode} "
+            f"in {name} instead: convert it to the one of these that keeps its values."
+        )
+    try:
+        if image.mode.startswith("I;16"):  # in the order of this machine's bytes
+            return np.asarray(image).astype(np.uint16, copy=False)
+        return np.asarray(image if image.mode == mode else image.convert(mode))
+    except (OSError, SyntaxError, ValueError) as error:  # of a file that is read only now
+        raise InvalidInputError(f"{name} is a damaged image file. {error}") from None
+
+
+def how_to_open(thing: object) -> str:
+    """Say how to get images from things that stand for them; empty for all else."""
+    if isinstance(thing, Mapping) and "bytes" in thing:
+        return ": open it, Image.open(io.BytesIO(thing['bytes']))"
+    if isinstance(thing, bytes | bytearray):
+        return ": open it, Image.open(io.BytesIO(thing))"
+    if isinstance(thing, str | os.PathLike):
+        return (
+            ": open it, Image.open(path), or pass a folder of images to the command line or to "
+            "torchvision's ImageFolder"
+        )
+    return ""
+
+
+def pil_mode_of(image: object) -> str | None:
     """Name the mode that a PIL image is read in; None for anything else."""
     if not isinstance(image, Image.Image):
         return None
-    return "RGB" if image.mode == "P" else image.mode
+    return _READ_AS.get(image.mode, image.mode)
 
 
-def is_image(item: Any) -> bool:
+def is_image(item: object) -> bool:
     """Tell a single image from a row of numbers."""
     if isinstance(item, Image.Image):
         return True
     return isinstance(item, np.ndarray | torch.Tensor) and item.ndim >= 2
 
 
-def dtype_name(values: Any) -> str:
+def dtype_name(values: Array | torch.Tensor) -> str:
     """Name the dtype, and refuse what is not a real number."""
     if isinstance(values, torch.Tensor):
         name, is_real = str(values.dtype).removeprefix("torch."), not values.dtype.is_complex
@@ -105,7 +142,7 @@ def dtype_name(values: Any) -> str:
     return name
 
 
-def to_numpy(tensor: Any) -> Array:
+def to_numpy(tensor: Array | torch.Tensor) -> Array:
     """Give an array or tensor, from any device, as an array; without copying where it can be."""
     if not isinstance(tensor, torch.Tensor):
         return np.asarray(tensor)
@@ -155,9 +192,9 @@ def cast_rounded(values: Array, dtype: np.dtype[Any]) -> Array:
     return np.rint(within).astype(dtype)
 
 
-def row_slices(n: int, bytes_per_row: int) -> Iterator[slice]:
-    """Cut n rows into slices of about a mebibyte."""
-    step = max(1, _CHUNK_BYTES // max(1, bytes_per_row))
+def slices_of(n: int, bytes_per_sample: int) -> Iterator[slice]:
+    """Cut n samples into slices of about a mebibyte."""
+    step = max(1, _CHUNK_BYTES // max(1, bytes_per_sample))
     for start in range(0, n, step):
         yield slice(start, min(start + step, n))
 

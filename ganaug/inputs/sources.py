@@ -1,142 +1,151 @@
-"""Opening whatever users pass as X: as chunks of rows, with the facts about what held them."""
+"""Opening whatever users pass as X: as chunks of samples, with the facts about what held them."""
 
 from __future__ import annotations
 
-import copy
+import dataclasses
 import math
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
 
 import numpy as np
 import torch
 from PIL import Image
-from scipy.sparse import issparse
 from sklearn.utils import check_array
-from torch.utils.data import DataLoader, Dataset, IterableDataset, Subset
 
-from ganaug.checks import did_you_mean
 from ganaug.exceptions import InvalidInputError, InvalidTypeError
-from ganaug.inputs.labels import is_pandas
+from ganaug.inputs.class_names import names_in_dataset
+from ganaug.inputs.containers import Samples, as_array, is_pandas, refuse_unsupported
+from ganaug.inputs.datasets import DatasetItems, MapDataset, is_dataset, without_transforms
+from ganaug.inputs.formats import DataFormat, plain_names
 from ganaug.inputs.pixels import (
     RESIZE_HINT,
     Array,
+    Layout,
     chw_shape,
     dtype_name,
+    how_to_open,
     is_image,
     layout_of,
     pil_mode_of,
     pixels_of,
     resized,
-    row_slices,
+    slices_of,
     to_chw,
     to_numpy,
 )
 
+__all__ = ["Source", "open_source"]
+
 
 @dataclass
 class Source:
-    """Data as chunks of rows, (m, C, H, W) or (m, d), in the user's values."""
+    """Data as chunks of samples, (m, C, H, W) or (m, d), in the user's values.
 
-    facts: dict[str, Any]  # fields of the DataSpec; of images, all but the value range
+    Parameters
+    ----------
+    format : DataFormat
+    n : int
+        How many samples.
+    chunks : callable
+        Starts a pass over them.
+    labels : list, optional
+        Of a Dataset's items; filled by a pass.
+    whole : ndarray, optional
+        The user's own memory, where it is uint8 (n, C, H, W) as it lies.
+    class_names : dict of int to str
+        Names that a Dataset has for its integer labels.
+    """
+
+    format: DataFormat
     n: int
     chunks: Callable[[], Iterator[Array]]
-    labels: list[Any] | None = None  # of a Dataset's items, filled by a pass over the chunks
-    whole: Array | None = None  # the user's own memory, where it is uint8 (n, C, H, W) as it lies
+    labels: list[object] | None = None
+    whole: Array | None = None
+    class_names: dict[int, str] = dataclasses.field(default_factory=dict)
 
 
 def open_source(
-    X: Any,
-    image_shape: tuple[int, ...] | None,
-    resize: tuple[int, int] | None,
-    image_key: str,
-    label_key: str,
+    X: Samples,
+    image_shape: Sequence[int] | None,
+    resize: Sequence[int] | None,
+    image_key: str | None = None,
+    label_key: str | None = None,
 ) -> Source:
-    """Find out what X is."""
-    _refuse_unsupported(X)
-    image_shape, resize = _tuple_of_ints(image_shape), _tuple_of_ints(resize)
+    """Find out what X is.
+
+    Parameters
+    ----------
+    X, image_shape, resize, image_key, label_key
+        As for :func:`ganaug.inputs.read_training_set`.
+
+    Raises
+    ------
+    InvalidInputError, InvalidTypeError
+        For what cannot be read.
+    """
+    refuse_unsupported(X)
+    shape = None if image_shape is None else tuple(map(int, image_shape))
+    size = None if resize is None else (int(resize[0]), int(resize[1]))
     if isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1:
         X = X.tolist()
     if isinstance(X, list | tuple) and len(X) and is_image(X[0]):
-        return _open_items(_ListItems(X), image_shape, resize)
-    if _is_dataset(X):
-        items = _DatasetItems(without_transforms(X), image_key, label_key)
-        return _open_items(items, image_shape, resize)
+        return _open_items(_ListItems(X), shape, size)
+    if is_dataset(X):
+        return _open_dataset(X, shape, size, image_key, label_key)
     if not isinstance(X, torch.Tensor) and not is_pandas(X):
-        X = _as_array(X)
+        X = as_array(X)
     if X.ndim > 2:
-        _check_agreement(tuple(X.shape[1:]), image_shape)
-        return _open_array(X, resize)
-    if resize is not None:
+        _check_agreement(tuple(X.shape[1:]), shape)
+        return _open_array(X, size)
+    if size is not None:
         raise InvalidInputError(
             "`resize` is for images. X is 2-D: reshape its rows to images first, or leave `resize` "
             "None."
         )
-    return _open_rows(X, image_shape)
+    return _open_rows(X, shape)
 
 
-def without_transforms(dataset: Any) -> Any:
-    """Give a Dataset that returns raw images and labels, where that is possible.
-
-    Parameters
-    ----------
-    dataset : Dataset
-
-    Returns
-    -------
-    Dataset
-        For a torchvision ``VisionDataset``, or a ``Subset`` of one, a shallow copy with the
-        transforms off; the original is not changed. Its `target_transform` stays where the raw
-        labels are several values each (CelebA's attributes), of which it may choose one. Any other
-        Dataset itself.
-    """
-    if type(dataset).__getitem__ is Subset.__getitem__:
-        inner = without_transforms(dataset.dataset)
-        return dataset if inner is dataset.dataset else Subset(inner, dataset.indices)
-    torchvision_datasets = sys.modules.get("torchvision.datasets")
-    if torchvision_datasets is None or not isinstance(dataset, torchvision_datasets.VisionDataset):
-        return dataset
-    raw = copy.copy(dataset)
-    raw.transform = raw.target_transform = raw.transforms = None
-    if dataset.target_transform is not None and _has_several_labels(raw):
-        raw.target_transform = dataset.target_transform
-    return raw
+def _open_dataset(
+    dataset: MapDataset,
+    image_shape: tuple[int, ...] | None,
+    resize: tuple[int, int] | None,
+    image_key: str | None,
+    label_key: str | None,
+) -> Source:
+    items = DatasetItems(without_transforms(dataset), image_key, label_key)
+    source = _open_items(items, image_shape, resize)
+    keys = items.image_key, items.label_key
+    source.format = dataclasses.replace(source.format, image_key=keys[0], label_key=keys[1])
+    source.class_names = names_in_dataset(dataset, items.label_key)
+    return source
 
 
-def _has_several_labels(raw: Any) -> bool:
-    if len(raw) == 0:
-        return False
-    image, label = raw[0][:2]
-    if isinstance(image, Image.Image):
-        image.load()  # which closes its file
-    return np.ndim(label) > 0
-
-
-def _open_array(images: Any, resize: tuple[int, int] | None) -> Source:
+def _open_array(images: Array | torch.Tensor, resize: tuple[int, int] | None) -> Source:
     """Open images in one array or tensor."""
     if len(images) == 0:
         raise InvalidInputError(f"X must hold images. Got shape {tuple(images.shape)} instead.")
     is_tensor = isinstance(images, torch.Tensor)
     shape = tuple(images.shape[1:])
     layout = layout_of(shape, "CHW" if is_tensor else "HWC", "X")
-    facts = {
-        "kind": "image",
-        "container": "torch" if is_tensor else "numpy",
-        "dtype": dtype_name(images),
-        "layout": layout,
-        "image_shape": chw_shape(shape, layout, resize),
-        "resize": resize,
-    }
+    format_ = DataFormat(
+        kind="image",
+        container="torch" if is_tensor else "numpy",
+        dtype=dtype_name(images),
+        layout=layout,
+        image_shape=chw_shape(shape, layout, resize),
+        resize=resize,
+    )
 
     def chunks() -> Iterator[Array]:
-        for rows in row_slices(len(images), math.prod(shape) * images.itemsize):
-            yield resized(to_chw(to_numpy(images[rows]), layout), resize)
+        for part in slices_of(len(images), math.prod(shape) * images.itemsize):
+            yield resized(to_chw(to_numpy(images[part]), layout), resize)
 
-    return Source(facts, len(images), chunks, whole=_as_it_lies(images, layout, resize))
+    return Source(format_, len(images), chunks, whole=_as_it_lies(images, layout, resize))
 
 
-def _as_it_lies(images: Any, layout: Any, resize: tuple[int, int] | None) -> Array | None:
+def _as_it_lies(
+    images: Array | torch.Tensor, layout: Layout, resize: tuple[int, int] | None
+) -> Array | None:
     """View images as (n, C, H, W) if they are uint8 in that order: a large set is not copied."""
     if resize is not None or dtype_name(images) != "uint8":
         return None
@@ -146,99 +155,64 @@ def _as_it_lies(images: Any, layout: Any, resize: tuple[int, int] | None) -> Arr
     return view if view.flags.c_contiguous and view.flags.writeable else None
 
 
-def _open_rows(X: Any, image_shape: tuple[int, ...] | None) -> Source:
+def _open_rows(X: Samples, image_shape: tuple[int, ...] | None) -> Source:
     """Open 2-D data: flattened images, or a table."""
     rows = _checked_rows(X)
-    facts: dict[str, Any] = {"container": "numpy", "dtype": rows.dtype.name}
-    if isinstance(X, torch.Tensor):
-        facts.update(container="torch", dtype=dtype_name(X))
-    elif is_pandas(X):
-        facts.update(
-            container="pandas",
-            column_names=tuple(X.columns.tolist()),
-            column_dtypes=tuple(str(dtype) for dtype in X.dtypes),
-        )
-    facts.update(layout="rows", n_columns=rows.shape[1])
+    table = _format_of_rows(X, rows)
     if image_shape is None:
-        return Source({"kind": "table", **facts}, len(rows), lambda: iter([rows]))
+        return Source(table, len(rows), lambda: iter([rows]))
     if math.prod(image_shape) != rows.shape[1]:
         raise InvalidInputError(
             f"`image_shape` must multiply to the row length. Got {tuple(image_shape)} "
             f"({math.prod(image_shape)} values) for rows of {rows.shape[1]} values instead."
         )
     images = _open_array(rows.reshape(len(rows), *image_shape), None)
-    facts.update(row_shape=image_shape, row_layout=images.facts["layout"])
-    images.facts.update(facts)
+    layout = images.format.layout
+    assert layout != "rows"
+    images.format = dataclasses.replace(
+        table,
+        kind="image",
+        image_shape=images.format.image_shape,
+        row_shape=image_shape,
+        row_layout=layout,
+    )
     return images
+
+
+def _format_of_rows(X: Samples, rows: Array) -> DataFormat:
+    table = DataFormat("table", "numpy", rows.dtype.name, "rows", n_columns=rows.shape[1])
+    if isinstance(X, torch.Tensor):
+        return dataclasses.replace(table, container="torch", dtype=dtype_name(X))
+    if is_pandas(X):
+        return dataclasses.replace(
+            table,
+            container="pandas",
+            column_names=plain_names(X.columns.tolist(), "Columns of X"),
+            column_dtypes=tuple(str(dtype) for dtype in X.dtypes),
+        )
+    return table
 
 
 class _ListItems:
     """Images in a list."""
 
-    def __init__(self, images: Sequence[Any]) -> None:
+    labels = None
+
+    def __init__(self, images: Sequence[object]) -> None:
         self.images = images
-        self.labels: list[Any] | None = None
-        self.facts: dict[str, Any] = {}
 
     def __len__(self) -> int:
         return len(self.images)
 
-    def image(self, i: int) -> Any:
+    def image(self, i: int) -> object:
         return self.images[i]
 
     def name(self, i: int) -> str:
         return f"X[{i}]"
 
 
-def split_item(item: Any, image_key: str, label_key: str, name: str) -> tuple[Any, Any]:
-    """Give image and label of a Dataset's item, a pair or a dict."""
-    if isinstance(item, Mapping):
-        for key, parameter in ((image_key, "image_key"), (label_key, "label_key")):
-            if key not in item:
-                raise InvalidInputError(
-                    f"`{parameter}` must name a key of the items. Got {key!r}, but {name} has "
-                    f"{list(item)}.{did_you_mean(key, item)}"
-                )
-        return item[image_key], item[label_key]
-    if isinstance(item, tuple | list) and len(item) == 2:
-        return item[0], item[1]
-    size = f" of length {len(item)}" if isinstance(item, tuple | list) else ""
-    raise InvalidTypeError(
-        f"Items must be (image, label) or dicts. Got a {type(item).__name__}{size} as {name} "
-        "instead."
-    )
-
-
-class _DatasetItems:
-    """Images of a map-style Dataset; their labels are noted in passing."""
-
-    def __init__(self, dataset: Any, image_key: str, label_key: str) -> None:
-        self.dataset = dataset
-        self.image_key = image_key
-        self.label_key = label_key
-        self.labels: list[Any] = [None] * len(dataset)
-        self.facts = {"image_key": image_key, "label_key": label_key}
-
-    def __len__(self) -> int:
-        return len(self.dataset)
-
-    def image(self, i: int) -> Any:
-        image, label = split_item(self.dataset[i], self.image_key, self.label_key, self.name(i))
-        if np.ndim(label) > 0 or isinstance(label, Mapping):
-            raise InvalidInputError(
-                f"Every item must have one number or string as its label. {self.name(i)} has a "
-                f"{type(label).__name__} instead: multi-label, one-hot, mask and box targets are "
-                "not supported."
-            )
-        self.labels[i] = label
-        return image
-
-    def name(self, i: int) -> str:
-        return f"item {i} of the Dataset"
-
-
 def _open_items(
-    items: _ListItems | _DatasetItems,
+    items: _ListItems | DatasetItems,
     image_shape: tuple[int, ...] | None,
     resize: tuple[int, int] | None,
 ) -> Source:
@@ -251,17 +225,16 @@ def _open_items(
     is_pil, is_tensor = isinstance(first, Image.Image), isinstance(first, torch.Tensor)
     layout = layout_of(pixels.shape, "CHW" if is_tensor else "HWC", items.name(0))
     chw = chw_shape(pixels.shape, layout, resize)
-    facts = {
-        "kind": "image",
-        "container": "pil" if is_pil else "torch" if is_tensor else "numpy",
-        "dtype": dtype_name(first if is_tensor else pixels),
-        "layout": layout,
-        "image_shape": chw,
-        "as_list": is_pil or isinstance(items, _ListItems),
-        "pil_mode": pil_mode_of(first),
-        "resize": resize,
-        **items.facts,
-    }
+    format_ = DataFormat(
+        kind="image",
+        container="pil" if is_pil else "torch" if is_tensor else "numpy",
+        dtype=dtype_name(first if isinstance(first, torch.Tensor) else pixels),
+        layout=layout,
+        image_shape=chw,
+        as_list=is_pil or isinstance(items, _ListItems),
+        pil_mode=pil_mode_of(first),
+        resize=resize,
+    )
 
     def one(i: int) -> Array:
         image = items.image(i)
@@ -276,13 +249,15 @@ def _open_items(
         return planes
 
     def chunks() -> Iterator[Array]:
-        for rows in row_slices(len(items), math.prod(chw) * pixels.itemsize):
-            yield np.stack([one(i) for i in range(rows.start, rows.stop)])
+        for part in slices_of(len(items), math.prod(chw) * pixels.itemsize):
+            yield np.stack([one(i) for i in range(part.start, part.stop)])
 
-    return Source(facts, len(items), chunks, items.labels)
+    return Source(format_, len(items), chunks, items.labels)
 
 
-def _check_like_first(image: Any, pixels: Array, first: Any, expected: Array, name: str) -> None:
+def _check_like_first(
+    image: object, pixels: Array, first: object, expected: Array, name: str
+) -> None:
     """Refuse an image of another mode, dtype or number of dimensions than the first."""
     found = (pil_mode_of(image), str(pixels.dtype), pixels.ndim)
     wanted = (pil_mode_of(first), str(expected.dtype), expected.ndim)
@@ -293,67 +268,22 @@ def _check_like_first(image: Any, pixels: Array, first: Any, expected: Array, na
         )
 
 
-def _refuse_unsupported(X: Any) -> None:
-    """Say what to pass instead of things that are nearly right."""
-    advice = None
-    if issparse(X):
-        advice = "a sparse matrix instead: pass X.toarray()"
-    elif isinstance(X, Mapping):
-        advice = f"a dict of {list(X)} instead: pass one of its parts, such as the training split"
-    elif isinstance(X, IterableDataset):
-        advice = "an IterableDataset instead: pass a map-style one, with __getitem__ and __len__"
-    elif isinstance(X, DataLoader):
-        advice = "a DataLoader instead: pass its dataset"
-    elif isinstance(X, Image.Image):
-        advice = "a single image instead: pass a list of images"
-    elif X is None or isinstance(X, str | bytes):
-        advice = f"{X!r} instead"
-    if advice:
-        _refuse(advice)
-
-
-def _refuse(what_came: str) -> NoReturn:
-    raise InvalidTypeError(
-        "X must be an array, a tensor, a list of images, a data frame or a Dataset. "
-        f"Got {what_came}."
-    )
-
-
 def _check_agreement(shape: tuple[int, ...], image_shape: tuple[int, ...] | None) -> None:
-    if image_shape is not None and tuple(image_shape) != shape:
+    if image_shape is not None and image_shape != shape:
         raise InvalidInputError(
             f"`image_shape` must be the shape of X's images, {shape}, or None. "
-            f"Got {tuple(image_shape)} instead."
+            f"Got {image_shape} instead."
         )
 
 
-def _tuple_of_ints(sizes: Any) -> Any:
-    return None if sizes is None else tuple(int(size) for size in sizes)
-
-
-def _is_dataset(X: Any) -> bool:
-    """Tell whether X is map-style: a torch Dataset, or like one (Hugging Face)."""
-    if isinstance(X, Dataset):
-        return True
-    looks_so = hasattr(X, "__getitem__") and hasattr(X, "__len__")
-    return looks_so and not isinstance(X, list | tuple) and not hasattr(X, "__array__")
-
-
-def _as_array(X: Any) -> Array:
-    try:
-        array = np.asarray(X)
-    except ValueError as error:
-        raise InvalidInputError(f"X must have rows of one length. {error}") from None
-    if array.ndim == 0:
-        _refuse(f"a {type(X).__name__} instead")
-    return array
-
-
-def _checked_rows(X: Any) -> Array:
+def _checked_rows(X: Samples) -> Array:
     """Give 2-D numbers; scikit-learn says what is wrong with anything else."""
-    if is_pandas(X) and X.ndim == 2:
+    if is_pandas(X):
         _check_columns(X)
+    elif X.ndim == 1 and len(X) and (advice := how_to_open(X[0])):
+        raise InvalidTypeError(f"X must hold images, not what stands for them{advice}.")
     if isinstance(X, torch.Tensor):
+        dtype_name(X)
         X = to_numpy(X)
     try:
         rows = check_array(X, ensure_all_finite=False, input_name="X", estimator="ganaug")
@@ -361,15 +291,34 @@ def _checked_rows(X: Any) -> Array:
         raise InvalidTypeError(str(error)) from None
     except ValueError as error:
         raise InvalidInputError(str(error)) from None
-    return np.asarray(rows)
+    rows = np.asarray(rows)
+    dtype_name(rows)
+    return rows
 
 
-def _check_columns(frame: Any) -> None:
+def _check_columns(X: Samples) -> None:
+    """Refuse columns that are no numbers; say how to get images where they stand for some."""
     import pandas as pd
 
-    for name, dtype in frame.dtypes.items():
+    frame = X.to_frame() if X.ndim == 1 else X
+    for i, (name, dtype) in enumerate(frame.dtypes.items()):
         if not pd.api.types.is_numeric_dtype(dtype):
+            first = frame.iloc[0, i] if len(frame) else None
+            place = "X" if X.ndim == 1 else f"X[{name!r}]"
             raise InvalidTypeError(
-                f"Columns of X must be numbers. Got {dtype} in column {name!r} instead: encode or "
-                "drop it."
+                f"Columns of X must be numbers. Got {dtype} in column {name!r} instead"
+                + _advice_for_column(first, place)
             )
+
+
+def _advice_for_column(first: object, place: str) -> str:
+    if is_image(first) and not isinstance(first, Image.Image):
+        return f": pass the images themselves, np.stack({place})."
+    if isinstance(first, Image.Image):
+        return f": pass the images themselves, list({place})."
+    if isinstance(first, np.ndarray | list | tuple):
+        return f": pass np.stack({place}), with `image_shape` if these are images."
+    opened = how_to_open(first)
+    if isinstance(first, str):
+        return f": encode or drop it. If it holds paths of images{opened}."
+    return f"{opened or ': encode or drop it'}."

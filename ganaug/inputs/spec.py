@@ -6,16 +6,23 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 
 from ganaug.exceptions import InvalidInputError, InvalidTypeError
-from ganaug.inputs.labels import concatenate_pandas, is_pandas
+from ganaug.inputs.containers import (
+    Samples,
+    concatenate_samples,
+    refuse_kind,
+    refuse_non_finite,
+    refuse_two_looks,
+    refuse_unsupported,
+)
+from ganaug.inputs.formats import DataFormat, tuples_of
 from ganaug.inputs.pixels import (
     Array,
-    Layout,
     cast_rounded,
     count_non_finite,
     raise_if_non_finite,
@@ -35,42 +42,16 @@ _COMPARED_FIELDS = {
 
 
 @dataclass(frozen=True)
-class DataSpec:
+class DataSpec(DataFormat):
     """What the data given to ``fit`` looked like, and the way there and back.
 
     Made by :func:`read_training_set`. Every field is a plain value, so that a spec can be saved.
+    The fields besides `value_range` are those of :class:`DataFormat`.
 
     Parameters
     ----------
-    kind : {"image", "table"}
-        Images, or plain feature rows.
-    container : {"numpy", "torch", "pil", "pandas"}
-        What holds the values. PIL images come in a list; pandas is for 2-D data.
-    dtype : str
-        Name of the dtype of one value, such as ``"uint8"`` or ``"float32"`` (torch's names for
-        tensors). Integers come back rounded.
-    layout : {"HW", "HWC", "CHW", "rows"}
-        Order of the axes of one image; ``"rows"`` is 2-D data, flattened images or a table.
-    image_shape : tuple (C, H, W) or None
-        Of the uint8 images that the networks see. None for tables.
     value_range : tuple (low, high) or None
         The user's values of the codes 0 and 255. None for tables.
-    as_list : bool
-        Whether images came in a list (or in a Dataset of PIL images) and go out in one.
-    pil_mode : str or None
-        Mode of PIL images, such as ``"L"`` or ``"RGB"``.
-    row_shape : tuple or None
-        The `image_shape` parameter that rows of flattened images came with.
-    row_layout : {"HW", "HWC", "CHW"} or None
-        Order of the values within such a row.
-    resize : tuple (H, W) or None
-        The size that images were brought to.
-    n_columns : int or None
-        Columns of 2-D data, as it came in.
-    column_names, column_dtypes : tuple of str or None
-        Of a data frame.
-    image_key, label_key : str
-        Where the items of a Dataset of dicts keep image and label.
 
     Examples
     --------
@@ -84,29 +65,19 @@ class DataSpec:
     (3, 8, 8)
     """
 
-    kind: Literal["image", "table"]
-    container: Literal["numpy", "torch", "pil", "pandas"]
-    dtype: str
-    layout: Literal["HW", "HWC", "CHW", "rows"]
-    image_shape: tuple[int, int, int] | None = None
     value_range: tuple[float, float] | None = None
-    as_list: bool = False
-    pil_mode: str | None = None
-    row_shape: tuple[int, ...] | None = None
-    row_layout: Layout | None = None
-    resize: tuple[int, int] | None = None
-    n_columns: int | None = None
-    column_names: tuple[str, ...] | None = None
-    column_dtypes: tuple[str, ...] | None = None
-    image_key: str = "image"
-    label_key: str = "label"
 
-    def to_json(self) -> dict[str, Any]:
+    @classmethod
+    def of(cls, format: DataFormat, value_range: tuple[float, float] | None) -> DataSpec:  # noqa: A002
+        """Complete a format by the range of its values."""
+        return cls(**vars(format), value_range=value_range)
+
+    def to_json(self) -> dict[str, object]:
         """Give the fields as plain values that JSON can hold."""
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_json(cls, fields: Mapping[str, Any]) -> DataSpec:
+    def from_json(cls, fields: Mapping[str, object]) -> DataSpec:
         """Rebuild a spec from what :meth:`to_json` gave, JSON's lists included.
 
         Raises
@@ -115,12 +86,12 @@ class DataSpec:
             When `fields` are not those of a DataSpec.
         """
         try:
-            values: dict[str, Any] = {k: _tuple_if_list(v) for k, v in fields.items()}
+            values: dict[str, Any] = {k: tuples_of(v) for k, v in fields.items()}
             return cls(**values)
         except TypeError as error:
             raise InvalidInputError(f"These are not the fields of a DataSpec: {error}") from None
 
-    def encode(self, X: Any) -> Array:
+    def encode(self, X: Samples) -> Array:
         """Turn data that looks like the fitted data into what the networks see.
 
         Parameters
@@ -144,7 +115,24 @@ class DataSpec:
         source = open_source(X, self.row_shape, self.resize, self.image_key, self.label_key)
         return self.encode_source(source)
 
-    def decode(self, values: Array) -> Any:
+    def check(self, X: Samples) -> None:
+        """Raise unless X looks like the fitted data: all of a list, which may be mixed.
+
+        Raises
+        ------
+        InvalidInputError, InvalidTypeError
+            As :meth:`encode`.
+        """
+        refuse_unsupported(X)
+        if isinstance(X, list | tuple):
+            self.encode(X)
+            return
+        if np.ndim(X) == 0:
+            refuse_kind(f"a {type(X).__name__} instead")
+        self.encode(X[:1])
+        refuse_non_finite(X)
+
+    def decode(self, values: Array) -> Samples:
         """Turn values of the networks into the user's container, dtype, layout and range.
 
         Parameters
@@ -170,37 +158,27 @@ class DataSpec:
             return self._wrap_rows(images.reshape(len(images), math.prod(images.shape[1:])))
         return self._wrap_images(images)
 
-    def concatenate(self, X: Any, X_new: Any) -> Any:
-        """Put new rows after the user's own, which stay as they are.
+    def concatenate(self, X: Samples, X_new: Samples) -> Samples:
+        """Put new samples after the user's own, which stay as they are.
 
         Parameters
         ----------
         X : data
-            The user's rows, in the container given to ``fit``.
+            The user's samples, in the container given to ``fit``.
         X_new : data
-            What :meth:`decode` gave, or some of X's own rows.
+            What :meth:`decode` gave, or some of X's own.
 
         Returns
         -------
         data
             In X's container and dtype. A data frame's integer index is continued; after any other
-            index the new rows are called ``"synthetic_0"``, ``"synthetic_1"``, ...
+            index the new rows are called ``"added_0"``, ``"added_1"``, ...
         """
+        if self.kind == "image":
+            refuse_two_looks(X, self.resize)
         if isinstance(X, list | tuple) and self.as_list:
             return [*X, *X_new]
-        if is_pandas(X):
-            return concatenate_pandas(X, X_new)
-        X, X_new = (
-            rows if isinstance(rows, torch.Tensor) else np.asarray(rows) for rows in (X, X_new)
-        )
-        if X.shape[1:] != X_new.shape[1:]:
-            raise InvalidInputError(
-                f"New rows of shape {tuple(X_new.shape[1:])} cannot follow X of shape "
-                f"{tuple(X.shape)}: resize X itself before fit, instead of passing `resize`."
-            )
-        if isinstance(X, torch.Tensor):
-            return torch.cat([X, X_new.to(X)])
-        return np.concatenate([X, X_new.astype(X.dtype, copy=False)])
+        return concatenate_samples(X, X_new)
 
     def encode_source(self, source: Source) -> Array:
         """Turn an opened source into what the networks see, as :meth:`encode` does."""
@@ -221,12 +199,12 @@ class DataSpec:
     def _check_like(self, source: Source) -> None:
         """Refuse data that differs from the fitted data in a way that changes its meaning."""
         for field, what in _COMPARED_FIELDS.items():
-            fitted, came = getattr(self, field), source.facts.get(field)
+            fitted, came = getattr(self, field), getattr(source.format, field)
             if fitted != came and None not in (fitted, came):
                 raise InvalidInputError(
                     f"X must have the {what} seen in fit, {fitted!r}. Got {came!r} instead."
                 )
-        dtypes = self.dtype, source.facts["dtype"]
+        dtypes = self.dtype, source.format.dtype
         fractions = [numpy_dtype(dtype).kind == "f" for dtype in dtypes]
         if self.kind == "image" and fractions[0] != fractions[1]:
             raise InvalidTypeError(
@@ -252,13 +230,13 @@ class DataSpec:
         # codes are never out of bounds: not looking makes it three times as fast as indexing
         return cast_rounded(levels, dtype).take(values, mode="clip")
 
-    def _wrap_images(self, images: Array) -> Any:
+    def _wrap_images(self, images: Array) -> Samples:
         if self.container == "pil":
             return [to_pil(image, _known(self.pil_mode)) for image in images]
         whole = self._to_tensor(images) if self.container == "torch" else images
         return list(whole) if self.as_list else whole
 
-    def _wrap_rows(self, rows: Array) -> Any:
+    def _wrap_rows(self, rows: Array) -> Samples:
         if self.container == "torch":
             return self._to_tensor(rows)
         return self._to_frame(rows) if self.container == "pandas" else rows
@@ -266,7 +244,7 @@ class DataSpec:
     def _to_tensor(self, values: Array) -> torch.Tensor:
         return torch.from_numpy(values).to(getattr(torch, self.dtype))
 
-    def _to_frame(self, rows: Array) -> Any:
+    def _to_frame(self, rows: Array) -> Samples:
         import pandas as pd
 
         columns = {}
@@ -293,10 +271,6 @@ def _encode_table(source: Source) -> Array:
             "ones instead: rescale the columns."
         )
     return values
-
-
-def _tuple_if_list(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
 
 
 def _known(value: T | None) -> T:

@@ -6,15 +6,15 @@ import dataclasses
 import functools
 import hashlib
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import numpy as np
 import torch
 
-from ganaug.checks import warn_user
-from ganaug.exceptions import FlattenedImagesWarning, InvalidInputError
+from ganaug.exceptions import InvalidInputError
+from ganaug.inputs.class_names import names_of_classes
+from ganaug.inputs.containers import Samples
 from ganaug.inputs.labels import (
     Codes,
     LabelKind,
@@ -23,6 +23,7 @@ from ganaug.inputs.labels import (
     encode_labels,
     read_labels,
 )
+from ganaug.inputs.orders import warn_if_disordered, warn_if_flattened
 from ganaug.inputs.pixels import (
     MAX_SIDE,
     MIN_SIDE,
@@ -62,8 +63,13 @@ class TrainingSet:
     label_kind: LabelKind
 
     @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """The name of each class, where the data carry names or the labels are some."""
+        return self.label_kind.class_names
+
+    @property
     def counts(self) -> Codes:
-        """Rows per class, int64 (K,)."""
+        """Samples per class, int64 (K,)."""
         return np.bincount(self.labels, minlength=len(self.classes)).astype(np.int64)
 
     @functools.cached_property
@@ -77,15 +83,14 @@ class TrainingSet:
 
 
 def read_training_set(
-    X: Any,
-    y: Any = None,
+    X: Samples,
+    y: Samples = None,
     *,
     image_shape: tuple[int, ...] | None = None,
     value_range: tuple[float, float] | None = None,
     resize: tuple[int, int] | None = None,
-    image_key: str = "image",
-    label_key: str = "label",
-    class_names: Sequence[str] | None = None,
+    image_key: str | None = None,
+    label_key: str | None = None,
 ) -> TrainingSet:
     """Read labelled images, or feature rows, of any supported kind.
 
@@ -113,10 +118,9 @@ def read_training_set(
         else the data's own minimum and maximum.
     resize : tuple (H, W), optional
         Bring larger, smaller or varied images to this size (bilinear, antialiased).
-    image_key, label_key : str
-        Where the items of a Dataset of dicts keep image and label.
-    class_names : sequence of str, optional
-        Names of the integer labels 0, 1, ...; labels are then these names.
+    image_key, label_key : str, optional
+        Where the items of a Dataset of dicts keep image and label. None finds them: by the types of
+        a Hugging Face dataset's features, else by what an item holds.
 
     Returns
     -------
@@ -132,7 +136,7 @@ def read_training_set(
     Warns
     -----
     SmallClassWarning
-        When classes have fewer than 20 rows.
+        When classes have fewer than 20 samples.
     FlattenedImagesWarning
         When rows without `image_shape` look like flattened images.
 
@@ -147,20 +151,26 @@ def read_training_set(
     _check_options(image_shape, value_range, resize)
     source = open_source(X, image_shape, resize, image_key, label_key)
     if source.labels is None:  # labels first: their mistakes show before a long look at images
-        labelled = _learnable_labels(source, y, class_names)
+        labelled = _learnable_labels(source, y)
         spec = _with_value_range(source, value_range)
         values = spec.encode_source(source)
     else:
         spec = _with_value_range(source, value_range)
         values = spec.encode_source(source)
-        labelled = _learnable_labels(source, y, class_names)
+        labelled = _learnable_labels(source, y)
     if spec.kind == "table":
-        _warn_if_flattened(values)
+        warn_if_flattened(values)
+    else:
+        _refuse_one_value(values, spec)
+        if spec.row_shape is not None:
+            warn_if_disordered(values, spec)
     return TrainingSet(spec, values, *labelled)
 
 
-def read_labelled(X: Any, y: Any = None, *, spec: DataSpec, classes: Array) -> tuple[Array, Codes]:
-    """Read further labelled rows that look like the fitted data, such as a held-out part.
+def read_labelled(
+    X: Samples, y: Samples = None, *, spec: DataSpec, classes: Array
+) -> tuple[Array, Codes]:
+    """Read further labelled samples that look like the fitted data, such as a held-out part.
 
     Parameters
     ----------
@@ -190,29 +200,29 @@ def read_labelled(X: Any, y: Any = None, *, spec: DataSpec, classes: Array) -> t
     return values, encode_labels(_labels_for(source, y), classes)
 
 
-def _learnable_labels(
-    source: Source, y: Any, class_names: Sequence[str] | None
-) -> tuple[Codes, Array, LabelKind]:
+def _learnable_labels(source: Source, y: Samples) -> tuple[Codes, Array, LabelKind]:
     """Read the labels, and refuse classes that cannot be learnt."""
-    codes, classes, kind = read_labels(_labels_for(source, y), class_names=class_names)
+    codes, classes, kind = read_labels(_labels_for(source, y))
     check_class_sizes(codes, classes)
+    names = names_of_classes(classes, source.class_names)
+    kind = dataclasses.replace(kind, class_names=names)
     if source.labels is not None and kind.container == "list":  # gathered here, not the user's
         kind = dataclasses.replace(kind, container="numpy")
     return codes, classes, kind
 
 
-def _labels_for(source: Source, y: Any) -> Any:
-    """Give the labels of a source's rows: y, or what the items of a Dataset had."""
+def _labels_for(source: Source, y: Samples) -> Samples:
+    """Give the labels of a source's samples: y, or what the items of a Dataset had."""
     if source.labels is not None:
         if y is not None:
             raise InvalidInputError("y must be None for a Dataset: its items hold the labels.")
         if all(isinstance(label, torch.Tensor) for label in source.labels):
-            return torch.stack(source.labels)
+            return torch.stack(source.labels)  # type: ignore[arg-type]  # tensors, all of them
         return source.labels
     if y is None:
         raise InvalidInputError(
             "Learning by class requires y to be passed, but the target y is None. Pass one label "
-            "per row, or a Dataset of (image, label)."
+            "per sample, or a Dataset of (image, label)."
         )
     n_labels = len(as_labels(y))
     if n_labels != source.n:
@@ -224,25 +234,25 @@ def _labels_for(source: Source, y: Any) -> Any:
 
 def _with_value_range(source: Source, value_range: tuple[float, float] | None) -> DataSpec:
     """Complete the spec of images by the range of their values."""
-    facts = source.facts
-    if facts["kind"] == "table":
+    data = source.format
+    if data.kind == "table":
         if value_range is not None:
             raise InvalidInputError(
                 "`value_range` is for images. X is 2-D without `image_shape`: pass both or neither."
             )
-        return DataSpec(**facts)
-    if value_range is None and facts["dtype"] == "uint8":
-        return DataSpec(**facts, value_range=(0.0, 255.0))
+        return DataSpec.of(data, None)
+    if value_range is None and data.dtype == "uint8":
+        return DataSpec.of(data, (0.0, 255.0))
     low, high = _scan_range(source)
     if value_range is None:
-        value_range = _inferred_range(numpy_dtype(facts["dtype"]), low, high)
+        value_range = _inferred_range(numpy_dtype(data.dtype), low, high)
     slack = 1e-6 * (value_range[1] - value_range[0])
     if low < value_range[0] - slack or high > value_range[1] + slack:
         raise InvalidInputError(
             f"`value_range` must hold all values of X. Got {tuple(value_range)} for values from "
             f"{low:g} to {high:g} instead."
         )
-    return DataSpec(**facts, value_range=(float(value_range[0]), float(value_range[1])))
+    return DataSpec.of(data, (float(value_range[0]), float(value_range[1])))
 
 
 def _scan_range(source: Source) -> tuple[float, float]:
@@ -267,28 +277,21 @@ def _inferred_range(dtype: np.dtype[Any], low: float, high: float) -> tuple[floa
         if low >= 0 and 128 < high <= 255:
             return 0.0, 255.0
     if low == high:
-        raise InvalidInputError(
-            f"X must hold images that differ. Got the value {low:g} everywhere instead."
-        )
+        _refuse_one_value_of(low)
     return low, high
 
 
-def _warn_if_flattened(values: Array) -> None:
-    """Warn when a table has as many columns as a square image has pixels, and nothing below 0."""
-    n_columns = values.shape[1]
-    for channels in (1, 3):
-        side = math.isqrt(n_columns // channels)
-        if side * side * channels == n_columns and MIN_SIDE <= side <= MAX_SIDE:
-            break
-    else:
-        return
-    if values.min() < 0:
-        return
-    shape = (side, side) if channels == 1 else (side, side, channels)
-    warn_user(
-        f"X has {n_columns} non-negative columns and may hold flattened images, but is used as "
-        f"plain feature rows. If it does, pass image_shape={shape}.",
-        FlattenedImagesWarning,
+def _refuse_one_value(values: Array, spec: DataSpec) -> None:
+    """Refuse images without any difference, such as 16-bit files cut to 8 bits."""
+    if values.min() == values.max():
+        one = spec.decode(values[:1])
+        _refuse_one_value_of(float(np.asarray(one[0] if spec.as_list else one).ravel()[0]))
+
+
+def _refuse_one_value_of(value: float) -> NoReturn:
+    raise InvalidInputError(
+        f"X must hold images that differ. Got the value {value:g} everywhere instead: look how "
+        "they were read, and at `value_range` if it was given."
     )
 
 
@@ -314,7 +317,7 @@ def _refuse(parameter: str, expected: str, value: object) -> NoReturn:
     raise InvalidInputError(f"`{parameter}` must be {expected}. Got {value!r} instead.")
 
 
-def _are_sizes(value: Any, lengths: tuple[int, ...]) -> bool:
+def _are_sizes(value: object, lengths: tuple[int, ...]) -> bool:
     return (
         isinstance(value, tuple | list)
         and len(value) in lengths
@@ -322,7 +325,7 @@ def _are_sizes(value: Any, lengths: tuple[int, ...]) -> bool:
     )
 
 
-def _is_range(value: Any) -> bool:
+def _is_range(value: Samples) -> bool:
     try:
         low, high = map(float, value)
     except (TypeError, ValueError):

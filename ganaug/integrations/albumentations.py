@@ -27,6 +27,8 @@ __all__ = ["SyntheticReplace"]
 
 Array = npt.NDArray[Any]
 
+_TARGETS_OF_AN_IMAGE = ("mask", "masks", "bboxes", "keypoints", "volume", "mask3d", "masks3d")
+
 
 class SyntheticReplace(A.ImageOnlyTransform):
     """Replace an image by a synthetic one of the same label.
@@ -156,6 +158,13 @@ class SyntheticReplace(A.ImageOnlyTransform):
             raise InvalidInputError(
                 "SyntheticReplace must be called with `image` and `label`, for example "
                 f"pipeline(image=image, label=label). Got no {' and no '.join(missing)}."
+            )
+        beside = [name for name in _TARGETS_OF_AN_IMAGE if data.get(name) is not None]
+        if beside:
+            raise InvalidInputError(
+                f"SyntheticReplace must not be called with {', '.join(beside)}: they belong to the "
+                "image that is replaced. Leave SyntheticReplace out of pipelines with masks, boxes "
+                "or keypoints."
             )
         self._code_of(data["label"])
         image = data["image"]

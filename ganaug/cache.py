@@ -1,0 +1,134 @@
+"""A directory of trained models, found again by their data and parameters."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ganaug import tensorfile
+from ganaug.checks import warn_user
+from ganaug.exceptions import InvalidInputError, ModelFileError, TrainingWarning
+from ganaug.inputs import TrainingSet
+from ganaug.jsonable import SchemaError, dumps, marked
+from ganaug.model import FittedModel, TrainingOptions
+from ganaug.model_schema import ModelContent, describe, read_content, rebuild, tensors_of
+from ganaug.persistence import FORMAT_VERSION, library_versions
+from ganaug.settings import own_settings
+from ganaug.storage import check_writable, make_directory, write_atomically
+
+__all__ = ["cached_training", "check_cache_dir", "training_key"]
+
+KIND = "cached model"
+
+
+def training_key(data: TrainingSet, options: TrainingOptions) -> str:
+    """Name a training by everything that decides its result.
+
+    Returns
+    -------
+    str
+        SHA-256 of data, parameters, seed, device and the versions of the libraries.
+    """
+    key = {
+        "format": FORMAT_VERSION,
+        "versions": library_versions(),
+        "fingerprint": data.fingerprint,
+        "classes": repr((data.classes.dtype, data.classes.tolist())),
+        "label_kind": repr(data.label_kind),
+        "spec": repr(data.spec),
+        "options": marked(asdict(options)),
+    }
+    return hashlib.sha256(dumps(key).encode()).hexdigest()
+
+
+def check_cache_dir(cache_dir: Any) -> None:
+    """Refuse a `cache_dir` that nothing can be kept in; for use before the training.
+
+    Raises
+    ------
+    InvalidInputError
+    """
+    if cache_dir is None:
+        return
+    try:
+        directory = Path(cache_dir)
+        if directory.exists() and not directory.is_dir():
+            raise ModelFileError(f"{directory} is a file.")
+        check_writable(directory)
+    except (OSError, TypeError, ValueError) as error:
+        raise InvalidInputError(
+            f"`cache_dir` must be a directory, or a path where one can be made. Got {cache_dir!r} "
+            f"instead ({error})."
+        ) from error
+
+
+def cached_training(
+    cache_dir: str | os.PathLike[str],
+    key: str,
+    train: Callable[[], FittedModel],
+    device: str = "cpu",
+) -> FittedModel:
+    """Take a model from the cache, or train it and put it there.
+
+    Several processes may share a cache: each entry is one file, that is there whole or not at all.
+    A model whose training was interrupted is not kept.
+
+    Parameters
+    ----------
+    cache_dir : str or path-like
+    key : str
+        As `training_key` gives it.
+    train : callable
+        Called when there is no entry.
+    device : str, default="cpu"
+        Where the classifier of a model from the cache goes.
+
+    Returns
+    -------
+    FittedModel
+
+    Warns
+    -----
+    TrainingWarning
+        When an entry is damaged, which is trained anew, or cannot be written.
+    """
+    path = Path(cache_dir) / f"{key}.safetensors"
+    if path.exists():
+        try:
+            return _read(path, key, device)
+        except ModelFileError as error:
+            warn_user(f"The cached model is not used, and trained anew: {error}", TrainingWarning)
+    model = train()
+    if not any(gan.interrupted for gan in model.gans):
+        _keep(path, key, model)
+    return model
+
+
+def _keep(path: Path, key: str, model: FittedModel) -> None:
+    content = {"key": key, "model": describe(model)}
+    try:
+        make_directory(path.parent)
+        packed = tensorfile.pack(KIND, FORMAT_VERSION, content, tensors_of(model))
+        write_atomically(path, packed)
+    except OSError as error:
+        warn_user(f"The trained model could not be kept in the cache: {error}", TrainingWarning)
+
+
+@own_settings()
+def _read(path: Path, key: str, device: str) -> FittedModel:
+    def check(content: Any, layouts: dict[str, tensorfile.Layout]) -> ModelContent:
+        if not isinstance(content, dict) or content.keys() != {"key", "model"}:
+            raise SchemaError("it must have the keys 'key' and 'model'.")
+        if content["key"] != key:
+            raise SchemaError("it is of other data or parameters.")
+        return read_content(content["model"], layouts)
+
+    read = tensorfile.read(path, KIND, FORMAT_VERSION, check)
+    try:
+        return rebuild(read.content, read.tensors, device)
+    except SchemaError as error:
+        raise ModelFileError(f"{path} cannot be used: {error}") from None

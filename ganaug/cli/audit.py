@@ -1,0 +1,117 @@
+"""`ganaug audit`: a report on a model's samples."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ganaug.cli.parameters import (
+    data_dir_option,
+    device_option,
+    json_option,
+    max_per_class_option,
+    quiet_option,
+    seed_option,
+)
+
+SUFFIXES = (".html", ".md", ".json")
+
+
+def _check_suffix(_ctx: click.Context, _param: click.Parameter, out: Path) -> Path:
+    if out.suffix not in SUFFIXES:
+        raise click.UsageError(f"--out must end in .html, .md or .json. Got {out.name!r} instead.")
+    return out
+
+
+@click.command("audit")
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option("--train", "train", required=True, help="The DATA that the model was fitted on.")
+@click.option("--holdout", help="Real samples that it was not fitted on: DATA as for `fit`.")
+@data_dir_option
+@max_per_class_option
+@seed_option
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    required=True,
+    callback=_check_suffix,
+    help="Report to write: .html, .md or .json.",
+)
+@click.option(
+    "--verdict",
+    "verdict_file",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="What `evaluate --out` wrote: the gains stand in the report, too.",
+)
+@click.option(
+    "--n-samples",
+    type=click.IntRange(20),
+    default=500,
+    show_default=True,
+    help="Synthetic samples per class.",
+)
+@device_option
+@json_option
+@quiet_option
+def command(
+    model: Path,
+    train: str,
+    holdout: str | None,
+    data_dir: Path | None,
+    max_per_class: Mapping[str, int],
+    seed: int,
+    out: Path,
+    verdict_file: Path | None,
+    n_samples: int,
+    device: str,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Report quality, variety and copying of MODEL's samples, per class.
+
+    With the same --max-per-class and --seed as for `fit`, the same samples of --train are drawn.
+    """
+    from ganaug.augmenter import GANAugmenter
+    from ganaug.cli.terminal import progress_over_files
+    from ganaug.inputs.files import LabelledData, read_data
+    from ganaug.outputs import check_creatable, write_text
+
+    check_creatable(out)
+    augmenter = GANAugmenter.load(model, device=device)
+    resize, bar = augmenter.spec_.resize, progress_over_files(quiet)
+    options: dict[str, Any] = {"data_dir": data_dir, "resize": resize, "progress": bar}
+    real = read_data(train, limits=max_per_class, seed=seed, **options)
+    held_out = LabelledData(None, None)
+    if holdout is not None:  # of data in parts the test part: the model has not seen it
+        held_out = read_data(holdout, train=False, **options)
+    report = augmenter.audit(
+        real.X,
+        real.y,
+        X_holdout=held_out.X,
+        y_holdout=held_out.y,
+        n_samples=n_samples,
+        verdict=None if verdict_file is None else _load_verdict(verdict_file),
+    )
+    if out.suffix == ".html":
+        report.to_html(out)
+    else:
+        text = report.to_markdown() if out.suffix == ".md" else report.to_json()
+        write_text(out, text)
+    click.echo(report.to_json() if as_json else f"{report!r}\nWritten to {out}")
+
+
+def _load_verdict(path: Path) -> dict[str, Any]:
+    """Load what `evaluate --out` wrote."""
+    from ganaug.exceptions import InvalidInputError
+
+    try:
+        verdict = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InvalidInputError(f"{path} is not a readable verdict: {error}") from error
+    if not isinstance(verdict, dict) or not {"outcome", "text", "per_class"} <= verdict.keys():
+        raise InvalidInputError(f"{path} must be what `ganaug evaluate --out` wrote, and is not.")
+    return verdict

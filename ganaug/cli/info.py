@@ -1,0 +1,22 @@
+"""`ganaug info`: what a model is."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from ganaug.cli.parameters import json_option
+
+
+@click.command("info")
+@click.argument("model", type=click.Path(path_type=Path))
+@json_option
+def command(model: Path, as_json: bool) -> None:
+    """Show what MODEL was trained on, and how it went."""
+    from ganaug.cli.summary import describe_model, summarise
+    from ganaug.persistence import read_config
+
+    summary = summarise(read_config(model), model)
+    click.echo(json.dumps(summary) if as_json else describe_model(summary))

@@ -1,0 +1,101 @@
+"""Options that several commands have, and how their values are read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+import click
+
+Decorator = Callable[[Callable[..., None]], Callable[..., None]]
+
+
+def as_size(
+    _ctx: click.Context, param: click.Parameter, text: str | None
+) -> tuple[int, ...] | None:
+    """Read '64x48' as (64, 48); an image shape also from '3x64x48'."""
+    if text is None:
+        return None
+    sides = text.lower().split("x")
+    lengths = (2, 3) if param.name == "image_shape" else (2,)
+    if len(sides) not in lengths or not all(side.isdecimal() for side in sides):
+        raise click.BadParameter(f"must look like 64x64 (height x width). Got {text!r} instead.")
+    return tuple(map(int, sides))
+
+
+def as_counts(
+    _ctx: click.Context, _param: click.Parameter, texts: Iterable[str]
+) -> Mapping[str, int]:
+    """Read ('bag=500', 'boot=900') as {'bag': 500, 'boot': 900}."""
+    counts: dict[str, int] = {}
+    for text in texts:
+        label, equals, number = text.rpartition("=")
+        if not equals or not label or not number.isdecimal():
+            raise click.BadParameter(f"{text!r} must look like LABEL=N, such as bag=500.")
+        if label in counts:
+            raise click.BadParameter(f"{label!r} is given twice.")
+        counts[label] = int(number)
+    return counts
+
+
+def all_of(*decorators: Decorator) -> Decorator:
+    """Join decorators to one, the first of them on top."""
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        for decorator in reversed(decorators):
+            command = decorator(command)
+        return command
+
+    return decorate
+
+
+max_per_class_option = click.option(
+    "--max-per-class",
+    metavar="LABEL=N",
+    multiple=True,
+    callback=as_counts,
+    help="Use at most N samples of a class (to try an imbalance); may be repeated.",
+)
+data_dir_option = click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where torchvision keeps a data set that is given by name.",
+)
+data_options = all_of(
+    click.argument("data", type=str),
+    data_dir_option,
+    click.option(
+        "--download", is_flag=True, help="Let torchvision download a data set given by name."
+    ),
+    max_per_class_option,
+    click.option(
+        "--resize",
+        metavar="HxW",
+        callback=as_size,
+        help="Scale all images to this size, such as 64x64.",
+    ),
+    click.option(
+        "--image-shape",
+        metavar="HxW",
+        callback=as_size,
+        help="Shape of the images that flat rows of a .npz hold: 28x28, 32x32x3, 3x32x32, ...",
+    ),
+)
+budget_options = all_of(
+    click.option("--width", type=click.IntRange(4), help="Channels at half resolution."),
+    click.option("--max-images", type=click.IntRange(1), help="Budget of a GAN in images shown."),
+)
+device_option = click.option(
+    "--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ..."
+)
+seed_option = click.option("--seed", type=int, default=0, show_default=True)
+overwrite_option = click.option(
+    "--overwrite", is_flag=True, help="Replace what ganaug has written to --out before."
+)
+allow_distrusted_option = click.option(
+    "--allow-distrusted",
+    is_flag=True,
+    help="Go on though a classifier of the real samples takes those of no class for their class.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress.")

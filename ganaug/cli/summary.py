@@ -1,0 +1,109 @@
+"""What a saved model is, in a few lines: of `ganaug info`, and after `ganaug fit`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from ganaug.naming import printable
+from ganaug.progress import readable_seconds
+
+if TYPE_CHECKING:
+    from ganaug.augmenter import GANAugmenter
+
+
+def summarise(config: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Pick out of a model's config what people ask for."""
+    data, gans = config["data"], config["gans"]
+    first = gans[0]["config"]
+    return {
+        "model": str(path),
+        "classes": dict(zip(map(str, data["classes"]), data["class_counts"], strict=True)),
+        "image_shape": first["image_shape"],
+        "n_features": first["n_features"],
+        "value_range": data["value_range"],
+        "recipe": first["recipe"],
+        "conditioning": "joint" if len(gans) == 1 else "per_class",
+        "width": first["width"],
+        "filters": config["filters"],
+        "distrusted": _distrusted(config),
+        "seed": config["seed"],
+        "images_seen": sum(gan["images_seen"] for gan in gans),
+        "interrupted": any(gan["interrupted"] for gan in gans),
+        "seconds": round(sum(gan["seconds"] for gan in gans), 1),
+        "alarms": [
+            {"kind": alarm["kind"], "class": _alarm_class(alarm, index, config)}
+            for index, gan in enumerate(gans)
+            for alarm in gan["alarms"]
+        ],
+        "fingerprint": data["fingerprint"],
+        "versions": config["versions"],
+    }
+
+
+def _distrusted(config: dict[str, Any]) -> list[str]:
+    """Name the classes whose samples a classifier of the real ones takes too seldom for them."""
+    shares = config["trust"] or []
+    least = config["parameters"].get("min_trust", 0.0)
+    classes = config["data"]["classes"]
+    return [str(label) for label, s in zip(classes, shares, strict=False) if s < least]
+
+
+def _alarm_class(alarm: dict[str, Any], index: int, config: dict[str, Any]) -> str | None:
+    if alarm["class_code"] is None:
+        return None
+    code = alarm["class_code"] if len(config["gans"]) == 1 else index
+    return str(config["data"]["classes"][code])
+
+
+def describe_model(summary: dict[str, Any]) -> str:
+    """Format a summary for people."""
+    lines = [f"ganaug model  {printable(summary['model'])}"]
+    classes = {printable(label): n for label, n in summary["classes"].items()}
+    width = max(map(len, classes), default=0)
+    shape = summary["image_shape"]
+    rows = f"images (C, H, W) = {tuple(shape)}" if shape else f"{summary['n_features']} features"
+    lines.append(f"data          {rows}, values {summary['value_range']}")
+    lines.append(
+        f"training      {summary['recipe']}, {summary['conditioning']}, width {summary['width']}, "
+        f"{summary['images_seen']:,} images in {summary['seconds']} s, seed {summary['seed']}"
+    )
+    lines.append(f"filters       {', '.join(summary['filters']) or 'none'}")
+    lines += [f"  {label:>{width}}  {n:6d} real samples" for label, n in classes.items()]
+    if summary["distrusted"]:
+        lines.append(f"distrusted    {printable(', '.join(summary['distrusted']))}")
+    if summary["interrupted"]:
+        lines.append("training was interrupted; these are the best weights until then")
+    for alarm in summary["alarms"]:
+        where = "" if alarm["class"] is None else f" in class {printable(alarm['class'])}"
+        lines.append(f"alarm         {alarm['kind']}{where}")
+    return "\n".join(lines)
+
+
+def estimate_cost(augmenter: GANAugmenter, X: Any, y: Any) -> dict[str, Any]:
+    """Say what a training would take: samples by class, bytes of images, seconds."""
+    size = sum(map(_bytes_of, X)) if isinstance(X, list) else X.nbytes
+    names, counts = np.unique(np.asarray(y).astype(str), return_counts=True)
+    return {
+        "classes": dict(zip(names.tolist(), counts.tolist(), strict=True)),
+        "data_bytes": int(size),
+        "seconds": round(augmenter.estimate_fit_seconds(X, y), 1),
+    }
+
+
+def _bytes_of(image: Image.Image) -> int:
+    return image.width * image.height * len(image.getbands())
+
+
+def describe_cost(cost: dict[str, Any]) -> str:
+    """Format an estimate for people."""
+    classes = cost["classes"]
+    total = (
+        f"{sum(classes.values()):,} samples of {len(classes)} classes, "
+        f"{cost['data_bytes'] / 2**20:.1f} MiB; training would take about "
+        f"{readable_seconds(cost['seconds'])} on this machine. Nothing is trained or written."
+    )
+    return "\n".join([total, *(f"  {printable(label)}: {n}" for label, n in classes.items())])

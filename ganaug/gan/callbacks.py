@@ -1,0 +1,142 @@
+"""What happens beside the training loop, each in an object of its own.
+
+A callback is told of four moments. The loop in `ganaug.gan.training` knows nothing of what it
+does then; to add something, write a subclass of `Callback` and put it into `train`'s list.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ganaug.exceptions import CheckpointError
+from ganaug.gan.checkpoints import read_checkpoint, try_to_write_checkpoint
+from ganaug.gan.monitor import Alarm, Monitor
+from ganaug.gan.scaling import images_from_network
+from ganaug.gan.state import TrainingState
+
+REPORT_SECONDS = 0.5
+
+
+class Callback:
+    """Does nothing at any moment; subclasses override those that they need."""
+
+    def on_train_begin(self, state: TrainingState) -> None:
+        """Called once, before the first step."""
+
+    def on_step_end(self, state: TrainingState) -> None:
+        """Called after every step."""
+
+    def on_evaluation(self, state: TrainingState) -> None:
+        """Called after a step, ``config.n_evaluations`` times in a training."""
+
+    def on_train_end(self, state: TrainingState) -> None:
+        """Called once, also after Ctrl-C."""
+
+
+class Watch(Callback):
+    """Lets the monitor look, keeps the best weights, ends a training that has become NaN.
+
+    Other callbacks find in ``state.history`` what this one wrote: put it first.
+    """
+
+    def __init__(self, monitor: Monitor) -> None:
+        self.monitor = monitor
+
+    def on_evaluation(self, state: TrainingState) -> None:
+        """Write one record, and keep the weights if they are the best so far."""
+        record: dict[str, Any] = {"images_seen": state.images_seen, "seconds": state.seconds}
+        record |= state.mean_statistics()
+        alarms: tuple[Alarm, ...] = (Alarm("diverged"),)
+        state.diverged = not all(torch.isfinite(t).all() for t in state.ema.state_dict().values())
+        if not state.diverged:
+            to_samples = images_from_network if state.config.is_image else torch.Tensor.float
+            seen = self.monitor.evaluate(state.ema, to_samples, record["discriminator_loss"])
+            record |= {"distance": seen.distance, "variety": list(seen.variety)}
+            alarms = seen.alarms
+            if not seen.distance > state.best_distance:  # where it is NaN, the latest
+                state.keep_weights(seen.distance, alarms)
+        state.record(record | {"alarms": [asdict(alarm) for alarm in alarms]})
+
+    def on_train_end(self, state: TrainingState) -> None:
+        """Look at steps that nobody has looked at."""
+        if state.steps_in_statistics or not state.history:
+            self.on_evaluation(state)
+
+
+class Checkpoints(Callback):
+    """Resumes from a file when it is there, and writes it at each evaluation.
+
+    `identity` is "data:seed"; a file of other data, seed or parameters is refused.
+    """
+
+    def __init__(self, path: Path, identity: str) -> None:
+        self.path = path
+        self.identity = identity
+        self.has_failed = False
+
+    def on_train_begin(self, state: TrainingState) -> None:
+        """Take up the state in the file."""
+        if self.path.exists():
+            saved = read_checkpoint(self.path, state.config, self.identity)
+            try:
+                state.load_state(saved)
+            except RuntimeError as error:  # a random state of another device
+                raise CheckpointError(
+                    f"{self.path} cannot be resumed on {state.device} ({error}). Delete it to "
+                    "start anew."
+                ) from error
+
+    def on_evaluation(self, state: TrainingState) -> None:
+        """Write the state, unless it is lost: the last good one stays.
+
+        A file that cannot be written is told of once, and tried again the next time.
+        """
+        if not state.diverged:
+            written = try_to_write_checkpoint(
+                self.path, state.config, self.identity, state.state(), silent=self.has_failed
+            )
+            self.has_failed |= not written
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a progress display needs; `share` of the budget is from 0 to 1."""
+
+    images_seen: int
+    share: float
+    seconds: float
+    discriminator_loss: float
+    generator_loss: float
+
+
+class ProgressReports(Callback):
+    """Calls `on_progress` about twice a second; reading the losses is what costs on a GPU."""
+
+    def __init__(self, on_progress: Callable[[Progress], None]) -> None:
+        self.on_progress = on_progress
+        self.last = 0.0
+
+    def on_step_end(self, state: TrainingState) -> None:
+        """Report when it is time again."""
+        if time.perf_counter() - self.last >= REPORT_SECONDS:
+            self.on_train_end(state)
+
+    def on_train_end(self, state: TrainingState) -> None:
+        """Report how far the training has come."""
+        self.last = time.perf_counter()
+        means = state.mean_statistics() if state.steps_in_statistics else state.history[-1]
+        self.on_progress(
+            Progress(
+                state.images_seen,
+                state.share,
+                state.seconds,
+                means["discriminator_loss"],
+                means["generator_loss"],
+            )
+        )

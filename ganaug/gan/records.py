@@ -1,0 +1,63 @@
+"""What the monitor saw, as it stands in files: declared here, and checked when it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NotRequired, TypedDict
+
+from ganaug.gan.monitor import REMEDIES, Alarm
+from ganaug.jsonable import SchemaError
+
+__all__ = ["AlarmRecord", "EvaluationRecord", "check_records"]
+
+
+class AlarmRecord(TypedDict):
+    """An `Alarm` in a record."""
+
+    kind: str
+    class_code: int | None
+    value: float
+
+
+class EvaluationRecord(TypedDict):
+    """What was seen at one moment of a training."""
+
+    images_seen: int
+    seconds: float
+    discriminator_loss: float
+    generator_loss: float
+    real_logit: float
+    fake_logit: float
+    distance: NotRequired[float]
+    variety: NotRequired[list[float]]
+    alarms: list[AlarmRecord]
+
+
+def check_records(
+    history: Sequence[EvaluationRecord], alarms: Sequence[Alarm], n_classes: int, where: str
+) -> None:
+    """Refuse records and alarms that are not of so many classes.
+
+    Raises
+    ------
+    SchemaError
+    """
+    _check_alarms(alarms, n_classes, where)
+    for record in history:
+        _check_alarms([Alarm(**alarm) for alarm in record["alarms"]], n_classes, where)
+        n_varieties = len(record.get("variety", range(n_classes)))
+        if n_varieties != n_classes:
+            raise SchemaError(
+                f"`{where}.history` must have the variety of {n_classes} classes. Got that of "
+                f"{n_varieties} instead."
+            )
+
+
+def _check_alarms(alarms: Sequence[Alarm], n_classes: int, where: str) -> None:
+    for alarm in alarms:
+        code = alarm.class_code
+        if alarm.kind not in REMEDIES or not (code is None or 0 <= code < n_classes):
+            raise SchemaError(
+                f"`{where}.alarms` must be known ones, of {n_classes} classes. Got {alarm!r:.120} "
+                "instead."
+            )

@@ -1,0 +1,465 @@
+"""Labelled images from files: folders by class, a table of file names, .npz, torchvision's sets.
+
+What is read, and what is not:
+
+- **A folder** has one subfolder per class, which may have subfolders itself. Read are the formats
+  of `ganaug.inputs.pictures.FORMATS`; hidden files are passed over, all others are counted in a
+  warning. Links are followed, as torchvision's ImageFolder does, each folder once; where they lead
+  out of the folder, a warning says so. Of `train`, `val` and `test` subfolders the training part is
+  read. Subfolders that ganaug itself has written are left out.
+- **A .csv file** has columns of file names and labels, and maybe of groups. Its files lie in its
+  own folder: a name that leads out of it, also by a link, is refused.
+- **A .npz file**: see `ganaug.inputs.npz`.
+- **A torchvision set** is given by its name.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ganaug.checks import did_you_mean, require_extra, warn_user
+from ganaug.exceptions import GanaugWarning, InvalidInputError
+from ganaug.inputs.npz import read_npz
+from ganaug.inputs.pictures import SUFFIXES, is_regular, read_pictures
+from ganaug.naming import (
+    MANIFEST_NAME,
+    PARTIAL_SUFFIX,
+    class_of_folder,
+    is_output_folder,
+    normalised,
+    printable,
+)
+
+__all__ = ["TORCHVISION_SETS", "LabelledData", "labels_of_names", "read_data"]
+
+Array = npt.NDArray[Any]
+
+TORCHVISION_SETS = ("MNIST", "FashionMNIST", "KMNIST", "QMNIST", "CIFAR10", "SVHN")
+
+_TRAIN_NAMES = ("train", "training")
+_TEST_NAMES = ("test", "testing", "val", "valid", "validation", "dev")
+_FILE_COLUMNS = ("file", "filename", "file_name", "path", "filepath", "image")
+_LABEL_COLUMNS = ("label", "class", "class_name", "category", "target", "y")
+_GROUP_COLUMNS = ("group", "groups")
+
+
+@dataclass(frozen=True)
+class LabelledData:
+    """What was read: as `GANAugmenter.fit` takes it.
+
+    Parameters
+    ----------
+    X : list of PIL images, ndarray, or torchvision Dataset
+    y : list of str, ndarray, or None for a Dataset
+    files : tuple of Path
+        Of each image; empty for arrays and Datasets.
+    groups : ndarray or None
+        Site, patient, ... of each sample.
+    """
+
+    X: Any
+    y: Any
+    files: tuple[Path, ...] = ()
+    groups: Array | None = None
+
+    def as_arrays(self) -> LabelledData:
+        """Give a Dataset's images, and the names of their classes, as arrays."""
+        if self.y is not None:
+            return self
+        labels, names = _dataset_labels(self.X), getattr(self.X, "classes", None)
+        y = labels if names is None else np.asarray(list(map(normalised, names)))[labels]
+        return LabelledData(np.asarray(self.X.data), y)
+
+
+@dataclass
+class _Listing:
+    """Image files with their labels, before any is opened."""
+
+    files: list[Path] = field(default_factory=list)
+    labels: list[str] = field(default_factory=list)
+    groups: list[str] | None = None
+
+
+def read_data(
+    data: str,
+    *,
+    data_dir: Path | None = None,
+    download: bool = False,
+    train: bool = True,
+    resize: tuple[int, int] | None = None,
+    limits: Mapping[str, int] | None = None,
+    seed: int = 0,
+    progress: Callable[[range], Iterable[int]] | None = None,
+) -> LabelledData:
+    """Read labelled samples from wherever `data` says.
+
+    Parameters
+    ----------
+    data : str
+        A folder of images, a .csv or a .npz file, or the name of a torchvision set.
+    data_dir : Path, optional
+        Where torchvision keeps a set that is given by name.
+    download : bool, default=False
+        Let torchvision download it.
+    train : bool, default=True
+        Which part of data that have a test part, too.
+    resize : tuple (H, W), optional
+        Scale image files as they are read; arrays and Datasets are left to `GANAugmenter`.
+    limits : mapping of class name to int, optional
+        Use at most so many samples of these classes, drawn by `seed`.
+    seed : int, default=0
+    progress : callable, optional
+        Wraps the range of image files, as a progress bar does.
+
+    Returns
+    -------
+    LabelledData
+
+    Raises
+    ------
+    InvalidInputError
+        Names the file, and says what was expected there.
+
+    Warns
+    -----
+    GanaugWarning
+        When files are left out or converted.
+    """
+    path = Path(data)
+    # a set's name first: torchvision keeps it in a directory of that name
+    if data in TORCHVISION_SETS and (data_dir is not None or not _is_folder(path)):
+        return _limited_dataset(_torchvision_set(data, data_dir, download, train), limits, seed)
+    if path.suffix.lower() == ".npz":
+        X, y, groups = read_npz(path, train=train)
+        return _limited_arrays(X, y, groups, limits, seed)
+    if path.suffix.lower() == ".csv":
+        return _read_listing(_list_table(path), resize, limits, seed, progress)
+    if _is_folder(path):
+        listing = _list_folder(path, train)
+        return _read_listing(listing, resize, limits, seed, progress)
+    what = "is none of these" if os.path.exists(path) else "does not exist"
+    raise InvalidInputError(
+        "DATA must be a directory of images by class, a .csv of files and labels, a .npz file with "
+        f"X and y, or one of {', '.join(TORCHVISION_SETS)}. Got {data!r} instead, which {what}."
+        f"{did_you_mean(data, TORCHVISION_SETS)}"
+    )
+
+
+def _read_listing(
+    listing: _Listing,
+    resize: tuple[int, int] | None,
+    limits: Mapping[str, int] | None,
+    seed: int,
+    progress: Callable[[range], Iterable[int]] | None,
+) -> LabelledData:
+    """Choose files, and read them."""
+    labels = np.asarray(listing.labels)
+    chosen = _chosen(labels, limits, seed)
+    files = tuple(listing.files[i] for i in chosen)
+    bar = None if progress is None else progress(range(len(files)))
+    images = read_pictures(files, resize, bar)
+    groups = None if listing.groups is None else np.asarray(listing.groups)[chosen]
+    return LabelledData(images, [listing.labels[i] for i in chosen], files, groups)
+
+
+# --- folders -------------------------------------------------------------------------------------
+
+
+def _list_folder(directory: Path, train: bool) -> _Listing:
+    """List the images of a folder by class, sorted by name; warn of all that is left out."""
+    directory = _part_of(directory, train)
+    is_ours = is_output_folder(directory)
+    root = directory.resolve()
+    found, left_out, outside, empty = _Listing(), Counter[str](), 0, list[str]()
+    for entry in _entries(directory):
+        if _is_folder(entry) and (note := _why_ours(entry)):
+            _warn(f"{printable(entry)} is left out: {note}.")
+        elif _is_folder(entry):
+            name = normalised(class_of_folder(entry.name) if is_ours else entry.name)
+            files = list(_pictures_in(entry, left_out))
+            outside += sum(not file.resolve().is_relative_to(root) for file in files)
+            found.files += files
+            found.labels += [name] * len(files)
+            if not files:
+                empty.append(printable(entry.name))
+        elif entry.name != MANIFEST_NAME:
+            left_out[_kind(entry, "outside the classes' folders")] += 1
+    if not found.files:
+        rest = f", but {_listed(left_out)}" if left_out else ""
+        raise InvalidInputError(
+            f"{printable(directory)} must hold one subdirectory of images per class. Found no "
+            f"image there{rest}."
+        )
+    if left_out:
+        _warn(
+            f"Files of {printable(directory)} that are left out ({left_out.total()}): "
+            f"{_listed(left_out)}. Read are {', '.join(sorted(SUFFIXES))}: convert other pictures "
+            "to PNG."
+        )
+    if empty:
+        _warn(f"No class, for want of an image that can be read: {', '.join(empty)}.")
+    if outside:
+        _warn(f"{outside} images are read by links that lead out of {printable(directory)}.")
+    return found
+
+
+def _part_of(directory: Path, train: bool) -> Path:
+    """Choose the training (or test) part where there are such subfolders."""
+    folders = {entry.name.lower(): entry for entry in _entries(directory) if _is_folder(entry)}
+    training = next((folders[name] for name in _TRAIN_NAMES if name in folders), None)
+    others = [folders[name] for name in _TEST_NAMES if name in folders]
+    if training is None or not (classes := _names_of_folders(training)):
+        return directory
+    alike = [other for other in others if classes & _names_of_folders(other)]
+    if not alike and len(folders) > 1:
+        return directory  # 'train' is a class beside others
+    part = training if train or not alike else alike[0]
+    rest = [folder.name for folder in folders.values() if folder != part]
+    _warn(
+        f"{printable(directory)} holds parts: {printable(part.name)} is read"
+        + (f", not {printable(', '.join(rest))}." if rest else ".")
+    )
+    return part
+
+
+def _why_ours(folder: Path) -> str | None:
+    """Say which of ganaug's own outputs a folder is, if it is one."""
+    if folder.name.endswith(PARTIAL_SUFFIX):
+        return "ganaug has not finished it"
+    if is_output_folder(folder):
+        return f"ganaug has written it (it holds a {MANIFEST_NAME})"
+    return None
+
+
+def _pictures_in(folder: Path, left_out: Counter[str]) -> Iterator[Path]:
+    """Give the images in a folder and below, sorted by path; count everything else."""
+    files: list[Path] = []
+    seen: set[tuple[int, int]] = set()
+    for place, names, entries in os.walk(folder, followlinks=True):
+        status = Path(place).stat()
+        identity = (status.st_dev, status.st_ino)
+        if identity in seen:  # a link has led round in a circle
+            names.clear()
+            continue
+        seen.add(identity)
+        names[:] = sorted(name for name in names if not name.startswith("."))
+        files += [Path(place, name) for name in entries if not name.startswith(".")]
+    for file in sorted(files):
+        if file.suffix.lower() in SUFFIXES and is_regular(file):
+            yield file
+        else:
+            left_out[_kind(file, "no ordinary files")] += 1
+
+
+def _kind(file: Path, otherwise: str) -> str:
+    if file.suffix.lower() in SUFFIXES:
+        return otherwise
+    return printable(file.suffix.lower()) or "without a suffix"
+
+
+def _listed(left_out: Counter[str]) -> str:
+    kinds = [f"{n} {kind}" for kind, n in left_out.most_common()]
+    return ", ".join(kinds[:6]) + (", ..." if len(kinds) > 6 else "")
+
+
+def _entries(directory: Path) -> list[Path]:
+    return sorted(entry for entry in directory.iterdir() if not entry.name.startswith("."))
+
+
+def _names_of_folders(directory: Path) -> set[str]:
+    return {entry.name for entry in _entries(directory) if _is_folder(entry)}
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):  # a name with NUL, or too long
+        return False
+
+
+def _warn(message: str) -> None:
+    warn_user(message, GanaugWarning)
+
+
+# --- tables of files ------------------------------------------------------------------------------
+
+
+def _list_table(path: Path) -> _Listing:
+    """List the files that a .csv names, all in its own folder."""
+    rows = _table_rows(path)
+    columns = _columns(rows[0], path)
+    listing = _Listing(groups=[] if len(columns) > 2 else None)
+    label_of: dict[Path, str] = {}
+    root = path.parent.resolve()
+    for number, row in enumerate(rows[1:], start=2):
+        where = f"line {number} of {printable(path)}"
+        if len(row) <= max(columns):
+            raise InvalidInputError(f"{where} must have {max(columns) + 1} columns. Got {row!r}.")
+        name, label = row[columns[0]], normalised(row[columns[1]].strip())
+        file = _inside(root, name, where)
+        if not label or label_of.get(file, label) != label:
+            raise InvalidInputError(
+                f"{where}: {name!r} must have one label. Got {label!r} instead."
+            )
+        label_of[file] = label
+        listing.files.append(file)
+        listing.labels.append(label)
+        if listing.groups is not None:
+            listing.groups.append(row[columns[2]])
+    if not listing.files:
+        raise InvalidInputError(f"{printable(path)} must name files and labels. Found no line.")
+    return listing
+
+
+def _table_rows(path: Path) -> list[list[str]]:
+    if not is_regular(path):
+        raise InvalidInputError(f"{printable(path)} does not exist, or is no ordinary file.")
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            first = file.readline()
+            file.seek(0)
+            delimiter = max(",;\t", key=first.count)
+            rows = [row for row in csv.reader(file, delimiter=delimiter, strict=True) if row]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InvalidInputError(
+            f"{printable(path)} must be a .csv file in UTF-8: {printable(error)}."
+        ) from error
+    if not rows:
+        raise InvalidInputError(f"{printable(path)} must name files and labels. It is empty.")
+    return rows
+
+
+def _columns(header: Sequence[str], path: Path) -> list[int]:
+    """Find the columns of files, labels and, where there is one, groups."""
+    names = [name.strip().lower() for name in header]
+    columns = []
+    for wanted in (_FILE_COLUMNS, _LABEL_COLUMNS, _GROUP_COLUMNS):
+        column = next((names.index(name) for name in wanted if name in names), None)
+        if column is not None:
+            columns.append(column)
+        elif wanted is not _GROUP_COLUMNS:
+            raise InvalidInputError(
+                f"The first line of {printable(path)} must name a column {wanted[0]!r} (or "
+                f"{', '.join(wanted[1:])}). Got {header!r} instead."
+            )
+    return columns
+
+
+def _inside(root: Path, name: str, where: str) -> Path:
+    """Give the file of this name, unless it leads out of the folder."""
+    try:
+        file = (root / name).resolve()
+    except (OSError, ValueError, RuntimeError) as error:
+        raise InvalidInputError(f"{where}: {name!r} is no file name ({error}).") from error
+    if not file.is_relative_to(root):
+        raise InvalidInputError(
+            f"{where}: {name!r} must lie in the folder of the .csv. It leads out of it."
+        )
+    return file
+
+
+# --- torchvision ----------------------------------------------------------------------------------
+
+
+def _torchvision_set(name: str, data_dir: Path | None, download: bool, train: bool) -> Any:
+    if data_dir is None:
+        raise InvalidInputError(
+            f"{name} is a torchvision data set: say where it is with --data-dir."
+        )
+    kind = getattr(require_extra("torchvision.datasets", "torchvision"), name)
+    part = {"split": "train" if train else "test"} if name == "SVHN" else {"train": train}
+    try:
+        return kind(data_dir, download=download, **part)
+    except Exception as error:  # its readers raise whatever a damaged file makes them raise
+        raise InvalidInputError(
+            f"{name} in {printable(data_dir)}: {printable(error)} (or pass --download)."
+        ) from error
+
+
+def _limited_dataset(dataset: Any, limits: Mapping[str, int] | None, seed: int) -> LabelledData:
+    if not limits:
+        return LabelledData(dataset, None)
+    labels = _dataset_labels(dataset)
+    chosen = _chosen(labels, limits, seed, getattr(dataset, "classes", None))
+    return LabelledData(np.asarray(dataset.data)[chosen], labels[chosen])
+
+
+def _dataset_labels(dataset: Any) -> Array:
+    return np.asarray(dataset.targets if hasattr(dataset, "targets") else dataset.labels)
+
+
+# --- classes -------------------------------------------------------------------------------------
+
+
+def labels_of_names(
+    counts: Mapping[str, int], classes: Any, names: Sequence[str] | None = None
+) -> dict[Any, int]:
+    """Turn class names, as they are typed, into the labels they stand for.
+
+    Parameters
+    ----------
+    counts : mapping of str to int
+    classes : array-like
+        The labels.
+    names : sequence of str, optional
+        Other names of the same labels.
+
+    Returns
+    -------
+    dict of label to int
+
+    Raises
+    ------
+    InvalidInputError
+        For an unknown name; suggests the intended one.
+    """
+    labels = np.asarray(classes).tolist()
+    label_of = {normalised(str(label)): label for label in labels}
+    if names is not None:
+        label_of = dict(zip(map(normalised, names), labels, strict=False)) | label_of
+    for text in counts:
+        if normalised(text) not in label_of:
+            raise InvalidInputError(
+                f"{text!r} is not one of the classes {', '.join(map(printable, label_of))}."
+                f"{did_you_mean(text, label_of)}"
+            )
+    return {label_of[normalised(text)]: n for text, n in counts.items()}
+
+
+def _limited_arrays(
+    X: Array, y: Array, groups: Array | None, limits: Mapping[str, int] | None, seed: int
+) -> LabelledData:
+    if not limits:
+        return LabelledData(X, y, groups=groups)
+    if len(X) != len(y):
+        raise InvalidInputError(
+            f"X and y must have the same length. Got {len(X)} and {len(y)} instead."
+        )
+    chosen = _chosen(y, limits, seed)
+    return LabelledData(X[chosen], y[chosen], groups=None if groups is None else groups[chosen])
+
+
+def _chosen(
+    labels: Array, limits: Mapping[str, int] | None, seed: int, names: Sequence[str] | None = None
+) -> npt.NDArray[np.int64]:
+    """Give the positions of the samples to use: with limits class by class, else all."""
+    if not limits:
+        return np.arange(len(labels))
+    labels = labels.reshape(-1)
+    classes = np.unique(labels)
+    wanted = labels_of_names(limits, classes, names)
+    rng = np.random.default_rng(seed)
+    kept = [
+        np.sort(rng.permutation(np.flatnonzero(labels == label))[: wanted.get(label)])
+        for label in classes.tolist()
+    ]
+    return np.concatenate(kept)

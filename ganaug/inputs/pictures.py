@@ -1,0 +1,232 @@
+"""Image files, read one at a time: few formats, checked headers, scaled while they are read.
+
+Pillow goes by a file's contents, whatever its name, and knows formats that start other programs
+(PostScript). Only those of `FORMATS` are opened, and only regular files of at most `MAX_PIXELS`.
+"""
+
+from __future__ import annotations
+
+import stat
+import warnings
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from ganaug.checks import warn_user
+from ganaug.exceptions import GanaugWarning, InvalidInputError
+from ganaug.inputs.pixels import MAX_SIDE
+from ganaug.naming import printable
+
+__all__ = ["FORMATS", "MAX_PIXELS", "SUFFIXES", "is_regular", "read_pictures"]
+
+FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "GIF", "WEBP", "PPM")
+SUFFIXES = frozenset(
+    (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".pbm", ".pgm", ".ppm")
+)
+MAX_PIXELS = 120_000_000
+"""An image of more is taken for a decompression bomb; cameras reach about 100 million."""
+
+_READ_AS = {
+    "P": "RGB",
+    "PA": "RGBA",
+    "La": "LA",
+    "RGBa": "RGBA",
+    "RGBX": "RGB",
+    "CMYK": "RGB",
+    "YCbCr": "RGB",
+    "HSV": "RGB",
+    "LAB": "RGB",
+    "I;16B": "I;16",
+    "I;16L": "I;16",
+    "I;16N": "I;16",
+}
+"""Modes that are always converted, and to what; the others stay unless they are mixed."""
+_EIGHT_BIT = ("1", "L", "LA", "RGB", "RGBA")
+
+
+@dataclass(frozen=True)
+class _Header:
+    """What a file says of itself, known before anything is decoded."""
+
+    file: Path
+    mode: str
+    n_frames: int
+
+
+def read_pictures(
+    files: Sequence[Path],
+    resize: tuple[int, int] | None = None,
+    progress: Iterable[int] | None = None,
+) -> list[Image.Image]:
+    """Read image files as images of one mode, and of one size.
+
+    Parameters
+    ----------
+    files : sequence of Path
+    resize : tuple (H, W), optional
+        Scale each image to this size as it is read. JPEGs are decoded at a fraction of their size.
+    progress : iterable over range(len(files)), optional
+        Such as a progress bar.
+
+    Returns
+    -------
+    list of PIL.Image.Image
+        Upright, whatever a camera's orientation tag says. Palettes, CMYK and the like as RGB.
+        Mixtures of grey, colour and transparency are all brought to RGB, or to grey where no file
+        has colour.
+
+    Raises
+    ------
+    InvalidInputError
+        Names the file that cannot be read, is too large, or is of another size or depth.
+
+    Warns
+    -----
+    GanaugWarning
+        When files are converted, or only their first frames are used; names them.
+    """
+    headers = [_header(file, resize) for file in files]
+    mode = _common_mode(headers)
+    images: list[Image.Image] = []
+    for index in range(len(files)) if progress is None else progress:
+        image = _read(files[index], mode, resize)
+        if images and image.size != images[0].size:
+            raise InvalidInputError(
+                f"All images must have one size. {_shown(files[0])} is {_size(images[0])}, "
+                f"{_shown(files[index])} {_size(image)} (height x width): bring all to one, such "
+                f"as with --resize {_size(images[0])}."
+            )
+        images.append(image)
+    return images
+
+
+def is_regular(file: Path) -> bool:
+    """Tell whether this is, or links to, an ordinary file: a pipe would be waited for for ever."""
+    try:
+        return stat.S_ISREG(file.stat().st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[Image.Image]:
+    """Open an image; whatever is wrong with it is one error that names the file."""
+    try:
+        if not is_regular(file):
+            raise OSError("there is no such ordinary file")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of odd tags; the limit of size is checked here
+            with Image.open(file, formats=FORMATS) as image:
+                yield image
+    except InvalidInputError:
+        raise
+    except Exception as error:  # decoders raise whatever they stumble over
+        reason = printable(error).replace(printable(file), file.name)
+        raise InvalidInputError(
+            f"{_shown(file)} is not a readable image of the formats {', '.join(FORMATS)}: {reason}."
+        ) from error
+
+
+def _header(file: Path, resize: tuple[int, int] | None) -> _Header:
+    with _opened(file) as image:
+        width, height = image.size
+        if width * height > MAX_PIXELS:
+            raise InvalidInputError(
+                f"{_shown(file)} has {height} x {width} pixels, more than {MAX_PIXELS:,}: it is "
+                "not decoded. Scale it down, or remove it."
+            )
+        if resize is None and max(width, height) > MAX_SIDE:
+            raise InvalidInputError(
+                f"{_shown(file)} has {height} x {width} pixels (height x width), but at most "
+                f"{MAX_SIDE} x {MAX_SIDE} can be learnt: scale all images, such as with "
+                "--resize 64x64."
+            )
+        mode = _READ_AS.get(image.mode, image.mode)
+        if image.mode == "P" and "transparency" in image.info:
+            mode = "RGBA"
+        if mode == "1" and resize is not None:  # half a black pixel is grey
+            mode = "L"
+        has_preview = image.format == "MPO"  # a phone's photo with a smaller copy of itself
+        return _Header(file, mode, 1 if has_preview else getattr(image, "n_frames", 1))
+
+
+def _common_mode(headers: Sequence[_Header]) -> str | None:
+    """Choose the mode to read all files in, and say which are converted to it."""
+    counts = Counter(header.mode for header in headers)
+    if not counts:
+        return None
+    usual = counts.most_common(1)[0][0]
+    odd = [header for header in headers if header.mode != usual]
+    frames = [header for header in headers if header.n_frames > 1]
+    if frames:
+        _warn(frames, "hold several frames or pages, of which the first is used")
+    if not odd:
+        return usual
+    deep = [header for header in headers if header.mode not in _EIGHT_BIT]
+    if deep:
+        first = odd[0]
+        raise InvalidInputError(
+            f"All images must have one depth. {_shown(first.file)} is of Pillow's mode "
+            f"{first.mode}, {counts[usual]} others of {usual}: bring them to one scale."
+        )
+    mode = _mode_for(counts)
+    _warn(odd, f"are not {usual} (grey L, colour RGB, A transparency) as the others: all are read "
+          f"as {mode}")  # fmt: skip
+    return mode
+
+
+def _mode_for(modes: Iterable[str]) -> str:
+    """Give the mode that holds what all of these have: colour if one has, alpha if all have."""
+    modes = set(modes)
+    colour = "RGB" if modes & {"RGB", "RGBA"} else "L"
+    return f"{colour}A" if modes <= {"LA", "RGBA"} else colour
+
+
+def _warn(headers: Sequence[_Header], what: str) -> None:
+    files = [_shown(header.file) for header in headers]
+    shown = ", ".join(files[:5]) + (", ..." if len(files) > 5 else "")
+    n = f"{len(files)} file" + ("s" if len(files) > 1 else "")
+    warn_user(f"{n} {what}: {shown}.", GanaugWarning)
+
+
+def _read(file: Path, mode: str | None, resize: tuple[int, int] | None) -> Image.Image:
+    with _opened(file) as image:
+        if resize is not None:
+            side = 2 * max(resize)  # the last halving is left to the better filter
+            image.draft(image.mode if image.mode in ("L", "RGB") else None, (side, side))
+        upright: Image.Image = ImageOps.exif_transpose(image)
+        if upright.mode.startswith("I;16"):
+            upright = _sixteen_bit(upright)
+        elif mode is not None and upright.mode != mode:
+            upright = upright.convert(mode)
+        if resize is not None and upright.size != (resize[1], resize[0]):
+            upright = _scaled(upright, (resize[1], resize[0]))
+        upright.load()
+        return upright.copy() if upright is image else upright
+
+
+def _sixteen_bit(image: Image.Image) -> Image.Image:
+    """Bring 16-bit pixels to this machine's byte order."""
+    return Image.fromarray(np.asarray(image).astype(np.uint16))
+
+
+def _scaled(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    dtype = {"I;16": np.uint16, "I": np.int32}.get(image.mode)
+    if dtype is None:
+        return image.resize(size, Image.Resampling.BILINEAR, reducing_gap=3.0)
+    exact = Image.fromarray(np.asarray(image, dtype=np.float32))
+    plane = np.asarray(exact.resize(size, Image.Resampling.BILINEAR))
+    return Image.fromarray(np.rint(plane).astype(dtype))
+
+
+def _size(image: Image.Image) -> str:
+    return f"{image.height}x{image.width}"
+
+
+def _shown(file: Path) -> str:
+    return printable(file)

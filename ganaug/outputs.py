@@ -1,0 +1,350 @@
+"""Samples written for others: whole or recognisably not, apart by kind, every one listed.
+
+A folder or `.npz` is written beside its place, as ``NAME.partial``, and renamed at the end. What a
+kill or a full disk leaves keeps that name. A folder holds ``CLASS/KIND-00000.png`` and
+``manifest.jsonl``, a line of JSON for each file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from ganaug.checks import warn_user
+from ganaug.exceptions import GanaugWarning, InvalidInputError
+from ganaug.inputs import DataSpec
+from ganaug.naming import (
+    MANIFEST_NAME,
+    PARTIAL_SUFFIX,
+    folder_of_class,
+    is_output_folder,
+    printable,
+)
+
+__all__ = [
+    "Origin",
+    "Output",
+    "check_creatable",
+    "check_output",
+    "open_output",
+    "partial_of",
+    "write_text",
+]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where samples come from; stands in every line of the manifest."""
+
+    seed: int
+    model: str
+    """SHA-256 of the model's file."""
+    trust: Mapping[str, float] = field(default_factory=dict)
+    """By class, the share of synthetic samples that a classifier of the real ones takes for it."""
+
+
+class Output(Protocol):
+    """What takes samples, class by class or all at once."""
+
+    def add(
+        self,
+        X: Any,
+        names: Sequence[str],
+        kinds: Sequence[str],
+        indices: Sequence[int],
+        sources: Sequence[str] | None = None,
+    ) -> None:
+        """Take further samples.
+
+        Parameters
+        ----------
+        X : data
+            In the container of the `DataSpec`.
+        names : sequence of str
+            The class of each.
+        kinds : sequence of {"real", "synthetic", "augmented", "duplicate"}
+        indices : sequence of int
+            The number of each among those of its class and kind.
+        sources : sequence of str, optional
+            The file that each was read from, or "".
+        """
+
+
+@contextmanager
+def open_output(
+    path: Path, spec: DataSpec, origin: Origin, *, overwrite: bool = False
+) -> Iterator[Output]:
+    """Open a folder, or a `.npz` file, for samples; it takes its name when all are there.
+
+    Parameters
+    ----------
+    path : Path
+        Ends in ``.npz`` for arrays X, y, kind, index, seed and model. Else a folder.
+    spec : DataSpec
+        What the samples look like.
+    origin : Origin
+    overwrite : bool, default=False
+        Replace what ganaug has written there before; nothing else is ever replaced.
+
+    Yields
+    ------
+    Output
+
+    Raises
+    ------
+    InvalidInputError
+        When the place is taken or cannot be written, or feature rows shall become pictures.
+    """
+    check_output(path, overwrite=overwrite)
+    is_archive = _is_archive(path)
+    if not is_archive and spec.kind != "image":
+        raise InvalidInputError("Feature rows cannot be written as pictures: give a .npz as --out.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = partial_of(path)
+    _remove(partial)
+    if is_archive:
+        archive = _Archive(origin)
+        yield archive
+        archive.write(partial)
+    else:
+        partial.mkdir()
+        with (partial / MANIFEST_NAME).open("w", encoding="utf-8") as manifest:
+            yield _Folder(partial, manifest, spec, origin)
+    _put_in_place(partial, path)
+
+
+def check_output(path: Path, *, overwrite: bool) -> None:
+    """Refuse, before any work, a place that is taken or cannot be written.
+
+    Raises
+    ------
+    InvalidInputError
+    """
+    partial = partial_of(path)
+    if partial.is_dir() and any(partial.iterdir()) and not _has_manifest(partial):
+        raise InvalidInputError(f"{printable(partial)} is in the way: move it away.")
+    if path.is_dir() and any(path.iterdir()):
+        _check_folder(path, overwrite)
+    elif path.exists() and not path.is_dir():
+        if not _is_archive(path):
+            raise InvalidInputError(
+                f"{printable(path)} is a file, and no folder can be made there."
+            )
+        if not overwrite:
+            raise InvalidInputError(
+                f"{printable(path)} is there already: replace it with --overwrite, or choose "
+                "another place."
+            )
+    check_creatable(path)
+
+
+def check_creatable(path: Path) -> None:
+    """Refuse a place where nothing can be written: by trying, as rights tell only half of it.
+
+    Raises
+    ------
+    InvalidInputError
+    """
+    place = path.absolute().parent
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    try:
+        with tempfile.TemporaryDirectory(prefix=".ganaug-", dir=place):
+            pass
+    except OSError as error:
+        raise InvalidInputError(
+            f"{printable(path)} cannot be written: {printable(error.strerror)} in "
+            f"{printable(place)}. Choose another place."
+        ) from error
+
+
+def partial_of(path: Path) -> Path:
+    """Give the name of what is not finished."""
+    path = path.absolute()
+    return path.with_name(path.name + PARTIAL_SUFFIX)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, whole or not at all; an older one is replaced."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = partial_of(path)
+    partial.write_text(text, encoding="utf-8")
+    os.replace(partial, path)
+
+
+# --- folders and archives ------------------------------------------------------------------------
+
+
+@dataclass
+class _Folder:
+    """Pictures by class, and the list of them."""
+
+    directory: Path
+    manifest: IO[str]
+    spec: DataSpec
+    origin: Origin
+
+    def add(
+        self,
+        X: Any,
+        names: Sequence[str],
+        kinds: Sequence[str],
+        indices: Sequence[int],
+        sources: Sequence[str] | None = None,
+    ) -> None:
+        sources = [""] * len(names) if sources is None else sources
+        pictures = _pictures(X, self.spec)
+        for facts in zip(pictures, names, kinds, indices, sources, strict=True):
+            self._write(*facts)
+
+    def _write(self, picture: Image.Image, name: str, kind: str, index: int, source: str) -> None:
+        folder = self.directory / folder_of_class(name)
+        folder.mkdir(exist_ok=True)
+        file = folder / f"{kind}-{index:05d}.png"
+        picture.save(file)
+        record: dict[str, object] = {
+            "file": file.relative_to(self.directory).as_posix(),
+            "class": name,
+            "kind": kind,
+            "index": int(index),
+            "seed": self.origin.seed,
+            "model": self.origin.model,
+        }
+        if kind == "synthetic" and name in self.origin.trust:
+            record["trust"] = round(self.origin.trust[name], 3)
+        if source:
+            record["source"] = source
+        self.manifest.write(json.dumps(record) + "\n")
+
+
+@dataclass
+class _Archive:
+    """Arrays, kept until they are written: a .npz cannot grow."""
+
+    origin: Origin
+    parts: list[tuple[npt.NDArray[Any], ...]] = field(default_factory=list)
+
+    def add(
+        self,
+        X: Any,
+        names: Sequence[str],
+        kinds: Sequence[str],
+        indices: Sequence[int],
+        sources: Sequence[str] | None = None,
+    ) -> None:
+        del sources  # arrays come from no files
+        columns = np.asarray(names), np.asarray(kinds), np.asarray(indices, dtype=np.int64)
+        self.parts.append((np.asarray(X), *columns))
+
+    def write(self, path: Path) -> None:
+        arrays = [np.concatenate(part) for part in zip(*self.parts, strict=True)]
+        named = dict(zip(("X", "y", "kind", "index"), arrays, strict=True))
+        with path.open("wb") as file:  # by its name, NumPy would add a suffix
+            np.savez_compressed(
+                file, allow_pickle=False, **named, seed=self.origin.seed, model=self.origin.model
+            )
+
+
+def _pictures(X: Any, spec: DataSpec) -> Iterator[Image.Image]:
+    """Turn samples into what PNG holds: on the data's own scale, or with a warning."""
+    if spec.container == "pil" and spec.pil_mode in ("1", "L", "LA", "RGB", "RGBA", "I;16"):
+        yield from X
+    elif spec.container == "pil" and spec.pil_mode not in ("I", "F"):
+        yield from (image.convert("RGB") for image in X)
+    elif spec.dtype == "uint16" and spec.layout == "HW":
+        yield from map(Image.fromarray, np.asarray(X))
+    else:
+        if (spec.dtype, spec.value_range) != ("uint8", (0.0, 255.0)):
+            low, high = spec.value_range or (0.0, 255.0)
+            warn_user(
+                f"PNG files hold 0 to 255 in place of the data's {low:g} to {high:g} "
+                f"({spec.dtype}). For the data's own values give a .npz as --out.",
+                GanaugWarning,
+            )
+        yield from map(_to_picture, spec.encode(X))
+
+
+def _to_picture(image: npt.NDArray[np.uint8]) -> Image.Image:
+    """Turn one image (C, H, W) into L, LA, RGB or RGBA by its number of channels."""
+    pixels = image[0] if len(image) == 1 else np.ascontiguousarray(image.transpose(1, 2, 0))
+    return Image.fromarray(pixels)
+
+
+# --- places --------------------------------------------------------------------------------------
+
+
+def _is_archive(path: Path) -> bool:
+    return path.suffix.lower() == ".npz"
+
+
+def _has_manifest(folder: Path) -> bool:
+    return (folder / MANIFEST_NAME).is_file()
+
+
+def _check_folder(folder: Path, overwrite: bool) -> None:
+    """Refuse to replace a folder unless it is all ganaug's own, and this was asked for."""
+    if not is_output_folder(folder):
+        raise InvalidInputError(
+            f"{printable(folder)} is not empty, and not what ganaug has written: it is never "
+            "replaced. Choose another place."
+        )
+    if not overwrite:
+        raise InvalidInputError(
+            f"{printable(folder)} is there already: replace it with --overwrite, or choose another "
+            "place."
+        )
+    foreign = _foreign_file(folder)
+    if foreign is not None:
+        raise InvalidInputError(
+            f"{printable(folder)} is not replaced: {printable(foreign)} is not in its "
+            f"{MANIFEST_NAME}. Move away what is not ganaug's."
+        )
+
+
+def _foreign_file(folder: Path) -> str | None:
+    """Find a file that the manifest does not list."""
+    lines = (folder / MANIFEST_NAME).read_text(encoding="utf-8").splitlines()
+    try:
+        listed = {MANIFEST_NAME, *(json.loads(line)["file"] for line in lines)}
+    except (ValueError, KeyError, TypeError):
+        return MANIFEST_NAME  # which somebody else has written on
+    files = (file for file in sorted(folder.rglob("*")) if not file.is_dir() or file.is_symlink())
+    names = (file.relative_to(folder).as_posix() for file in files)
+    return next((name for name in names if name not in listed), None)
+
+
+def _put_in_place(partial: Path, path: Path) -> None:
+    """Give what is finished its name; what it replaces goes only afterwards."""
+    if _is_archive(path) or not path.exists():
+        os.replace(partial, path)
+        return
+    old = path.absolute().with_name(f".{path.name}-{uuid.uuid4().hex}")
+    path.rename(old)
+    try:
+        partial.rename(path)
+    except BaseException:
+        old.rename(path)
+        raise
+    shutil.rmtree(old)
+
+
+def _remove(partial: Path) -> None:
+    """Clear what an earlier kill has left."""
+    with contextlib.suppress(FileNotFoundError):
+        if partial.is_dir():
+            shutil.rmtree(partial)
+        else:
+            partial.unlink()

@@ -1,0 +1,491 @@
+"""What people report of libraries like this one: each either works here, or is refused in time.
+
+Refused means: by an error of this package, that says what to do, before any training.
+"""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+from sklearn.linear_model import LogisticRegression
+from torch.utils.data import DataLoader, Dataset, TensorDataset
+
+import ganaug.augmenter
+from ganaug import GANAugmenter, GANOverSampler, evaluate_gain
+from ganaug.exceptions import FlattenedImagesWarning, InvalidInputError, InvalidTypeError
+from ganaug.inputs import read_training_set
+
+# Trainings here are far too short to be any good; what they give is not what is tested.
+pytestmark = pytest.mark.filterwarnings("ignore::ganaug.exceptions.TrainingWarning")
+
+
+def tiny(**parameters):
+    options = {"max_images": 64, "width": 4, "filter": None, "random_state": 0, "verbose": 0}
+    return GANAugmenter(**{**options, **parameters})
+
+
+@pytest.fixture(scope="module")
+def digits(all_digits):
+    """Digits of three classes, 40, 25 and 22 of them, uint8 (87, 8, 8), and labels."""
+    X, y = all_digits
+    rows = np.concatenate([np.flatnonzero(y == k)[:n] for k, n in enumerate((40, 25, 22))])
+    return (X[rows].reshape(-1, 8, 8) * 15).astype(np.uint8), y[rows]
+
+
+@pytest.fixture
+def no_training(monkeypatch):
+    """Fail where a training starts."""
+
+    def train(*args, **options):
+        raise AssertionError("a training started")
+
+    monkeypatch.setattr(ganaug.augmenter, "train_model", train)
+
+
+class Items(Dataset):
+    def __init__(self, items):
+        self.items = items
+
+    def __len__(self):
+        return len(self.items)
+
+    def __getitem__(self, i):
+        return self.items[i]
+
+
+# --- pandas ---
+
+INDEXES = {
+    "text": lambda n: [f"patient {i}" for i in range(n)],
+    "names that were given before": lambda n: [f"added_{i}" for i in range(n)],
+    "dates": lambda n: pd.date_range("2020-01-01", periods=n),
+    "fractions": lambda n: np.arange(n) / 2,
+    "two levels": lambda n: pd.MultiIndex.from_product([["site"], range(n)], names=["a", "b"]),
+    "numbers": lambda n: range(7, 7 + n),
+}
+
+
+@pytest.mark.parametrize("index", INDEXES.values(), ids=INDEXES)
+def test_resampled_frames_and_labels_keep_one_unique_index(index, digits):
+    X, y = digits
+    frame = pd.DataFrame(X.reshape(len(X), -1), index=index(len(X))).rename(columns=str)
+    labels = pd.Series(y, index=frame.index, name="kind")
+    sampler = GANOverSampler(tiny(image_shape=(8, 8)), max_share=0.2, random_state=0)
+
+    X_out, y_out = sampler.fit_resample(frame, labels)
+
+    assert X_out.index.is_unique
+    assert X_out.index.equals(y_out.index)
+    assert X_out.index[: len(X)].equals(frame.index)
+    assert X_out.index.names == frame.index.names
+    assert (X_out.join(y_out)["kind"] == y_out).all()
+    assert sampler.synthetic_mask_.sum() > 0
+    assert any(plan.n_duplicates for plan in sampler.resampling_report_)
+
+
+@pytest.mark.parametrize(
+    "dtype",
+    [
+        pd.CategoricalDtype(["low", "none", "high"], ordered=True),
+        pd.CategoricalDtype(["low", "high", "unused"]),
+        pd.CategoricalDtype([3, 1, 2]),
+        pd.StringDtype("python"),
+        pd.BooleanDtype(),
+    ],
+    ids=str,
+)
+def test_labels_come_back_in_the_categories_and_the_order_that_they_had(dtype):
+    values = [True, False] if dtype == "boolean" else ["low", "high"]
+    if getattr(dtype, "categories", None) is not None and dtype.categories[0] == 3:
+        values = [3, 1]
+    y = pd.Series(values * 20, dtype=dtype)
+    augmenter = tiny().fit(np.random.default_rng(0).random((40, 8, 8)), y)
+
+    y_new = augmenter.sample({values[1]: 2, values[0]: 3})[1]
+
+    assert y_new.dtype == y.dtype
+    assert y_new.tolist() == [values[1]] * 2 + [values[0]] * 3
+
+
+@pytest.mark.parametrize("name", [256, 0.5, ("a", "b"), None])
+def test_the_name_of_labels_is_kept_as_it_is(name, digits, tmp_path):
+    X, y = digits
+    augmenter = tiny().fit(X, pd.Series(y, name=name))
+    augmenter.save(tmp_path / "model")
+
+    for fitted in (augmenter, GANAugmenter.load(tmp_path / "model")):
+        assert fitted.sample(4)[1].name == name
+        assert type(fitted.sample(4)[1].name) is type(name)
+
+
+PATHS = [f"photos/{i}.png" for i in range(20)]
+
+
+@pytest.mark.parametrize(
+    ("make", "advice"),
+    [
+        (lambda X: pd.DataFrame({"image": list(X)}), r"np.stack\(X\['image'\]\)"),
+        (lambda X: pd.Series(list(X)), r"np.stack\(X\)"),
+        (lambda X: pd.DataFrame({"image": [Image.fromarray(x) for x in X]}), r"list\(X\['image'\]"),
+        (lambda X: pd.DataFrame({"image": [{"bytes": b".", "path": None}] * len(X)}), "Image.open"),
+        (lambda X: pd.DataFrame({"image": [b"."] * len(X)}), r"Image.open\(io.BytesIO"),
+        (lambda X: pd.DataFrame({"path": [f"{i}.png" for i in range(len(X))]}), "Image.open"),
+        (lambda X: [f"{i}.png" for i in range(len(X))], "Image.open.*ImageFolder"),
+        (lambda X: np.array([f"{i}.png" for i in range(len(X))]), "Image.open.*ImageFolder"),
+        (lambda X: [b"."] * len(X), r"Image.open\(io.BytesIO"),
+    ],
+)
+def test_things_that_stand_for_images_are_refused_with_the_way_to_them(
+    make, advice, digits, no_training
+):
+    X, y = digits
+
+    with pytest.raises((InvalidTypeError, InvalidInputError), match=advice):
+        tiny().fit(make(X), y)
+
+
+@pytest.mark.parametrize(
+    ("columns", "advice"), [(["a", "a"], "distinct"), (["a", 1], r"columns.astype\(str\)")]
+)
+def test_columns_that_cannot_be_told_apart_are_refused(columns, advice, digits, no_training):
+    y = digits[1]
+    frame = pd.DataFrame(np.zeros((len(y), 2)), columns=columns)
+
+    for fit in (tiny().fit, GANOverSampler(tiny()).fit_resample):
+        with pytest.raises((InvalidInputError, InvalidTypeError), match=advice):
+            fit(frame, y)
+
+
+# --- containers that differ from those of fit ---
+
+
+def test_arrays_are_augmented_after_a_fit_on_tensors(digits):
+    X, y = digits
+    tensors = torch.from_numpy(X)[:, None].float() / 255
+    augmenter = tiny().fit(TensorDataset(tensors, torch.tensor(y)))
+
+    X_out, y_out = augmenter.augment(tensors.numpy(), y)
+
+    assert isinstance(X_out, np.ndarray)
+    assert X_out.dtype == np.float32
+    assert len(X_out) == len(y_out) > len(y)
+
+
+@pytest.mark.parametrize("dtype", [torch.uint16, torch.uint32])
+def test_unsigned_tensors_are_augmented_with_duplicates(dtype, digits):
+    X = torch.from_numpy(digits[0].astype(np.int64) * 200).to(dtype)
+
+    X_out, _ = tiny().fit(X, digits[1]).augment(X, digits[1])
+
+    assert X_out.dtype == dtype
+    assert len(X_out) == 3 * 40
+    mixed = tiny(min_real=1).fit_transform(X, digits[1])
+    assert mixed.dtype == dtype
+
+
+def test_images_of_two_sizes_are_not_put_together(digits, no_training):
+    X, y = digits
+    large = [Image.fromarray(image).resize((20, 20)) for image in X]
+
+    with pytest.raises(InvalidInputError, match="resize X itself"):
+        GANOverSampler(tiny(resize=(8, 8))).fit_resample(large, y)
+    with pytest.raises(InvalidInputError, match="resize X itself"):
+        GANOverSampler(tiny(resize=(8, 8))).fit_resample(np.stack(large), y)
+
+
+def test_images_of_two_sizes_are_not_put_together_by_augment(digits):
+    X, y = digits
+    large = [Image.fromarray(image).resize((20, 20)) for image in X]
+
+    with pytest.raises(InvalidInputError, match="resize X itself"):
+        tiny(resize=(8, 8)).fit(large, y).augment(large, y)
+
+
+def palettes(X):
+    return [Image.fromarray(image).convert("RGB").quantize(16) for image in X]
+
+
+def test_palettes_and_what_is_made_of_them_are_not_put_together(digits, no_training):
+    X, y = digits
+
+    for call in (GANOverSampler(tiny()).fit_resample, tiny().fit_transform):
+        with pytest.raises(InvalidInputError, match=r"image.convert\('RGB'\)"):
+            call(palettes(X), y)
+
+
+def test_wrapped_palettes_are_converted_as_in_fit(digits):
+    transforms = pytest.importorskip("torchvision.transforms")
+    dataset = Items(list(zip(palettes(digits[0]), digits[1].tolist(), strict=True)))
+
+    augmenter = tiny().fit(dataset)
+    plain = augmenter.wrap(dataset, sampling_strategy={2: 30})
+    train = augmenter.wrap(dataset, transform=transforms.ToTensor())
+
+    assert {plain[i][0].mode for i in (0, len(plain) - 1)} == {"RGB"}
+    images, _ = next(iter(DataLoader(train, batch_size=len(train))))
+    assert images.shape[1:] == (3, 8, 8)
+
+
+def test_a_list_of_several_kinds_of_images_is_refused_by_augment_too(digits):
+    X, y = digits
+    images = [Image.fromarray(image) for image in X]
+    augmenter = tiny().fit(images, y)
+
+    with pytest.raises(InvalidInputError, match=r"X\[3\]"):
+        augmenter.augment([*images[:3], images[3].convert("RGB"), *images[4:]], y)
+
+
+def test_16_bit_images_of_any_byte_order_are_read(digits):
+    X, y = digits
+    big = [Image.frombytes("I;16B", (8, 8), (image * 100.0).astype(">u2").tobytes()) for image in X]
+
+    data = read_training_set(big, y)
+
+    assert data.spec.pil_mode == "I;16"
+    assert data.spec.value_range == (0, 100.0 * X.max())
+
+
+def test_a_masked_array_is_refused(digits, no_training):
+    X, y = digits
+    masked = np.ma.masked_greater(X, 150)
+
+    for call in (tiny().fit, tiny().fit_transform, GANOverSampler(tiny()).fit_resample):
+        with pytest.raises(InvalidTypeError, match=r"X.filled\(0\)"):
+            call(masked, y)
+    with pytest.raises(InvalidTypeError, match=r"filled\(0\)"):
+        tiny().fit(Items(list(zip(masked, y.tolist(), strict=True))))
+
+
+# --- labels ---
+
+ONE_HOT = {
+    "array": lambda y: np.eye(3, dtype=np.int8)[y],
+    "frame": lambda y: pd.get_dummies(pd.Series(y)),
+    "tensor": lambda y: torch.eye(3)[torch.from_numpy(y)],
+    "list": lambda y: np.eye(3, dtype=int)[y].tolist(),
+}
+
+
+@pytest.mark.parametrize("make", ONE_HOT.values(), ids=ONE_HOT)
+def test_one_hot_labels_of_the_over_sampler_come_back_in_their_container(make, digits):
+    X, y = digits
+    labels = make(y)
+
+    y_out = GANOverSampler(tiny(), random_state=0).fit_resample(X, labels)[1]
+
+    assert type(y_out) is type(labels)
+    values = np.asarray(y_out)
+    assert values.dtype == np.asarray(labels).dtype
+    assert values.sum(axis=0).tolist() == [40, 40, 40]
+    assert (values[: len(y)].argmax(axis=1) == y).all()
+    if isinstance(labels, pd.DataFrame):
+        assert y_out.columns.equals(labels.columns)
+
+
+@pytest.mark.parametrize("make", ONE_HOT.values(), ids=ONE_HOT)
+def test_one_hot_labels_of_the_augmenter_are_refused_with_the_remedy(make, digits, no_training):
+    X, y = digits
+
+    with pytest.raises(InvalidInputError, match=r"\.argmax\(axis=1\)") as caught:
+        tiny().fit(X, make(y))
+    code = str(caught.value).split("pass ")[1].split(",")[0]
+    assert eval(code, {"y": make(y), "np": np}).tolist() == y.tolist()
+
+
+def test_multi_label_targets_are_refused(digits, no_training):
+    X, y = digits
+
+    for call in (tiny().fit, GANOverSampler(tiny()).fit_resample):
+        with pytest.raises(InvalidInputError, match="multi-label"):
+            call(X, np.ones((len(y), 3), dtype=int))
+
+
+LABELS_OF_ONE = {
+    "array": lambda y: np.array([y]),
+    "tensor": lambda y: torch.tensor([y]),
+    "list": lambda y: [y],
+    "0-d array": lambda y: np.array(y),
+}
+
+
+@pytest.mark.parametrize("make", LABELS_OF_ONE.values(), ids=LABELS_OF_ONE)
+def test_one_number_in_an_array_is_one_label(make, digits):
+    dataset = Items([(Image.fromarray(x), make(int(y))) for x, y in zip(*digits, strict=True)])
+
+    train = tiny().fit(dataset).wrap(dataset)
+
+    real, made = train[0][1], train[int(np.flatnonzero(train.is_synthetic)[-1])][1]
+    assert type(made) is type(real)
+    assert np.shape(made) == np.shape(real)
+    assert np.bincount(train.targets).tolist() == [40, 40, 40]
+
+
+def test_declared_labels_of_one_column_are_labels(digits):
+    dataset = Items([(x, np.array([y])) for x, y in zip(*digits, strict=True)])
+    dataset.labels = digits[1][:, None]
+
+    train = tiny().fit(*digits).wrap(dataset)
+
+    assert np.bincount(train.targets).tolist() == [40, 40, 40]
+
+
+# --- the wrapper ---
+
+
+@pytest.fixture(scope="module")
+def wrapped(digits):
+    pairs = TensorDataset(torch.from_numpy(digits[0])[:, None], torch.tensor(digits[1]))
+    return tiny().fit(pairs).wrap(pairs)
+
+
+@pytest.mark.parametrize("index", [slice(0, 3), [1, 2], torch.tensor([1, 2]), 1.5, "1", None])
+def test_what_is_no_integer_is_refused_as_an_index(index, wrapped):
+    with pytest.raises(InvalidTypeError, match=r"must be integers.*data\.Subset"):
+        wrapped[index]
+
+
+@pytest.mark.parametrize("index", [3, np.int64(3), torch.tensor(3), np.array(3)])
+def test_integers_of_any_kind_are_indices(index, wrapped):
+    assert torch.equal(wrapped[index][0], wrapped[3][0])
+
+
+def test_the_wrapper_has_what_scripts_for_image_folders_read(wrapped, digits, tmp_path):
+    datasets = pytest.importorskip("torchvision.datasets")
+    for i, (image, label) in enumerate(zip(*digits, strict=True)):
+        (tmp_path / "abc"[label]).mkdir(exist_ok=True)
+        Image.fromarray(image).save(tmp_path / "abc"[label] / f"{i}.png")
+    folder = datasets.ImageFolder(tmp_path)
+    train = tiny().fit(folder).wrap(folder)
+
+    assert train.class_to_idx == {"a": 0, "b": 1, "c": 2}
+    assert train.get_labels() is train.targets
+    assert wrapped.get_labels() is wrapped.targets
+    assert not hasattr(wrapped, "class_to_idx")
+
+
+def test_which_real_sample_a_duplicate_repeats_is_known(digits, wrapped):
+    X, y = digits
+    sampler = GANOverSampler(tiny(), max_share=0.1, random_state=0)
+
+    X_out, y_out = sampler.fit_resample(X, y)
+
+    indices = sampler.sample_indices_
+    assert indices[: len(X)].tolist() == list(range(len(X)))
+    assert (indices == -1).tolist() == sampler.synthetic_mask_.tolist()
+    is_real = indices >= 0
+    assert (X_out[is_real] == X[indices[is_real]]).all()
+    assert (y_out[is_real] == y[indices[is_real]]).all()
+    assert ((wrapped.source_index == -1) == wrapped.is_synthetic).all()
+    last = len(wrapped) - 1
+    assert torch.equal(wrapped[last][0], wrapped[int(wrapped.source_index[last])][0])
+
+
+def test_where_nothing_is_added_every_sample_is_its_own(digits):
+    sampler = GANOverSampler(tiny(), sampling_strategy={0: 40})
+
+    sampler.fit_resample(*digits)
+
+    assert sampler.sample_indices_.tolist() == list(range(len(digits[1])))
+
+
+# --- images that cannot be right ---
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, bool])
+def test_images_of_one_value_are_refused(dtype, digits, no_training):
+    X = np.ones_like(digits[0]).astype(dtype)
+
+    with pytest.raises(InvalidInputError, match="Got the value 1 everywhere"):
+        tiny().fit(X, digits[1])
+
+
+def test_16_bit_files_that_a_loader_makes_white_are_refused(digits, tmp_path, no_training):
+    datasets = pytest.importorskip("torchvision.datasets")
+    for i, (image, label) in enumerate(zip(*digits, strict=True)):
+        (tmp_path / str(label)).mkdir(exist_ok=True)
+        Image.fromarray(image.astype(np.uint16) * 200 + 3000).save(
+            tmp_path / str(label) / f"{i}.png"
+        )
+
+    with pytest.raises(InvalidInputError, match="Got the value 255 everywhere"):
+        tiny().fit(datasets.ImageFolder(tmp_path))
+
+
+def test_a_damaged_picture_is_named(digits, no_training):
+    X, y = digits
+    images = [Image.fromarray(image) for image in X]
+    with io.BytesIO() as file:
+        images[5].save(file, "png")
+        cut = file.getvalue()[:70]
+    with Image.open(io.BytesIO(cut)) as damaged:
+        images[5] = damaged
+
+        with pytest.raises(InvalidInputError, match=r"X\[5\] is a damaged image file"):
+            tiny().fit(images, y)
+
+
+@pytest.fixture(scope="module")
+def colour_images(all_digits):
+    """Smooth colour images (60, 16, 16, 3)."""
+    grey = all_digits[0][:60].reshape(-1, 8, 8).repeat(2, axis=1).repeat(2, axis=2)
+    return (grey[..., None] * np.array([15, 11, 7])).astype(np.uint8)
+
+
+@pytest.mark.parametrize("order", ["HWC", "CHW"])
+def test_flattened_colour_images_are_told_of_in_the_smoother_order(order, colour_images):
+    images = colour_images if order == "HWC" else colour_images.transpose(0, 3, 1, 2)
+    first, second = (16, 16, 3), (3, 16, 16)
+    first, second = (first, second) if order == "HWC" else (second, first)
+    rows, y = images.reshape(60, -1), np.arange(60) % 2
+
+    with pytest.warns(FlattenedImagesWarning) as caught:
+        read_training_set(rows, y)
+    assert f"image_shape={first} (or {second}" in str(caught[0].message)
+    with pytest.warns(FlattenedImagesWarning, match="another order") as caught:
+        read_training_set(rows, y, image_shape=second)
+    assert f"image_shape={first}" in str(caught[0].message)
+    read_training_set(rows, y, image_shape=first)  # without a warning
+
+
+# --- transforms and verdicts ---
+
+
+@pytest.mark.parametrize("target", ["mask", "masks", "bboxes", "keypoints"])
+def test_albumentations_targets_of_the_replaced_image_are_refused(target, digits, tmp_path):
+    albumentations = pytest.importorskip("albumentations")
+    from ganaug.integrations.albumentations import SyntheticReplace
+
+    X, y = digits
+    tiny().fit(X, y).save(tmp_path / "model")
+    processors = {
+        "bboxes": {"bbox_params": albumentations.BboxParams("pascal_voc", label_fields=[])},
+        "keypoints": {"keypoint_params": albumentations.KeypointParams("xy")},
+    }
+    steps = [SyntheticReplace(tmp_path / "model", p=1.0), albumentations.HorizontalFlip()]
+    pipeline = albumentations.Compose(steps, **processors.get(target, {}))
+    mask = (X[0] > 100).astype(np.uint8)
+    values = {
+        "mask": mask,
+        "masks": [mask],
+        "bboxes": np.array([[2.0, 2, 8, 8]]),
+        "keypoints": np.array([[2.0, 2]]),
+    }
+
+    with pytest.raises(InvalidInputError, match=f"{target}: they belong to the image"):
+        pipeline(image=X[0], label=int(y[0]), **{target: values[target]})
+
+
+@pytest.mark.xfail(strict=True, reason="evaluate_gain names a range and a `cv` that nobody passed")
+def test_a_class_too_small_for_a_verdict_is_named(digits, no_training):
+    X, y = digits
+    few = np.flatnonzero((y == 0) | ((y == 1) & (np.cumsum(y == 1) <= 3)))
+    augmenter = tiny(image_shape=(8, 8))
+
+    with pytest.raises(InvalidInputError, match="(?i)class 1 has 3 .*at least 4") as caught:
+        evaluate_gain(augmenter, X[few].reshape(len(few), -1), y[few], LogisticRegression())
+    assert "cv" not in str(caught.value)
