@@ -9,9 +9,9 @@ from sklearn.datasets import load_digits
 from sklearn.neighbors import NearestNeighbors
 
 from ganaug.audit import neighbours
-from ganaug.audit.copies import screen_copies
-from ganaug.audit.copy_tests import membership_test, stratified_rank_test
+from ganaug.audit.copies import membership_test, screen_copies, stratified_rank_test
 from ganaug.audit.neighbours import comparison_space, nearest_samples
+from ganaug.audit.samples import Labelled
 
 
 @pytest.fixture(scope="module")
@@ -31,16 +31,11 @@ def parts():
 def screen(parts, *, with_holdout=True, **changes):
     parts = {**parts, **changes}
     training, holdout, synthetic = (
-        (comparison_space(parts[name][0]), parts[name][1])
+        Labelled(comparison_space(parts[name][0]), parts[name][1])
         for name in ("training", "holdout", "synthetic")
     )
-    return screen_copies(
-        *synthetic,
-        *training,
-        holdout=holdout[0] if with_holdout else None,
-        holdout_labels=holdout[1] if with_holdout else None,
-        rng=np.random.default_rng(0),
-    )
+    rng = np.random.default_rng(0)
+    return screen_copies(synthetic, training, holdout if with_holdout else None, rng=rng)
 
 
 def plant(parts, n, *, noise=0.0):
@@ -162,7 +157,7 @@ def test_real_sets_full_of_duplicates_divide_by_nothing(parts):
 def test_the_screen_is_seeded(parts):
     first, second = screen(parts), screen(parts)
     assert first.membership_test == second.membership_test
-    np.testing.assert_array_equal(first.reference_distances, second.reference_distances)
+    np.testing.assert_array_equal(first.reference.distances, second.reference.distances)
 
 
 # -- parts --------------------------------------------------------------------------------------
@@ -215,12 +210,9 @@ def test_the_membership_test_keeps_its_level():
     for seed in range(40):
         rng = np.random.default_rng(seed)
         rows, labels = rng.normal(size=(300, 3)).astype(np.float32), rng.integers(0, 2, 300)
-        p_values.append(
-            membership_test(
-                rows[:100], labels[:100], rows[100:250], labels[100:250], rows[250:], labels[250:],
-                rng=rng,
-            ).p_value
-        )  # fmt: skip
+        places = slice(0, 100), slice(100, 250), slice(250, 300)
+        drawn = [Labelled(rows[place], labels[place]) for place in places]
+        p_values.append(membership_test(*drawn, rng=rng).p_value)
     assert np.mean(np.array(p_values) < 0.1) < 0.25
     assert 0.3 < np.mean(p_values) < 0.7
 

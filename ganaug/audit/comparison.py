@@ -12,14 +12,12 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from ganaug.audit.metrics import feature_pair
-from ganaug.audit.results import Comparison
+from ganaug.audit.results import Comparison, Missing
 
 if TYPE_CHECKING:
     from ganaug.audit.samples import Array
 
     Measurement: TypeAlias = Callable[[Array, Array], Mapping[str, float]]
-
-__all__ = ["compare_repeats", "compare_with_floor"]
 
 
 def compare_with_floor(
@@ -47,15 +45,8 @@ def compare_with_floor(
         Called with two arrays of one size; returns named numbers.
     rng : numpy.random.Generator
         Draws the halves.
-    n_repeats : int, default 20
-        How many times.
-    max_samples : int, default 500
-        Most samples per side.
-
-    Returns
-    -------
-    dict of str to Comparison
-        One per name that `measure` returns.
+    n_repeats, max_samples : int
+        How many times, and most samples per side.
 
     References
     ----------
@@ -105,3 +96,31 @@ def compare_repeats(
         float(fake.mean()), low, high, float(real.mean()), floor_low, floor_high,
         gap_low, gap_high, n_samples,
     )  # fmt: skip
+
+
+def mean_comparison(comparisons: Sequence[Comparison | Missing]) -> Comparison | Missing:
+    """Average a measure over the classes where there is one."""
+    known = [c for c in comparisons if isinstance(c, Comparison) and np.isfinite(c.value)]
+    if not known:
+        return Missing("no class has enough samples that differ")
+
+    def all_of(name: str) -> Array:
+        return np.array([getattr(comparison, name) for comparison in known])
+
+    def error(values: Array, bound: str) -> float:
+        # The classes share no samples: their errors add up as independent ones do.
+        return float(np.sqrt(((all_of(bound) - values) ** 2).sum()) / len(known))
+
+    values, floors = all_of("value"), all_of("floor")
+    value, floor = float(values.mean()), float(floors.mean())
+    return Comparison(
+        value,
+        value - error(values, "low"),
+        value + error(values, "high"),
+        floor,
+        floor - error(floors, "floor_low"),
+        floor + error(floors, "floor_high"),
+        value - floor - error(values - floors, "gap_low"),
+        value - floor + error(values - floors, "gap_high"),
+        int(all_of("n_samples").min()),
+    )

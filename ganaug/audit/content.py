@@ -10,61 +10,27 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from ganaug.audit.results import Comparison, Figure, Figures, Level, Missing
+from ganaug.audit.results import Comparison, Estimate, Figure, Figures, Level, Missing
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = [
-    "Bars",
-    "Block",
-    "Cell",
-    "Dots",
-    "Drawing",
-    "Gallery",
-    "Interval",
-    "Paragraph",
-    "Strip",
-    "Table",
-    "dots_of",
-    "figure",
-    "figure_table",
-    "interval",
-    "join",
-    "level_cell",
-    "name_classes",
-    "number",
-    "p_value",
-    "percent",
-    "points",
-    "visible",
-]
-
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell of a table.
-
-    Attributes
-    ----------
-    text : str
-    interval, floor : str
-        The interval of a figure, and the same figure of real samples.
-    reason : str
-        Why there is no figure.
-    level : Level or None
-        Shown as a badge.
-    is_number : bool
-        Set to the right.
-    """
+    """One cell of a table."""
 
     text: str
     interval: str = ""
     floor: str = ""
+    """The same figure of real samples."""
     reason: str = ""
+    """Why there is no figure."""
     level: Level | None = None
+    """Shown as a badge."""
     is_number: bool = False
+    """Set to the right."""
 
     def __str__(self) -> str:
         text = f"{self.text} ({self.interval})" if self.interval else self.text
@@ -93,21 +59,12 @@ class Paragraph:
 
 
 @dataclass(frozen=True)
-class Interval:
-    """A value with its interval, on the axis of a chart."""
-
-    value: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
 class Dots:
     """Per class, a value with its interval beside that of real samples."""
 
     title: str
     limits: tuple[float, float]
-    lines: tuple[tuple[str, tuple[Interval, Interval] | None], ...]
+    lines: tuple[tuple[str, tuple[Estimate, Estimate] | None], ...]
 
 
 @dataclass(frozen=True)
@@ -145,7 +102,6 @@ class Gallery:
     heading: str
     strips: tuple[Strip, ...]
     note: str = ""
-    level: Level | None = None
     are_pairs: bool = False
 
 
@@ -168,7 +124,6 @@ def figure(found: Figure | None) -> Cell:
 
     Examples
     --------
-    >>> from ganaug.audit.results import Estimate
     >>> str(figure(Estimate(0.9, 0.85, 0.94, 80)))
     '0.90 (0.85 to 0.94)'
     >>> str(figure(Missing("3 samples; 20 are needed")))
@@ -178,8 +133,10 @@ def figure(found: Figure | None) -> Cell:
         return Cell("–")
     if isinstance(found, Missing):
         return Cell(found.brief, reason=found.reason)
-    floor = f"real {number(found.floor)}" if isinstance(found, Comparison) else ""
-    return Cell(number(found.value), interval(found.low, found.high), floor)
+    floor = ""
+    if isinstance(found, Comparison):
+        floor = f"real {number(found.floor)} ({_interval(found.floor_low, found.floor_high)})"
+    return Cell(number(found.value), _interval(found.low, found.high), floor)
 
 
 def figure_table(caption: str, labels: Mapping[str, str], figures: Figures) -> Table:
@@ -192,23 +149,17 @@ def figure_table(caption: str, labels: Mapping[str, str], figures: Figures) -> T
     )
 
 
-def level_cell(level: Level) -> Cell:
-    """Show a judgement."""
-    return Cell(level.value, level=level)
-
-
 def dots_of(title: str, limits: tuple[float, float], figures: Figures, key: str) -> Dots:
     """Chart one figure of each class beside its floor."""
-    lines: list[tuple[str, tuple[Interval, Interval] | None]] = []
+    pairs = {}
     for name, by_key in figures.per_class.items():
-        found = by_key[key]
+        found, pair = by_key[key], None
         if isinstance(found, Comparison):
-            fake = Interval(found.value, found.low, found.high)
-            real = Interval(found.floor, found.floor_low, found.floor_high)
-            lines.append((name, (fake, real)))
-        else:
-            lines.append((name, None))
-    return Dots(title, limits, tuple(lines))
+            n = found.n_samples
+            fake = Estimate(found.value, found.low, found.high, n)
+            pair = fake, Estimate(found.floor, found.floor_low, found.floor_high, n)
+        pairs[name] = pair
+    return Dots(title, limits, tuple(pairs.items()))
 
 
 # --- numbers and names -------------------------------------------------------------------------
@@ -228,14 +179,7 @@ def number(value: float | None) -> str:
     return text.replace("-", "−") if float(text) else text.lstrip("-")
 
 
-def interval(low: float, high: float) -> str:
-    """Write an interval.
-
-    Examples
-    --------
-    >>> interval(0.1, 0.25)
-    '0.10 to 0.25'
-    """
+def _interval(low: float, high: float) -> str:
     return f"{number(low)} to {number(high)}"
 
 
@@ -299,14 +243,3 @@ def name_classes(names: Sequence[str], noun: str = "class", *, most: int = 8) ->
     if len(names) > most:
         names = [*names[: most - 1], f"{len(names) - most + 1} more"]
     return f"{noun if len(names) == 1 else plural} {join(names)}"
-
-
-def visible(text: str) -> str:
-    r"""Write control characters, and marks that reorder text, as escapes.
-
-    Examples
-    --------
-    >>> visible("bag\x1b[2J"), visible("two\nlines")
-    ('bag\\x1b[2J', 'two\\nlines')
-    """
-    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from ganaug.audit.comparison import compare_with_floor
+from ganaug.audit.comparison import compare_with_floor, mean_comparison
 from ganaug.audit.copies import screen_copies
 from ganaug.audit.metrics import (
     density_coverage,
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from ganaug.audit.copies import CopyScreen
     from ganaug.classifier import RealClassifier
 
-__all__ = ["Comparisons", "Context", "Extractor", "ModelRecord", "Recalls", "predicted"]
-
 MIN_TEST_SAMPLES = 10
 """Fewest real test samples for the recall of a class to be shown."""
 
@@ -48,25 +46,7 @@ Comparisons: TypeAlias = Mapping[str, Comparison | Missing]
 
 @dataclass(frozen=True)
 class ModelRecord:
-    """What is known of the model beside its samples.
-
-    Attributes
-    ----------
-    history, alarms : sequence of mapping
-        Records of the training, and what the monitor says of the weights that were kept.
-    card : mapping
-        How the model came about.
-    verdict : mapping or None
-        Outcome of a measured gain.
-    notes : sequence of str
-        Sentences about what is doubtful.
-    interpolations : mapping of int to numpy.ndarray
-        By class code, images uint8 (k, C, H, W).
-    trust : mapping of str to float
-        Share of each class's samples that a classifier of the real ones takes for their class.
-    distrusted : tuple of str
-        Classes whose samples are not to be used.
-    """
+    """What is known of the model beside its samples: see `build_audit`."""
 
     history: Sequence[Mapping[str, object]] = ()
     alarms: Sequence[Mapping[str, object]] = ()
@@ -74,8 +54,6 @@ class ModelRecord:
     verdict: Mapping[str, object] | None = None
     notes: Sequence[str] = ()
     interpolations: Mapping[int, NDArray[np.uint8]] = field(default_factory=dict)
-    trust: Mapping[str, float] = field(default_factory=dict)
-    distrusted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -111,9 +89,6 @@ class Context:
     device: str | torch.device = "cpu"
     extractor: Extractor | None = None
     groups: Array | None = None
-    unfiltered: Labelled | None = None
-    augmented: Labelled | None = None
-    augmented_sources: NDArray[np.int64] | None = None
 
     def stream(self, part: str) -> np.random.Generator:
         """Return the random stream of one part, which no other part disturbs."""
@@ -123,28 +98,29 @@ class Context:
         """Return codes and names of the classes, in their order."""
         return list(enumerate(self.samples.class_names))
 
-    # --- features ---
+    def fit(self, samples: Labelled, *, seed: int) -> RealClassifier:
+        """Train a small classifier."""
+        n = len(self.samples.class_names)
+        return fit_classifier(*samples, n, seed=self.seed + seed, device=self.device)
 
     @cached_property
     def classifier(self) -> RealClassifier:
         """A small classifier of the training samples."""
-        samples = self.samples
-        return fit_classifier(
-            *samples.training, samples.n_classes, seed=self.seed, device=self.device
-        )
+        return self.fit(self.samples.training, seed=0)
+
+    # --- features and their comparisons ---
 
     @cached_property
     def real_features(self) -> Labelled:
         """Features of the training and, behind them, the held-out samples."""
-        return self.features_of(self.samples.real)
+        return self._features_of(self.samples.real)
 
     @cached_property
     def synthetic_features(self) -> Labelled:
         """Features of the synthetic samples."""
-        return self.features_of(self.samples.synthetic)
+        return self._features_of(self.samples.synthetic)
 
-    def features_of(self, samples: Labelled) -> Labelled:
-        """Return the features of samples, with their labels."""
+    def _features_of(self, samples: Labelled) -> Labelled:
         extract = self.classifier.features if self.extractor is None else self.extractor
         features = np.asarray(extract(samples.values), dtype=np.float32)
         if features.ndim != 2 or len(features) != len(samples.labels):
@@ -154,18 +130,10 @@ class Context:
             )
         return Labelled(features, samples.labels)
 
-    # --- comparisons of features ---
-
     @cached_property
     def comparisons(self) -> dict[str, Comparisons]:
         """Features of each class's synthetic samples beside those of its real samples."""
-        return self.compare_classes(self.synthetic_features, self.stream("classes"))
-
-    def compare_classes(
-        self, synthetic: Labelled, rng: np.random.Generator
-    ) -> dict[str, Comparisons]:
-        """Compare features of some synthetic samples with the real ones, class by class."""
-        real = self.real_features
+        real, synthetic, rng = self.real_features, self.synthetic_features, self.stream("classes")
         return {
             name: _compare(real.of(code), synthetic.of(code), _class_measures, rng)
             for code, name in self.names()
@@ -177,9 +145,9 @@ class Context:
         real, synthetic = self.real_features, self.synthetic_features
         n_real, n_synthetic = self.samples.counts(real), self.samples.counts(synthetic)
         shared = (n_real > 0) & (n_synthetic > 0)
-        scale = (n_synthetic[shared] / n_real[shared]).min(initial=np.inf)
         if not shared.any():
             return dict.fromkeys(_MEASURES, _too_few(0, 0))
+        scale = (n_synthetic[shared] / n_real[shared]).min()
         chosen = [
             np.flatnonzero(synthetic.labels == code)[: int(scale * n_real[code])]
             for code in np.flatnonzero(shared)
@@ -194,7 +162,9 @@ class Context:
         )
         if isinstance(compared["precision"], Missing):
             return compared
-        return {**compared, "variety": _mean_variety(self.comparisons)}
+        # Variety is a matter within a class.
+        by_class = [measures["variety"] for measures in self.comparisons.values()]
+        return {**compared, "variety": mean_comparison(by_class)}
 
     # --- classifiers and copies ---
 
@@ -205,23 +175,22 @@ class Context:
         The floor is the same classifier trained on real samples. Without held-out ones it is
         trained on half of the training samples, and both are tested on the other half.
         """
-        samples, n, seed = self.samples, self.samples.n_classes, self.seed + 1
+        samples, n = self.samples, len(self.samples.class_names)
         if samples.holdout is not None:
             test, of_real = samples.holdout, self.classifier
         else:
             trained, tested = halves(samples.training.labels, self.stream("halves"))
             test = samples.training.take(tested)
-            of_real = fit_classifier(
-                *samples.training.take(trained), n, seed=seed, device=self.device
-            )
-        of_synthetic = fit_classifier(*samples.synthetic, n, seed=seed, device=self.device)
-        reading = predicted(of_real, samples.synthetic.values)
+            of_real = self.fit(samples.training.take(trained), seed=1)
+        of_synthetic = self.fit(samples.synthetic, seed=1)
         scores = {
-            "trained_on_synthetic": recall_scores(
-                predicted(of_synthetic, test.values), test.labels, n
-            ),
-            "trained_on_real": recall_scores(predicted(of_real, test.values), test.labels, n),
+            key: recall_scores(predicted(classifier, test.values), test.labels, n)
+            for key, classifier in (
+                ("trained_on_synthetic", of_synthetic),
+                ("trained_on_real", of_real),
+            )
         }
+        reading = predicted(of_real, samples.synthetic.values)
         recognised = recall_scores(reading, samples.synthetic.labels, n)
         per_class = {
             name: {
@@ -241,14 +210,14 @@ class Context:
     def screen(self) -> CopyScreen:
         """Copies among the synthetic samples."""
         samples, reference = self.samples, self.samples.training.values
-        holdout = samples.holdout
+
+        def in_space(part: Labelled) -> Labelled:
+            return Labelled(comparison_space(part.values, reference), part.labels)
+
         return screen_copies(
-            comparison_space(samples.synthetic.values, reference),
-            samples.synthetic.labels,
-            comparison_space(reference, reference),
-            samples.training.labels,
-            holdout=None if holdout is None else comparison_space(holdout.values, reference),
-            holdout_labels=None if holdout is None else holdout.labels,
+            in_space(samples.synthetic),
+            in_space(samples.training),
+            None if samples.holdout is None else in_space(samples.holdout),
             rng=self.stream("copying"),
         )
 
@@ -269,24 +238,16 @@ def _compare(
     fake: Array,
     measure: Callable[[Array, Array], dict[str, float]],
     rng: np.random.Generator,
-    *,
-    max_samples: int = 500,
-    n_repeats: int = 20,
+    **options: int,
 ) -> Comparisons:
     if min(len(real), len(fake)) < MIN_SAMPLES:
         return dict.fromkeys(_MEASURES, _too_few(len(real), len(fake)))
-    compared: dict[str, Comparison | Missing] = {
-        **compare_with_floor(
-            real, fake, measure, rng=rng, max_samples=max_samples, n_repeats=n_repeats
-        )
-    }
-    if "frechet_distance" not in compared:
-        n = min(len(real) // 2, max(2, len(fake) // 2), max_samples)
-        compared["frechet_distance"] = Missing(
-            f"compared at {n} samples a side; needs more than {real.shape[1]} (the number of "
-            "features)"
-        )
-    return compared
+    compared = compare_with_floor(real, fake, measure, rng=rng, **options)
+    unknown = Missing(
+        f"compared at {compared['precision'].n_samples} samples a side; needs more than "
+        f"{real.shape[1]} (the number of features)"
+    )
+    return {"frechet_distance": unknown, **compared}
 
 
 def _too_few(n_real: int, n_synthetic: int) -> Missing:
@@ -313,30 +274,3 @@ def _overall_measures(real: Array, fake: Array) -> dict[str, float]:
 
 def _class_measures(real: Array, fake: Array) -> dict[str, float]:
     return {**_overall_measures(real, fake), "variety": within_class_variety(real, fake)}
-
-
-def _mean_variety(by_class: Mapping[str, Comparisons]) -> Comparison | Missing:
-    """Average the classes' variety, which is a matter within a class, over those measured."""
-    found = [measures["variety"] for measures in by_class.values()]
-    known = [c for c in found if isinstance(c, Comparison) and np.isfinite(c.value)]
-    if not known:
-        return Missing("no class has enough samples that differ")
-    n = len(known)
-
-    def error(values: Array, bounds: list[float]) -> float:
-        # The classes share no samples: their errors add up as independent ones do.
-        return float(np.sqrt(((np.array(bounds) - values) ** 2).sum()) / n)
-
-    values, floors = np.array([c.value for c in known]), np.array([c.floor for c in known])
-    value, floor = float(values.mean()), float(floors.mean())
-    return Comparison(
-        value,
-        value - error(values, [c.low for c in known]),
-        value + error(values, [c.high for c in known]),
-        floor,
-        floor - error(floors, [c.floor_low for c in known]),
-        floor + error(floors, [c.floor_high for c in known]),
-        value - floor - error(values - floors, [c.gap_low for c in known]),
-        value - floor + error(values - floors, [c.gap_high for c in known]),
-        min(c.n_samples for c in known),
-    )

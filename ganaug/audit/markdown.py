@@ -5,22 +5,21 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from ganaug.audit.content import Paragraph, Table, level_cell, visible
+from ganaug.audit.content import Paragraph, Table
+from ganaug.audit.results import Missing
+from ganaug.naming import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from ganaug.audit.content import Block
-    from ganaug.audit.document import Document, Section
-
-__all__ = ["render_markdown"]
+    from ganaug.audit.summary import Document, Section
 
 
 def render_markdown(document: Document) -> str:
     """Return the audit as Markdown text."""
     parts = [
         f"# {_escape(document.title)}",
-        "\n".join(f"- **{_escape(key)}**: {_escape(fact)}" for key, fact in document.facts.items()),
         *_summary(document),
         "## Classes",
         _glance(document),
@@ -43,17 +42,18 @@ def _summary(document: Document) -> list[str]:
 def _glance(document: Document) -> str:
     asked = list(next(iter(document.levels.values())))
     lines = [
-        [name, *(str(level_cell(levels[question])) for question in asked)]
+        [name, *(levels[question].value for question in asked)]
         for name, levels in document.levels.items()
     ]
     return _table(["class", *asked], lines)
 
 
 def _section(section: Section) -> list[str]:
-    if section.reason:
-        return [f"## {_escape(section.title)}", f"Not measured: {_escape(section.reason)}."]
-    written = [text for block in section.blocks for text in _block(block)]
-    return [f"## {_escape(section.title)}", *written] if written else []
+    heading, answer = f"## {_escape(section.title)}", section.answer
+    if isinstance(answer, Missing):
+        return [heading, f"Not measured: {_escape(answer.reason)}."]
+    written = [text for block in answer.blocks for text in _block(block)]
+    return [heading, *written] if written else []
 
 
 def _block(block: Block) -> list[str]:
@@ -78,5 +78,5 @@ def _escape(text: str) -> str:
     >>> print(_escape("<b>[a](b) | *c*"))
     &lt;b&gt;\[a\](b) \| \*c\*
     """
-    marked = re.sub(r"([\\`*_\[\]|~])", r"\\\1", visible(text))
+    marked = re.sub(r"([\\`*_\[\]|~])", r"\\\1", printable(text))
     return marked.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

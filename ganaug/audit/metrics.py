@@ -1,7 +1,9 @@
 """Measures of how alike, and how varied, two sets of feature vectors are.
 
-The measures take float arrays (n, d) and return plain numbers. Distances between samples are
-computed in blocks, so memory stays within a few tens of megabytes whatever the number of samples.
+The measures take the features of real and of fake samples, float (n, d) and (m, d), and return
+plain numbers; `k` says which neighbour sets the radius around a sample, and more than `k` samples
+are needed. Distances are computed in blocks, so memory stays within a few tens of megabytes
+whatever the number of samples.
 
 Frechet and kernel distance are written out here (and checked against torchmetrics in the tests)
 because training needs them without the report's dependencies, and because torchmetrics' kernel
@@ -23,19 +25,6 @@ if TYPE_CHECKING:
 
     from ganaug.audit.samples import Array
 
-__all__ = [
-    "DensityCoverage",
-    "PrecisionRecall",
-    "density_coverage",
-    "fakes_inside",
-    "feature_pair",
-    "frechet_distance",
-    "kernel_distance",
-    "precision_recall",
-    "realism",
-    "within_class_variety",
-]
-
 _BLOCK_ENTRIES = 4_000_000
 """Entries of one block of distances: 32 MB of float64."""
 
@@ -46,11 +35,6 @@ def frechet_distance(features_real: Array, features_fake: Array) -> float:
     ``|mean_a - mean_b|^2 + trace(cov_a + cov_b - 2 (cov_a cov_b)^(1/2))``. With Inception
     features this is the FID; here any features may be used. The value depends on the number of
     samples (few samples give larger values), so compare it only with values at the same sizes.
-
-    Parameters
-    ----------
-    features_real, features_fake : numpy.ndarray
-        Float (n, d) and (m, d), at least two samples each.
 
     Returns
     -------
@@ -89,11 +73,6 @@ def kernel_distance(features_real: Array, features_fake: Array) -> float:
     Frechet distance its expectation does not depend on the number of samples, which makes it the
     one to read for small classes.
 
-    Parameters
-    ----------
-    features_real, features_fake : numpy.ndarray
-        Float (n, d) and (m, d), at least two samples each.
-
     Returns
     -------
     float
@@ -130,13 +109,6 @@ def precision_recall(features_real: Array, features_fake: Array, *, k: int = 5) 
 
     A sample counts as near a set when it lies within the distance from some sample of that set to
     its `k`-th nearest neighbour there.
-
-    Parameters
-    ----------
-    features_real, features_fake : numpy.ndarray
-        Float (n, d) and (m, d), more than `k` samples each.
-    k : int, default 5
-        Which neighbour sets the radius around a sample.
 
     Returns
     -------
@@ -180,13 +152,6 @@ def density_coverage(features_real: Array, features_fake: Array, *, k: int = 5) 
     the mean number of balls that hold a fake sample, divided by `k`; coverage is the share of balls
     that hold at least one fake sample.
 
-    Parameters
-    ----------
-    features_real, features_fake : numpy.ndarray
-        Float (n, d) and (m, d), more than `k` real samples and at least one fake sample.
-    k : int, default 5
-        Which neighbour sets the radius around a real sample.
-
     Returns
     -------
     DensityCoverage
@@ -212,11 +177,6 @@ def density_coverage(features_real: Array, features_fake: Array, *, k: int = 5) 
 def fakes_inside(features_real: Array, features_fake: Array, *, k: int = 5) -> NDArray[np.int64]:
     """Count, per real sample, the fakes no further away than its `k`-th nearest real neighbour.
 
-    Parameters
-    ----------
-    features_real, features_fake, k
-        As for `density_coverage`.
-
     Returns
     -------
     numpy.ndarray
@@ -239,11 +199,6 @@ def fakes_inside(features_real: Array, features_fake: Array, *, k: int = 5) -> N
 
 def within_class_variety(features_real_c: Array, features_fake_c: Array) -> float:
     """Return the mean distance between fake samples of a class over that between its real samples.
-
-    Parameters
-    ----------
-    features_real_c, features_fake_c : numpy.ndarray
-        Float (n, d) and (m, d): the samples of one class, at least two each.
 
     Returns
     -------
@@ -269,13 +224,6 @@ def realism(features_real: Array, features_fake: Array, *, k: int = 5) -> NDArra
     The score is the greatest ratio, over real samples, of that sample's radius (distance to its
     `k`-th nearest real neighbour) to its distance from the fake sample. Real samples with radii
     above the median are left out, since outliers would make everything near them look real.
-
-    Parameters
-    ----------
-    features_real, features_fake : numpy.ndarray
-        Float (n, d) and (m, d), more than `k` real samples and at least one fake sample.
-    k : int, default 5
-        Which neighbour sets the radius around a real sample.
 
     Returns
     -------
@@ -369,22 +317,16 @@ def _symmetric_root(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def feature_pair(
-    features_real: Array,
-    features_fake: Array,
-    *,
-    min_samples: int,
-    min_fake: int | None = None,
+    features_real: Array, features_fake: Array, *, min_samples: int, min_fake: int | None = None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Check both sets and return them as float64."""
     pair = []
-    needed = (min_samples, min_samples if min_fake is None else min_fake)
-    for name, features, n_needed in zip(
-        ("real", "fake"), (features_real, features_fake), needed, strict=True
-    ):
+    needed = {"real": min_samples, "fake": min_samples if min_fake is None else min_fake}
+    for name, features in (("real", features_real), ("fake", features_fake)):
         samples = np.asarray(features, dtype=np.float64)
-        if samples.ndim != 2 or len(samples) < n_needed:
+        if samples.ndim != 2 or len(samples) < needed[name]:
             raise InvalidInputError(
-                f"`features_{name}` must be a 2-D array of at least {n_needed} samples. "
+                f"`features_{name}` must be a 2-D array of at least {needed[name]} samples. "
                 f"Got shape {samples.shape} instead."
             )
         if not np.isfinite(samples).all():
@@ -392,9 +334,10 @@ def feature_pair(
                 f"`features_{name}` must be finite. Got NaN or infinite values instead."
             )
         pair.append(samples)
-    if pair[0].shape[1] != pair[1].shape[1]:
+    real, fake = pair
+    if real.shape[1] != fake.shape[1]:
         raise InvalidInputError(
             "`features_real` and `features_fake` must have the same number of columns. "
-            f"Got {pair[0].shape[1]} and {pair[1].shape[1]} instead."
+            f"Got {real.shape[1]} and {fake.shape[1]} instead."
         )
-    return pair[0], pair[1]
+    return real, fake

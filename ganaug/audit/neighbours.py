@@ -18,27 +18,16 @@ if TYPE_CHECKING:
 
     from ganaug.audit.samples import Array
 
-__all__ = ["comparison_space", "nearest_samples"]
-
 _LONGER_SIDE = 12
 _BLOCK_ENTRIES = 8_000_000
 """Entries of one block of float32 products: 32 MB."""
 
 
 def comparison_space(values: Array, reference: Array | None = None) -> NDArray[np.float32]:
-    """Return samples in the space in which copies are looked for.
+    """Return samples in the space in which copies are looked for, float32 (n, D).
 
-    Parameters
-    ----------
-    values : numpy.ndarray
-        uint8 (n, C, H, W) images or float (n, d) tables.
-    reference : numpy.ndarray, optional
-        Samples whose column means and deviations standardise a table; `values` by default.
-
-    Returns
-    -------
-    numpy.ndarray
-        float32 (n, D). Images have length 1 (or 0, where a picture is of one colour).
+    Images have length 1 (or 0, where a picture is of one colour). The column means and deviations
+    of `reference` standardise a table, those of `values` by default.
     """
     if values.ndim == 2:
         reference = values if reference is None else reference
@@ -64,23 +53,8 @@ def nearest_samples(
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Return each query's distance to its nearest sample of the pool, and which sample that is.
 
-    Parameters
-    ----------
-    queries, pool : numpy.ndarray
-        float32 (n, D) and (m, D).
-    own : numpy.ndarray, optional
-        int64 (n,): each query's own place in the pool, which is left out.
-
-    Returns
-    -------
-    distances : numpy.ndarray
-        float32 (n,), Euclidean.
-    indices : numpy.ndarray
-        int64 (n,), samples of the pool.
-
-    Notes
-    -----
-    A query whose own place is the only one in the pool has the distance infinity.
+    `own` is each query's own place in the pool, which is left out; where it is the only one, the
+    distance is infinite.
 
     Examples
     --------

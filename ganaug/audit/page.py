@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING
 
 from ganaug._version import __version__
 from ganaug.audit.charts import picture_strip
-from ganaug.audit.content import Bars, visible
+from ganaug.audit.content import Bars
 from ganaug.checks import require_extra
+from ganaug.naming import printable
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ganaug.audit.content import Block, Dots, Drawing, Interval, Strip
-    from ganaug.audit.document import Document
-
-__all__ = ["render_html"]
+    from ganaug.audit.content import Block, Dots, Drawing, Strip
+    from ganaug.audit.results import Estimate
+    from ganaug.audit.summary import Document
 
 MAX_TILE = 64
 """Larger pictures are scaled down to this many pixels."""
@@ -38,7 +38,7 @@ def render_html(document: Document) -> str:
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=lambda item: visible(item) if type(item) is str else item,
+        finalize=lambda item: printable(item) if type(item) is str else item,
     )
     filters: dict[str, Callable[..., object]] = {
         "kind": _kind,
@@ -64,7 +64,7 @@ def _kind(block: Block) -> str:
 
 def _prose(sentence: str) -> str:
     """Mark up a sentence: what it is about, up to the first colon or comma, is bold."""
-    text = html.escape(visible(sentence))
+    text = html.escape(printable(sentence))
     return re.sub(r"^([A-Z][\w-]*(?: [a-z]+)?)(?=[:,])", r"<b>\1</b>", text)
 
 
@@ -92,7 +92,7 @@ class _Scale:
         """Return where a value lies."""
         return f"{100 * (value - self.low) / (self.high - self.low):.2f}%"
 
-    def width(self, interval: Interval) -> str:
+    def width(self, interval: Estimate) -> str:
         """Return how long an interval is."""
         return f"{100 * (interval.high - interval.low) / (self.high - self.low):.2f}%"
 

@@ -10,20 +10,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ganaug.audit.context import Context, Extractor, ModelRecord
-from ganaug.audit.document import Document, sections_of
 from ganaug.audit.markdown import render_markdown
 from ganaug.audit.page import render_html
 from ganaug.audit.questions import QUESTIONS
 from ganaug.audit.results import Json, Measure, Missing, plain
-from ganaug.audit.samples import Array, Labelled, check_samples, labelled_or_none
-from ganaug.audit.summary import class_levels, summarise
+from ganaug.audit.samples import Array, Labelled, check_samples
+from ganaug.audit.summary import Document, Section
+from ganaug.exceptions import InvalidInputError
 
 if TYPE_CHECKING:
     import os
 
     import torch
     from numpy.typing import NDArray
-
 
 __all__ = ["AuditReport", "build_audit"]
 
@@ -38,14 +37,14 @@ class AuditReport:
     Parameters
     ----------
     document : Document
-        What is shown.
-    figures : dict
-        Everything measured, as `to_dict` returns it.
+        Title, summary and the answers to all questions.
+    settings : mapping
+        What the figures depend on, beside the samples.
     """
 
-    def __init__(self, document: Document, figures: dict[str, Json]) -> None:
+    def __init__(self, document: Document, settings: Mapping[str, Json]) -> None:
         self._document = document
-        self._figures = figures
+        self._settings = settings
 
     def __repr__(self) -> str:
         summary = self._document.summary
@@ -57,18 +56,26 @@ class AuditReport:
         Returns
         -------
         dict
-            `title`, `facts`, `summary` (level, headline, sentences), `classes` (by name, the level
-            by question and `overall`), `questions` (by name, what was measured) and `settings`. A
+            `title`, `summary` (level, headline, sentences), `classes` (by name, the level by
+            question and `overall`), `questions` (by name, what was measured) and `settings`. A
             measure is a dict of `value`, `low`, `high`, the same of real samples (`floor`,
             `floor_low`, `floor_high`), the interval of their difference (`gap_low`, `gap_high`)
             and `n_samples` per side; or of a `reason` why there is no figure.
         """
-        copy: dict[str, Json] = json.loads(self.to_json())
-        return copy
+        document = self._document
+        figures = {
+            "format_version": FORMAT_VERSION,
+            "title": document.title,
+            "summary": document.summary,
+            "classes": document.levels,
+            "questions": {part.name: _figures(part.answer) for part in document.sections},
+            "settings": self._settings,
+        }
+        return {key: plain(value) for key, value in figures.items()}
 
     def to_json(self, *, indent: int | None = 1) -> str:
         """Return `to_dict` as JSON text."""
-        return json.dumps(self._figures, indent=indent, allow_nan=False, ensure_ascii=False)
+        return json.dumps(self.to_dict(), indent=indent, allow_nan=False, ensure_ascii=False)
 
     def to_markdown(self) -> str:
         """Return the report without its pictures as Markdown."""
@@ -179,12 +186,16 @@ def build_audit(
     >>> audit.to_dict()["summary"]["level"]
     'fine'
     """
+    if (holdout is None) != (holdout_labels is None):
+        missing = "holdout_labels" if holdout_labels is None else "holdout"
+        raise InvalidInputError(
+            f"`holdout` and `holdout_labels` must come together. Got no `{missing}`."
+        )
     samples = check_samples(
         Labelled(training, training_labels),
         Labelled(synthetic, synthetic_labels),
-        labelled_or_none("holdout", holdout, holdout_labels),
+        None if holdout is None or holdout_labels is None else Labelled(holdout, holdout_labels),
         tuple(map(str, class_names)),
-        {},
     )
     context = Context(
         samples,
@@ -194,43 +205,21 @@ def build_audit(
         extractor,
         None if groups is None else np.asarray(groups),
     )
-    return _report(context, title, {"Date": ""})
-
-
-def _report(context: Context, title: str, facts: Mapping[str, str]) -> AuditReport:
-    """Ask all questions, and put the answers together."""
-    asked = ((question.name, question.measure(context)) for question in QUESTIONS)
-    answers = {name: answer for name, answer in asked if answer is not None}
-    names = context.samples.class_names
-    document = Document(
-        title,
-        facts,
-        summarise(answers, names),
-        class_levels(answers, names),
-        sections_of(answers, {question.name: question.title for question in QUESTIONS}),
-    )
-    figures = {
-        "format_version": FORMAT_VERSION,
-        "title": title,
-        "facts": facts,
-        "summary": document.summary,
-        "classes": document.levels,
-        "questions": {name: _figures(answer) for name, answer in answers.items()},
-        "settings": {
-            "seed": context.seed,
-            "n_features": context.real_features.values.shape[1],
-            "features": "of a classifier trained on the training samples"
-            if context.extractor is None
-            else "of the extractor passed in",
-        },
+    asked = ((question, question.measure(context)) for question in QUESTIONS)
+    sections = [Section(q.name, q.title, answer) for q, answer in asked if answer is not None]
+    settings: dict[str, Json] = {
+        "seed": seed,
+        "n_features": context.real_features.values.shape[1],
+        "features": "of a classifier trained on the training samples"
+        if extractor is None
+        else "of the extractor passed in",
     }
-    return AuditReport(document, {key: plain(value) for key, value in figures.items()})
+    return AuditReport(Document.of(title, sections, samples.class_names), settings)
 
 
 def _figures(answer: Measure | Missing) -> Json:
-    if isinstance(answer, Missing):
-        return plain(answer)
+    if isinstance(answer, Missing) or answer.level is None:
+        return plain(answer.figures if isinstance(answer, Measure) else answer)
     figures = plain(answer.figures)
     assert isinstance(figures, dict)
-    level = {} if answer.level is None else {"level": answer.level.value}
-    return {**level, **figures}
+    return {"level": answer.level.value, **figures}

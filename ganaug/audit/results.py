@@ -14,53 +14,27 @@ if TYPE_CHECKING:
     from ganaug.audit.content import Block
     from ganaug.audit.context import Context
 
-__all__ = [
-    "Comparison",
-    "Estimate",
-    "Figure",
-    "Figures",
-    "Finding",
-    "Json",
-    "Level",
-    "Measure",
-    "Missing",
-    "Question",
-    "plain",
-    "worst",
-    "worst_known",
-]
-
 Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
 
 
 class Level(StrEnum):
-    """How something was judged, from best to worst."""
+    """How something was judged; what was not measured counts least."""
 
+    UNKNOWN = "not measured"
     FINE = "fine"
-    UNKNOWN = "cannot tell"
     DOUBTFUL = "doubtful"
     POOR = "poor"
 
-    @property
-    def rank(self) -> int:
-        """0 for the best, 3 for the worst."""
-        return list(Level).index(self)
-
 
 def worst(levels: Iterable[Level]) -> Level:
-    """Return the worst level; nothing at all cannot be told.
+    """Return the worst level.
 
     Examples
     --------
     >>> str(worst([Level.FINE, Level.DOUBTFUL, Level.UNKNOWN]))
     'doubtful'
     """
-    return max(levels, key=lambda level: level.rank, default=Level.UNKNOWN)
-
-
-def worst_known(levels: Iterable[Level]) -> Level:
-    """Return the worst of several measures of one thing, of which one is enough to tell."""
-    return worst(level for level in levels if level is not Level.UNKNOWN)
+    return max(levels, key=list(Level).index, default=Level.UNKNOWN)
 
 
 @dataclass(frozen=True)
@@ -103,8 +77,7 @@ class Comparison:
     floor, floor_low, floor_high : float
         Real against other real samples, in the same way.
     gap_low, gap_high : float
-        Middle 95% of the difference (value minus floor) over the repeats, which share their
-        samples.
+        Middle 95% of the difference (value minus floor) over the repeats, which share samples.
     n_samples : int
         Samples on each side in every repeat.
     """
@@ -133,27 +106,30 @@ class Figures:
 
 @dataclass(frozen=True)
 class Finding:
-    """One sentence of the summary.
+    """One sentence of the summary, or mere advice.
 
     Attributes
     ----------
     level : Level
+        Anything but fine stands among what is doubtful.
     text : str
-        A sentence that opens with what it is about, and a colon.
+        A sentence that opens with what it is about; empty for mere advice.
     advice : str
         What to do about it; ``{classes}`` in it stands for the classes concerned.
     classes : tuple of str
         Classes concerned.
     unfit : bool
-        Whether these classes should get no synthetic samples at all, so that other advice about
-        them is void.
+        Whether these classes should get no synthetic samples at all, which voids other advice.
+    opening : str
+        What the headline opens with, where this is worse than anything else.
     """
 
     level: Level
-    text: str
+    text: str = ""
     advice: str = ""
     classes: tuple[str, ...] = ()
     unfit: bool = False
+    opening: str = ""
 
 
 @dataclass(frozen=True)
@@ -166,21 +142,19 @@ class Measure:
         A frozen dataclass, or a mapping, of all that was measured; `plain` makes JSON of it.
     findings : tuple of Finding
         For the summary.
-    levels : mapping of str to Level
-        By class, where the question is one of single classes.
     blocks : tuple of Block
         Tables, charts and pictures of the question's section in the report.
+    levels : mapping of str to Level
+        By class, where the question is one of single classes.
+    level : Level or None
+        Of the question as a whole, where it is judged as one.
     """
 
     figures: object
     findings: tuple[Finding, ...] = ()
-    levels: Mapping[str, Level] | None = None
     blocks: tuple[Block, ...] = ()
-
-    @property
-    def level(self) -> Level | None:
-        """The worst of its findings; None where it judges nothing."""
-        return worst(finding.level for finding in self.findings) if self.findings else None
+    levels: Mapping[str, Level] | None = None
+    level: Level | None = None
 
 
 class Question(Protocol):
@@ -218,6 +192,4 @@ def plain(value: object) -> Json:
         return plain(value.item())
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    if isinstance(value, StrEnum):
-        return value.value
-    return value if value is None or isinstance(value, bool | int | str) else str(value)
+    return value if value is None or isinstance(value, bool | int) else str(value)

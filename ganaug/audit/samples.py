@@ -1,8 +1,7 @@
-"""The samples of an audit: training, synthetic, held out, and what else the caller has."""
+"""The samples of an audit: training, synthetic, held out."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -13,20 +12,8 @@ from ganaug.exceptions import InvalidInputError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = [
-    "MIN_SAMPLES",
-    "Array",
-    "Labelled",
-    "Samples",
-    "check_samples",
-    "halves",
-    "identical",
-    "labelled_or_none",
-]
-
 Array: TypeAlias = "NDArray[Any]"
 """Samples or features: uint8 (n, C, H, W), or float (n, d)."""
-
 MIN_SAMPLES = 20
 """Fewest real and fewest synthetic samples for a class to be measured."""
 
@@ -59,18 +46,13 @@ class Samples:
     """Samples taken out of the holdout since they are training samples too."""
 
     @property
-    def n_classes(self) -> int:
-        """Number of classes."""
-        return len(self.class_names)
-
-    @property
     def are_images(self) -> bool:
         """Whether there is something to look at."""
         return self.training.values.ndim == 4
 
     @property
     def real(self) -> Labelled:
-        """Training and held-out samples together."""
+        """Training and, behind them, held-out samples."""
         if self.holdout is None:
             return self.training
         both = zip(self.training, self.holdout, strict=True)
@@ -82,25 +64,17 @@ class Samples:
 
     def counts(self, samples: Labelled) -> NDArray[np.int64]:
         """Samples per class."""
-        return np.bincount(samples.labels, minlength=self.n_classes)
+        return np.bincount(samples.labels, minlength=len(self.class_names))
 
 
 def check_samples(
-    training: Labelled,
-    synthetic: Labelled,
-    holdout: Labelled | None,
-    class_names: tuple[str, ...],
-    others: Mapping[str, Labelled | None],
+    training: Labelled, synthetic: Labelled, holdout: Labelled | None, class_names: tuple[str, ...]
 ) -> Samples:
-    """Check samples that are to be audited, and take training samples out of the holdout.
-
-    `others` are checked only: samples by the name of their parameter.
-    """
+    """Check samples that are to be audited, and take training samples out of the holdout."""
     if len(set(class_names)) < len(class_names):
         names = list(class_names)
         raise InvalidInputError(f"`class_names` must differ as text. Got {names} instead.")
-    known = {"training": training, "synthetic": synthetic, "holdout": holdout}
-    for name, samples in {**known, **others}.items():
+    for name, samples in (("training", training), ("synthetic", synthetic), ("holdout", holdout)):
         if samples is not None:
             _check_labelled(name, samples, training, len(class_names))
     if holdout is None:
@@ -133,18 +107,6 @@ def _check_labelled(name: str, samples: Labelled, training: Labelled, n_classes:
         )
 
 
-def labelled_or_none(
-    name: str, values: Array | None, labels: NDArray[np.int64] | None
-) -> Labelled | None:
-    """Pair optional samples with their labels; `name` is that of the parameter."""
-    if values is not None and labels is not None:
-        return Labelled(values, labels)
-    if values is None and labels is None:
-        return None
-    missing = f"{name}_labels" if labels is None else name
-    raise InvalidInputError(f"`{name}` and `{name}_labels` must come together. Got no `{missing}`.")
-
-
 def identical(samples: Array, others: Array) -> NDArray[np.bool_]:
     """Say which samples are, byte for byte, among the others."""
     known = {sample.tobytes() for sample in others}
@@ -155,10 +117,10 @@ def halves(
     labels: NDArray[np.int64], rng: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Cut samples in two at random, class by class; of odd numbers the first half gets more."""
-    first, second = [], []
+    parts: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
     for code in np.unique(labels):
         order = rng.permutation(np.flatnonzero(labels == code))
         middle = (len(order) + 1) // 2
-        first.append(order[:middle])
-        second.append(order[middle:])
-    return np.sort(np.concatenate(first)), np.sort(np.concatenate(second))
+        parts.append((order[:middle], order[middle:]))
+    first, second = (np.sort(np.concatenate(half)) for half in zip(*parts, strict=True))
+    return first, second

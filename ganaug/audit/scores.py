@@ -13,8 +13,6 @@ from ganaug.audit.results import Estimate, Missing
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["ClassScores", "recall_scores", "wilson_interval"]
-
 
 @dataclass(frozen=True)
 class ClassScores:
@@ -69,17 +67,6 @@ def recall_scores(
 ) -> ClassScores:
     """Count, per class, how many test samples were recognised.
 
-    Parameters
-    ----------
-    predicted, labels : numpy.ndarray
-        int64 (n,): predicted and true class codes.
-    n_classes : int
-        Number of classes.
-
-    Returns
-    -------
-    ClassScores
-
     Examples
     --------
     >>> import numpy as np
@@ -113,3 +100,9 @@ def wilson_interval(
     # The interval holds the share itself; at 0 and 1 rounding could leave it just outside.
     low = np.where(known, np.clip(centre - reach, 0, share), 0.0)
     return low, np.where(known, np.clip(centre + reach, share, 1), 1.0)
+
+
+def share_of(n: int, of: int) -> Estimate:
+    """Return a share as a figure."""
+    low, high = wilson_interval(np.array([n]), np.array([of]))
+    return Estimate(n / of, float(low[0]), float(high[0]), of)

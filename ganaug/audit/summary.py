@@ -4,30 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from ganaug.audit.content import join, name_classes
-from ganaug.audit.questions.judging import at_level
+from ganaug.audit.judging import at_level
 from ganaug.audit.results import Finding, Level, Measure, Missing, worst
 
-__all__ = ["Answers", "Summary", "class_levels", "summarise"]
-
-Answers = Mapping[str, Measure | Missing]
-"""By name of the question, in the order of the report."""
+Levels: TypeAlias = Mapping[str, Mapping[str, Level]]
+"""By class, by question and "overall"."""
 
 
 @dataclass(frozen=True)
 class Summary:
-    """The report's summary.
-
-    Attributes
-    ----------
-    level : Level
-        The worst of all findings.
-    headline : str
-        One or two sentences.
-    fine, doubtful, to_do : tuple of str
-        Sentences.
-    """
+    """The report's summary: the worst level, one or two sentences, and lists of sentences."""
 
     level: Level
     headline: str
@@ -36,12 +25,37 @@ class Summary:
     to_do: tuple[str, ...]
 
 
-def class_levels(answers: Answers, class_names: Sequence[str]) -> dict[str, dict[str, Level]]:
+@dataclass(frozen=True)
+class Section:
+    """One question's part of the report."""
+
+    name: str
+    title: str
+    answer: Measure | Missing
+
+
+@dataclass(frozen=True)
+class Document:
+    """The report before it is written as Markdown or HTML."""
+
+    title: str
+    summary: Summary
+    levels: Levels
+    sections: tuple[Section, ...]
+
+    @classmethod
+    def of(cls, title: str, sections: Sequence[Section], class_names: Sequence[str]) -> Document:
+        """Put a summary before the answers to all questions."""
+        levels = _class_levels(sections, class_names)
+        return cls(title, _summarise(sections, levels), levels, tuple(sections))
+
+
+def _class_levels(sections: Sequence[Section], class_names: Sequence[str]) -> Levels:
     """Return each class's levels by question, and the worst of them as "overall"."""
     asked = {
-        question: answer.levels
-        for question, answer in answers.items()
-        if isinstance(answer, Measure) and answer.levels is not None
+        section.name: section.answer.levels
+        for section in sections
+        if isinstance(section.answer, Measure) and section.answer.levels is not None
     }
     by_class = {
         name: {question: levels[name] for question, levels in asked.items()} for name in class_names
@@ -51,27 +65,20 @@ def class_levels(answers: Answers, class_names: Sequence[str]) -> dict[str, dict
     }
 
 
-def summarise(answers: Answers, class_names: Sequence[str]) -> Summary:
+def _summarise(sections: Sequence[Section], levels: Levels) -> Summary:
     """Put the findings of all questions together."""
-    findings = [
-        finding
-        for answer in answers.values()
-        if isinstance(answer, Measure)
-        for finding in answer.findings
-    ]
-    overall = {
-        name: levels["overall"] for name, levels in class_levels(answers, class_names).items()
-    }
-    level = worst([*overall.values(), *(finding.level for finding in findings)])
-    advice = [*_advise(findings, class_names)]
-    advice += [a.advice for a in answers.values() if isinstance(a, Missing) and a.advice]
-    return Summary(
-        level,
-        _headline(level, overall),
-        tuple(f.text for f in findings if f.level is Level.FINE and f.text),
-        tuple(f.text for f in findings if f.level is not Level.FINE),
-        tuple(dict.fromkeys(advice)),
-    )
+    answers = [section.answer for section in sections]
+    findings = [f for answer in answers if isinstance(answer, Measure) for f in answer.findings]
+    fine = tuple(f.text for f in findings if f.text and f.level is Level.FINE)
+    doubtful = tuple(f.text for f in findings if f.text and f.level is not Level.FINE)
+    overall = {name: by_question["overall"] for name, by_question in levels.items()}
+    least = Level.DOUBTFUL if doubtful else Level.UNKNOWN
+    level = worst([least, *overall.values(), *(finding.level for finding in findings)])
+    advice = _advise(findings, list(levels))
+    advice += [a.advice for a in answers if isinstance(a, Missing) and a.advice]
+    openings = [finding.opening for finding in findings if finding.opening]
+    headline = _headline(openings[0] if openings else _OPENINGS[level], overall)
+    return Summary(level, headline, fine, doubtful, tuple(dict.fromkeys(advice)))
 
 
 def _advise(findings: Sequence[Finding], class_names: Sequence[str]) -> list[str]:
@@ -82,7 +89,7 @@ def _advise(findings: Sequence[Finding], class_names: Sequence[str]) -> list[str
         names = name_classes([name for name in class_names if name in unfit])
         advice.append(
             f"Leave synthetic samples of {names} out; duplicates with classic augmentation serve "
-            "better there. Or train longer, on more samples."
+            "better there. Or train longer (`max_images`), on more samples."
         )
     for finding in findings:
         concerned = [name for name in finding.classes if name not in unfit]
@@ -93,24 +100,26 @@ def _advise(findings: Sequence[Finding], class_names: Sequence[str]) -> list[str
 
 
 _OPENINGS = {
+    Level.UNKNOWN: "No defect found.",
     Level.FINE: "No defect found.",
-    Level.UNKNOWN: "Cannot tell: there are too few samples.",
     Level.DOUBTFUL: "Use with care.",
-    Level.POOR: "Do not use as it is.",
+    Level.POOR: "Not fit for use as it is.",
 }
 _WORDS = {
-    Level.POOR: ("are poor", "poor"),
-    Level.DOUBTFUL: ("are doubtful", "doubtful"),
     Level.FINE: ("measured fine", "measured fine"),
-    Level.UNKNOWN: ("cannot be told", "cannot be told"),
+    Level.DOUBTFUL: ("are doubtful", "doubtful"),
+    Level.POOR: ("are poor", "poor"),
+    Level.UNKNOWN: ("", "not measured"),
 }
 
 
-def _headline(level: Level, overall: Mapping[str, Level]) -> str:
+def _headline(opening: str, overall: Mapping[str, Level]) -> str:
     n = len(overall)
-    by_level = {level: at_level(overall, level) for level in _WORDS}
-    for found, names in by_level.items():
-        if len(names) == n:
-            return f"{_OPENINGS[level]} All {n} classes {_WORDS[found][0]}."
-    parts = [f"{len(names)} {_WORDS[found][1]}" for found, names in by_level.items() if names]
-    return f"{_OPENINGS[level]} Of {n} classes, {join(parts)}."
+    by_level = {level: len(at_level(overall, level)) for level in _WORDS}
+    if by_level[Level.UNKNOWN] == n:
+        return "Nothing could be measured: there are too few samples."
+    for found, n_found in by_level.items():
+        if n_found == n:
+            return f"{opening} All {n} classes {_WORDS[found][0]}."
+    parts = [f"{n_found} {_WORDS[found][1]}" for found, n_found in by_level.items() if n_found]
+    return f"{opening} Of {n} classes, {join(parts)}."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ganaug.audit.content import Bars, Table, name_classes, percent
+from ganaug.audit.content import Bars, Block, Table, name_classes, percent
 from ganaug.audit.results import Finding, Level, Measure
 from ganaug.audit.samples import MIN_SAMPLES
 
@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ganaug.audit.context import Context
-
-__all__ = ["Balance", "BalanceFigures"]
 
 
 @dataclass(frozen=True)
@@ -41,48 +39,50 @@ class Balance:
         """Count the samples."""
         samples = context.samples
         real, synthetic = samples.counts(samples.training), samples.counts(samples.synthetic)
-        holdout = None if samples.holdout is None else samples.counts(samples.holdout)
         figures = BalanceFigures(
             samples.by_class(real),
-            None if holdout is None else samples.by_class(holdout),
+            samples.by_class(samples.counts(samples.holdout)) if samples.holdout else None,
             samples.by_class(synthetic),
             samples.n_leaked,
             samples.by_class(real / real.sum()),
             samples.by_class(synthetic / synthetic.sum()),
             samples.by_class(context.recalls.read_as / synthetic.sum()),
         )
-        lines = [
+        return Measure(figures, tuple(_findings(figures)), _blocks(figures))
+
+
+def _blocks(figures: BalanceFigures) -> tuple[Block, ...]:
+    counts = {"Training": figures.training, "Held out": figures.holdout or {}}
+    counts = {kind: n for kind, n in counts.items() if n} | {"Synthetic": figures.synthetic}
+    shares = {
+        "training samples": figures.training_share,
+        "synthetic samples": figures.synthetic_share,
+        "synthetic, by their looks": figures.synthetic_read_as,
+    }
+    names = list(figures.training)
+    table = Table.of(
+        "Samples per class, and class shares.",
+        ("Class", *counts, *(f"Share of {kind}" for kind in shares)),
+        (
             [
                 name,
-                *(int(n[name]) for n in (figures.training, figures.holdout or {}) if n),
-                int(figures.synthetic[name]),
-                percent(figures.training_share[name]),
-                percent(figures.synthetic_share[name]),
-                percent(figures.synthetic_read_as[name]),
+                *(int(n[name]) for n in counts.values()),
+                *(percent(of[name]) for of in shares.values()),
             ]
-            for name in samples.class_names
-        ]
-        header = (
-            "Class", "Training", *(["Held out"] if figures.holdout else []), "Synthetic",
-            "Training, share", "Synthetic, share", "Synthetic, by their looks",
-        )  # fmt: skip
-        shares = (figures.training_share, figures.synthetic_share, figures.synthetic_read_as)
-        bars = Bars(
-            "Share of each class",
-            ("training samples", "synthetic samples", "synthetic, by their looks"),
-            tuple((n, tuple(float(s[n]) for s in shares)) for n in samples.class_names),
-        )
-        table = Table.of("Samples per class.", header, lines)
-        return Measure(figures, tuple(_findings(figures)), blocks=(bars, table))
+            for name in names
+        ),
+    )
+    lines = tuple((name, tuple(float(of[name]) for of in shares.values())) for name in names)
+    return Bars("Share of each class", tuple(shares), lines), table
 
 
 def _findings(figures: BalanceFigures) -> list[Finding]:
     held_out = figures.holdout or {}
     n_real = {name: n + held_out.get(name, 0) for name, n in figures.training.items()}
-    small = tuple(name for name, n in n_real.items() if n < MIN_SAMPLES)
-    unsampled = tuple(
-        name for name, n in figures.synthetic.items() if n < MIN_SAMPLES and name not in small
-    )
+    small = [name for name, n in n_real.items() if n < MIN_SAMPLES]
+    unsampled = [
+        n for n, made in figures.synthetic.items() if made < MIN_SAMPLES and n not in small
+    ]
     findings = []
     if small:
         text = f"Not measured: {name_classes(small)}, for too few real samples."
@@ -103,8 +103,8 @@ def _findings(figures: BalanceFigures) -> list[Finding]:
         findings.append(Finding(Level.DOUBTFUL, text))
     if figures.holdout is None:
         advice = (
-            "Audit with held-out samples: without them usefulness is tested on samples that the "
-            "generator has seen, and copying cannot be told from smoothness."
+            "Pass held-out samples (`X_holdout`, `y_holdout`): without them usefulness is tested "
+            "on samples that the generator has seen, and copying cannot be told from smoothness."
         )
-        findings.append(Finding(Level.FINE, "", advice))
+        findings.append(Finding(Level.FINE, advice=advice))
     return findings

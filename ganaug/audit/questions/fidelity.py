@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ganaug.audit.content import Paragraph, dots_of, figure_table
-from ganaug.audit.questions.judging import class_findings, judge_ratio, judge_recall, quote
-from ganaug.audit.results import Figures, Level, Measure, worst_known
+from ganaug.audit.judging import class_findings, judge_ratio, judge_recall, quote
+from ganaug.audit.results import Figures, Level, Measure, worst
 
 if TYPE_CHECKING:
     from ganaug.audit.context import Context
-
-__all__ = ["Fidelity"]
 
 _LABELS = {
     "precision": "Precision",
@@ -44,18 +42,16 @@ class Fidelity:
         figures = Figures(
             {kind: context.overall_comparisons[kind] for kind in kinds},
             {
-                name: {
-                    **{kind: compared[name][kind] for kind in kinds},
-                    "recognised": recalls[name]["recognised"],
-                }
-                for name in context.samples.class_names
+                name: {kind: of[kind] for kind in kinds}
+                | {"recognised": recalls[name]["recognised"]}
+                for name, of in compared.items()
             },
         )
         levels, quotes = {}, {}
         for name, found in figures.per_class.items():
             precision, recognised = found["precision"], found["recognised"]
             on_real = recalls[name]["trained_on_real"]
-            levels[name] = worst_known((judge_ratio(precision), judge_recall(recognised, on_real)))
+            levels[name] = worst((judge_ratio(precision), judge_recall(recognised, on_real)))
             quotes[name] = quote(name, "precision", precision) + quote(
                 name, "share recognised", recognised, on_real
             )
@@ -66,8 +62,8 @@ class Fidelity:
             fine="synthetic samples look like real samples of their class",
             defect="many synthetic samples do not look like real samples of their class",
             advice={
-                Level.DOUBTFUL: "Look at the least realistic samples of {classes}; train longer, "
-                "or filter harder."
+                Level.DOUBTFUL: "Look at the least realistic samples of {classes}; train longer "
+                "(`max_images`), or add a filter (`filter=`)."
             },
             unfit=True,
         )
@@ -76,4 +72,4 @@ class Fidelity:
             dots_of("Precision", (0, 1), figures, "precision"),
             figure_table("Fidelity, with the interval and the floor.", _LABELS, figures),
         )
-        return Measure(figures, findings, levels, blocks)
+        return Measure(figures, findings, blocks, levels)

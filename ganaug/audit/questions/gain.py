@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from ganaug.audit.content import Cell, Paragraph, Table, points
+from ganaug.audit.content import Block, Cell, Paragraph, Table, points
 from ganaug.audit.results import Finding, Level, Measure, Missing
 
 if TYPE_CHECKING:
-    from ganaug.audit.content import Block
     from ganaug.audit.context import Context
-
-__all__ = ["Gain"]
 
 
 class Gain:
@@ -26,32 +23,28 @@ class Gain:
         verdict = context.model.verdict
         if verdict is None:
             return Missing("no verdict was passed in", "no verdict", _ADVICE)
-        outcome = verdict.get("outcome")
+        outcome, per_class = verdict.get("outcome"), verdict.get("per_class")
         text = str(verdict.get("text") or f"outcome: {outcome}")
-        level = _LEVELS.get(str(outcome), Level.DOUBTFUL)
-        blocks: tuple[Block, ...] = (Paragraph(text), *_table(verdict.get("per_class")))
-        return Measure(verdict, (Finding(level, f"Downstream gain: {text}"),), blocks=blocks)
+        level = Level.FINE if outcome in ("use", "equivalent") else Level.DOUBTFUL
+        blocks: list[Block] = [Paragraph(text)]
+        if isinstance(per_class, Mapping) and per_class:
+            lines = [
+                [str(name), *(_points(found.get(key)) for key in ("gain", "low", "high"))]
+                for name, found in per_class.items()
+            ]
+            blocks.append(Table.of(_CAPTION, ("Class", "Change", "Low", "High"), lines))
+        finding = Finding(level, f"Downstream gain: {text}")
+        return Measure(verdict, (finding,), tuple(blocks), level=level)
 
 
 _ADVICE = (
     "Measure the gain of your own classifier on real samples that neither it nor the generator has "
     "seen: none of the figures here predicts it."
 )
-_LEVELS = {"use": Level.FINE, "equivalent": Level.FINE}
-
-
-def _table(per_class: object) -> tuple[Table, ...]:
-    if not isinstance(per_class, Mapping) or not per_class:
-        return ()
-    lines = [
-        [str(name), *(_points(found.get(key)) for key in ("gain", "low", "high"))]
-        for name, found in per_class.items()
-    ]
-    caption = (
-        "Change in recall when synthetic samples are added, per class, in percentage points with "
-        "95% intervals."
-    )
-    return (Table.of(caption, ("Class", "Change", "Low", "High"), lines),)
+_CAPTION = (
+    "Change in recall when synthetic samples are added, per class, in percentage points with 95% "
+    "intervals."
+)
 
 
 def _points(value: object) -> Cell:

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ganaug.audit.comparison import compare_repeats, compare_with_floor
-from ganaug.audit.content import Cell, Paragraph, Table, figure, level_cell, name_classes, percent
+from ganaug.audit.content import Block, Cell, Paragraph, Table, figure, name_classes, percent
 from ganaug.audit.context import predicted
 from ganaug.audit.metrics import fakes_inside, kernel_distance
 from ganaug.audit.results import Comparison, Estimate, Finding, Level, Measure, Missing
-from ganaug.audit.samples import MIN_SAMPLES, Labelled, Samples, halves
+from ganaug.audit.samples import MIN_SAMPLES, Array, Labelled, halves
 from ganaug.audit.scores import recall_scores
 from ganaug.classifier import fit_classifier
 from ganaug.exceptions import InvalidInputError
@@ -32,10 +32,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ganaug.audit.content import Block
     from ganaug.audit.context import Context
-
-__all__ = ["GroupFigures", "Groups", "OneGroup"]
 
 MAX_GROUPS = 20
 N_REPEATS = 10
@@ -75,8 +72,9 @@ class GroupFigures:
     n_groups: int
     n_left_out: int
     recognised: Estimate
+    """Mean recall of the classifier of groups on real samples that it has not seen."""
     chance: float
-    sufficient: bool
+    are_told_apart: bool
     per_group: Mapping[str, OneGroup]
 
 
@@ -90,57 +88,56 @@ class Groups:
         """Measure each group; None where no groups were passed in."""
         if context.groups is None:
             return None
-        training = context.samples.training
-        names = np.asarray(context.groups).astype(str)
-        if names.shape != training.labels.shape:
+        n_samples, names = len(context.samples.training.labels), context.groups.astype(str)
+        if names.shape != (n_samples,):
             raise InvalidInputError(
-                "`groups` must hold one group per training sample, "
-                f"{len(training.labels)}. Got shape {names.shape} instead."
+                f"`groups` must hold one group per training sample, {n_samples}. Got shape "
+                f"{names.shape} instead."
             )
         found, sizes = np.unique(names, return_counts=True)
         n_large = min(MAX_GROUPS, int(np.sum(sizes >= MIN_SAMPLES)))
+        if n_large < 2:
+            counted = f"{n_large} of {len(found)} groups have at least {MIN_SAMPLES} samples"
+            return Missing(f"{counted}; two needed")
         large = np.sort(found[np.argsort(-sizes, kind="stable")][:n_large])
-        if len(large) < 2:
-            return Missing(
-                f"{len(large)} of {len(found)} groups have at least {MIN_SAMPLES} samples; two "
-                "needed"
-            )
-        kept = np.isin(names, large)
-        codes = np.searchsorted(large, names[kept])
-        figures = _measure(context, kept, codes, large.tolist(), len(found))
-        return Measure(figures, tuple(_findings(figures)), blocks=_blocks(figures))
+        figures = _measure(context, names, large, len(found))
+        return Measure(figures, (_finding(figures),), _blocks(figures))
 
 
-def _measure(
-    context: Context,
-    kept: NDArray[np.bool_],
-    codes: NDArray[np.int64],
-    names: list[str],
-    n_groups: int,
-) -> GroupFigures:
-    rng = context.stream("groups")
+@dataclass(frozen=True)
+class _Members:
+    """Features of the real samples whose groups are compared, their groups, and of fakes."""
+
+    real: Labelled
+    groups: NDArray[np.int64]
+    n_groups: int
+    synthetic: Labelled
+
+
+def _measure(context: Context, names: Array, large: Array, n_groups: int) -> GroupFigures:
+    rng, kept = context.stream("groups"), np.flatnonzero(np.isin(names, large))
     # The training samples' features stand in front of those of the held-out ones.
-    real = context.real_features.take(np.flatnonzero(kept))
-    synthetic = context.synthetic_features
-    reading = _read_groups(context, kept, codes, len(names), rng)
-    reach, overall_reach = _measure_reach(real, codes, synthetic, len(names), rng)
-    per_group = {}
-    for group, name in enumerate(names):
-        shares = _compare_shares(reading, group)
-        distance = _compare_fidelity(real, codes, synthetic, reading, group, rng)
-        under_served = _is_under_reached(reach[group], overall_reach) or _is_under_represented(
-            shares
-        )
-        n = int(np.sum(codes == group))
-        per_group[name] = OneGroup(n, reach[group], shares, distance, under_served)
-    return GroupFigures(
-        n_groups,
-        n_groups - len(names),
-        reading.accuracy,
-        1 / len(names),
-        reading.is_reliable,
-        per_group,
+    members = _Members(
+        context.real_features.take(kept),
+        np.searchsorted(large, names[kept]),
+        len(large),
+        context.synthetic_features,
     )
+    reading = _read_groups(context, kept, members, rng)
+    reach, overall = _measure_reach(members, rng)
+    per_group = {}
+    for group, name in enumerate(large.tolist()):
+        shares = _compare_shares(reading, group)
+        per_group[name] = OneGroup(
+            int(np.sum(members.groups == group)),
+            reach[group],
+            shares,
+            _compare_fidelity(members, reading, group, rng),
+            _is_under_reached(reach[group], overall) or _is_under_represented(shares),
+        )
+    left_out, chance = n_groups - len(large), 1 / len(large)
+    is_reliable = reading.is_reliable
+    return GroupFigures(n_groups, left_out, reading.accuracy, chance, is_reliable, per_group)
 
 
 @dataclass(frozen=True)
@@ -154,27 +151,21 @@ class _Reading:
 
 
 def _read_groups(
-    context: Context,
-    kept: NDArray[np.bool_],
-    groups: NDArray[np.int64],
-    n_groups: int,
-    rng: np.random.Generator,
+    context: Context, kept: NDArray[np.int64], members: _Members, rng: np.random.Generator
 ) -> _Reading:
-    samples: Samples = context.samples
-    real = samples.training.take(kept)
+    groups, n = members.groups, members.n_groups
+    real, synthetic = context.samples.training.take(kept), context.samples.synthetic
     train, test = halves(groups, rng)
     classifier = fit_classifier(
-        real.values[train], groups[train], n_groups, seed=context.seed + 2, device=context.device
+        real.values[train], groups[train], n, seed=context.seed + 2, device=context.device
     )
     in_real = predicted(classifier, real.values[test])
-    scores = recall_scores(in_real, groups[test], n_groups)
-    low, high = scores.acsa_interval
-    synthetic = samples.synthetic
+    scores = recall_scores(in_real, groups[test], n)
     return _Reading(
         Labelled(in_real, real.labels[test]),
         Labelled(predicted(classifier, synthetic.values), synthetic.labels),
-        Estimate(scores.acsa, low, high, int(scores.n_test.sum())),
-        is_reliable=low > 1 / n_groups + RECOGNISABLE,
+        Estimate(scores.acsa, *scores.acsa_interval, len(test)),
+        is_reliable=scores.acsa_interval[0] > 1 / n + RECOGNISABLE,
     )
 
 
@@ -199,20 +190,17 @@ def _compare_shares(reading: _Reading, group: int) -> GroupShare | Missing:
 
 
 def _measure_reach(
-    real: Labelled,
-    groups: NDArray[np.int64],
-    synthetic: Labelled,
-    n_groups: int,
-    rng: np.random.Generator,
+    members: _Members, rng: np.random.Generator
 ) -> tuple[list[Comparison | Missing], Comparison | None]:
     """Coverage of each group's real samples, by synthetic and by other real ones of their class."""
-    repeats = [_reach_once(real, groups, synthetic, n_groups, rng) for _ in range(N_REPEATS)]
+    repeats = [_reach_once(members, rng) for _ in range(N_REPEATS)]
     covered, covered_by_real, n = np.array(repeats).transpose(1, 2, 0)  # (group, repeat)
     reach: list[Comparison | Missing] = []
-    for group in range(n_groups):
+    for group in range(members.n_groups):
         if n[group].min() < MIN_SAMPLES / 2:
-            why = f"fewer than {MIN_SAMPLES} samples in classes that can be measured"
-            reach.append(Missing(why))
+            reach.append(
+                Missing(f"fewer than {MIN_SAMPLES} samples in classes that can be measured")
+            )
             continue
         values, floors = covered[group] / n[group], covered_by_real[group] / n[group]
         reach.append(compare_repeats(values, floors, int(n[group].mean())))
@@ -223,42 +211,32 @@ def _measure_reach(
     return reach, compare_repeats(values, floors, int(total.mean()))
 
 
-def _reach_once(
-    real: Labelled,
-    groups: NDArray[np.int64],
-    synthetic: Labelled,
-    n_groups: int,
-    rng: np.random.Generator,
-) -> list[NDArray[np.int64]]:
+def _reach_once(members: _Members, rng: np.random.Generator) -> list[NDArray[np.int64]]:
     """Per group: samples reached by synthetic ones, reached by real ones, looked at."""
-    totals = [np.zeros(n_groups, dtype=np.int64) for _ in range(3)]
+    real, synthetic = members.real, members.synthetic
+    totals = [np.zeros(members.n_groups, dtype=np.int64) for _ in range(3)]
     for code in np.unique(real.labels):
         fakes = rng.permutation(synthetic.of(code))
-        members = rng.permutation(np.flatnonzero(real.labels == code))
-        if min(len(members), len(fakes)) < MIN_SAMPLES:
+        own = rng.permutation(np.flatnonzero(real.labels == code))
+        if min(len(own), len(fakes)) < MIN_SAMPLES:
             continue
-        n = min(len(members) // 2, len(fakes), 500)
-        half, others = members[:n], members[n : 2 * n]
+        n = min(len(own) // 2, len(fakes), 500)
+        half, others = own[:n], own[n : 2 * n]
         reached = fakes_inside(real.values[half], fakes[:n]) > 0
         reached_by_real = fakes_inside(real.values[half], real.values[others]) > 0
         for total, found in zip(totals, (half[reached], half[reached_by_real], half), strict=True):
-            total += np.bincount(groups[found], minlength=n_groups)
+            total += np.bincount(members.groups[found], minlength=members.n_groups)
     return totals
 
 
 def _compare_fidelity(
-    real: Labelled,
-    groups: NDArray[np.int64],
-    synthetic: Labelled,
-    reading: _Reading,
-    group: int,
-    rng: np.random.Generator,
+    members: _Members, reading: _Reading, group: int, rng: np.random.Generator
 ) -> Comparison | Missing:
     """Kernel distance between a group's real samples and the synthetic ones that look like it."""
     if not reading.is_reliable:
         return _NOT_APART
-    own = real.values[groups == group]
-    fakes = synthetic.values[reading.synthetic.values == group]
+    own = members.real.values[members.groups == group]
+    fakes = members.synthetic.values[reading.synthetic.values == group]
     if min(len(own), len(fakes)) < MIN_SAMPLES:
         counts = f"{len(own)} real and {len(fakes)} synthetic samples"
         return Missing(f"{counts}; {MIN_SAMPLES} needed")
@@ -282,41 +260,35 @@ def _is_under_represented(shares: GroupShare | Missing) -> bool:
     return shares.synthetic < UNDER_SERVED * shares.expected and shares.gap_high < 0
 
 
-def _findings(figures: GroupFigures) -> list[Finding]:
+def _finding(figures: GroupFigures) -> Finding:
     names = [name for name, group in figures.per_group.items() if group.under_served]
     if not names:
-        return [Finding(Level.FINE, "Bias: no group was found to be under-served.")]
+        return Finding(Level.FINE, "Bias: no group was found to be under-served.")
     named = name_classes(names, "group")
-    text = f"Bias: the generator under-serves {named}."
-    advice = f"Do not use synthetic samples to make up for few of {named}: it serves them worst."
-    return [Finding(Level.DOUBTFUL, text, advice)]
+    advice = (
+        f"Do not use synthetic samples to make up for few samples of {named}: it serves them worst."
+    )
+    return Finding(Level.DOUBTFUL, f"Bias: the generator under-serves {named}.", advice)
+
+
+_HEADER = ("Group", "Training samples", "Reach", "Share of synthetic", "Kernel distance", "Served")
 
 
 def _blocks(figures: GroupFigures) -> tuple[Block, ...]:
     recognised, lines = figures.recognised, []
     for name, group in figures.per_group.items():
-        shares = Cell("–")
-        if not isinstance(group.shares, Missing):
+        share = Cell("–")
+        if isinstance(group.shares, GroupShare):
             expected = f"expected {percent(group.shares.expected)}"
-            shares = Cell(percent(group.shares.synthetic), floor=expected)
-        served = (
-            Cell("under-served", level=Level.DOUBTFUL)
-            if group.under_served
-            else (level_cell(Level.FINE))
-        )
-        cells = (figure(group.reach), shares, figure(group.kernel_distance), served)
+            share = Cell(percent(group.shares.synthetic), floor=expected)
+        served = Cell("fine", level=Level.FINE)
+        if group.under_served:
+            served = Cell("under-served", level=Level.DOUBTFUL)
+        cells = (figure(group.reach), share, figure(group.kernel_distance), served)
         lines.append([name, group.n_samples, *cells])
-    verb = (
-        "and the expected shares went through the same classifier"
-        if figures.sufficient
-        else "too few to say anything of shares"
-    )
-    left_out = (
-        f" {figures.n_left_out} of {figures.n_groups} groups are too small, or too many, and left "
-        "out."
-        if figures.n_left_out
-        else ""
-    )
+    told = "and the expected shares went through the same classifier"
+    untold = "too few to say anything of shares"
+    left_out = f" {figures.n_left_out} of {figures.n_groups} groups are too small, or too many, and"
     return (
         Paragraph(
             "Reach is the share of a group's real samples with a synthetic one in their "
@@ -324,18 +296,10 @@ def _blocks(figures: GroupFigures) -> tuple[Block, ...]:
             "carry no group: for shares and distances, a classifier of groups reads it. It "
             f"recognises {percent(recognised.value)} of unseen real samples "
             f"({percent(recognised.low)} to {percent(recognised.high)}; by chance "
-            f"{percent(figures.chance)}), {verb}.{left_out}"
+            f"{percent(figures.chance)}), {told if figures.are_told_apart else untold}."
+            + (f"{left_out} left out." if figures.n_left_out else "")
         ),
         Table.of(
-            "How well synthetic samples serve each group of the training samples.",
-            (
-                "Group",
-                "Training samples",
-                "Reach",
-                "Share of synthetic",
-                "Kernel distance",
-                "Served",
-            ),
-            lines,
+            "How well synthetic samples serve each group of the training samples.", _HEADER, lines
         ),
     )

@@ -1,4 +1,4 @@
-"""How the model came about: its card, with the options as a table."""
+"""How the model came about: its card, with nested values as tables."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from ganaug.audit.results import Measure
 
 if TYPE_CHECKING:
     from ganaug.audit.context import Context
-
-__all__ = ["Origin"]
 
 
 class Origin:
@@ -25,16 +23,15 @@ class Origin:
         card = context.model.card
         if not card:
             return None
-        flat = {key: item for key, item in card.items() if not isinstance(item, Mapping)}
         nested = {key: item for key, item in card.items() if isinstance(item, Mapping) and item}
+        flat = {key: item for key, item in card.items() if key not in nested}
         tables = [_table("The model and its training.", flat)] if flat else []
         tables += [_table(f"{key[:1].upper()}{key[1:]}.", item) for key, item in nested.items()]
         return Measure(card, blocks=tuple(tables))
 
 
 def _table(caption: str, items: Mapping[str, object]) -> Table:
-    lines = [[str(key).replace("_", " "), _inline(item)] for key, item in items.items()]
-    return Table.of(caption, ("What", "Value"), lines)
+    return Table.of(caption, ("What", "Value"), ([str(k), _inline(v)] for k, v in items.items()))
 
 
 def _inline(item: object) -> str:

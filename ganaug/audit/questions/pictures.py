@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,22 +12,15 @@ from ganaug.audit.results import Measure
 from ganaug.audit.samples import MIN_SAMPLES
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from ganaug.audit.context import Context
-
-__all__ = ["COLUMNS", "Pictures"]
 
 COLUMNS = 8
 """Pictures per line: on a phone each is still about 40 pixels wide."""
-
-
-@dataclass(frozen=True)
-class PictureFigures:
-    """How many samples each class had to draw pictures from."""
-
-    real: dict[str, int | float]
-    synthetic: dict[str, int | float]
+_STEPS = (
+    "Steps between two latent points of one class. Smooth changes between plausible samples speak "
+    "for a generator that has learnt the class; sudden jumps between a few shapes for one that "
+    "repeats examples."
+)
 
 
 class Pictures:
@@ -42,23 +34,15 @@ class Pictures:
         samples = context.samples
         if not samples.are_images:
             return None
-        figures = PictureFigures(
-            samples.by_class(samples.counts(samples.training)),
-            samples.by_class(samples.counts(samples.synthetic)),
-        )
         galleries = [_gallery(context, code, name) for code, name in context.names()]
-        steps = [
+        found = [(name, context.model.interpolations.get(code)) for code, name in context.names()]
+        steps = tuple(
             Strip(name, "", f"Interpolation within class {name}", images, len(images))
-            for code, name in context.names()
-            if (images := context.model.interpolations.get(code)) is not None and len(images)
-        ]
-        if steps:
-            note = (
-                "Steps between two latent points of one class. Smooth changes between plausible "
-                "samples speak for a generator that has learnt the class; sudden jumps between a "
-                "few shapes for one that repeats examples."
-            )
-            galleries.append(Gallery("Interpolations", tuple(steps), note))
+            for name, images in found
+            if images is not None and len(images)
+        )
+        galleries += [Gallery("Interpolations", steps, _STEPS)] if steps else []
+        figures = {"shape": samples.training.values.shape[1:], "n_interpolations": len(steps)}
         return Measure(figures, blocks=tuple(galleries))
 
 
@@ -70,27 +54,21 @@ def _gallery(context: Context, code: int, name: str) -> Gallery:
     made = np.flatnonzero(samples.synthetic.labels == code)
     drawn = rng.permutation(made)[: 2 * COLUMNS]
     kinds = [
-        ("Real", real[own[: 2 * COLUMNS]], f"training samples, drawn at random of {len(own):,}"),
+        ("Real", real[own[: 2 * COLUMNS]], f"training images, drawn at random of {len(own):,}"),
         ("Synthetic", synthetic[drawn], f"drawn at random of {len(made):,}"),
     ]
-    if (scores := _realism(context, code)) is not None and len(made):
+    features = context.real_features.of(code)
+    if len(made) and len(features) >= MIN_SAMPLES:
+        scores = realism(features, context.synthetic_features.of(code))
         ranked = made[np.argsort(-scores, kind="stable")]
         best, last = ranked[:COLUMNS], ranked[::-1][:COLUMNS]
         kinds += [
-            ("Most realistic", synthetic[best], "synthetic, nearest to real samples"),
-            ("Least realistic", synthetic[last], "synthetic, farthest from real samples"),
+            ("Most realistic", synthetic[best], "synthetic, nearest to real images"),
+            ("Least realistic", synthetic[last], "synthetic, farthest from real images"),
         ]
     strips = [
-        Strip(label, note, f"{label} samples of class {name}", images, COLUMNS)
+        Strip(label, note, f"{label} images of class {name}", images, COLUMNS)
         for label, images, note in kinds
         if len(images)
     ]
     return Gallery(name, tuple(strips))
-
-
-def _realism(context: Context, code: int) -> NDArray[np.float64] | None:
-    """Score how realistic each synthetic sample of a class is; None where it is too small."""
-    real, synthetic = context.real_features.of(code), context.synthetic_features.of(code)
-    if not len(synthetic) or len(real) < MIN_SAMPLES:
-        return None
-    return realism(real, synthetic)

@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from ganaug.audit.charts import training_chart, variety_chart
-from ganaug.audit.content import Drawing, Paragraph
+from ganaug.audit.content import Block, Drawing, Paragraph
 from ganaug.audit.results import Finding, Level, Measure
 
 if TYPE_CHECKING:
     from ganaug.audit.context import Context
 
-__all__ = ["Training"]
-
-Record = Mapping[str, object]
+Record: TypeAlias = Mapping[str, object]
 
 
 @dataclass(frozen=True)
@@ -37,36 +35,37 @@ class Training:
     def measure(self, context: Context) -> Measure | None:
         """Collect the records; None where there are none."""
         model = context.model
-        figures = TrainingFigures(model.history, model.alarms, model.notes)
         if not (model.history or model.alarms or model.notes):
             return None
-        findings = [Finding(Level.DOUBTFUL, f"Training: {_in_words(a)}.") for a in model.alarms]
+        words = [_in_words(alarm) for alarm in model.alarms]
+        findings = [Finding(Level.DOUBTFUL, f"Training: the {text}.") for text in words]
         findings += [Finding(Level.DOUBTFUL, note) for note in model.notes]
-        sentences = [_in_words(alarm, with_remedy=True) for alarm in model.alarms]
-        alarms = [Paragraph(f"{s[0].upper()}{s[1:]}") for s in sentences]
-        drawings = [drawing for run in _runs(model.history) for drawing in _draw(run)]
-        return Measure(figures, tuple(findings), blocks=(*alarms, *drawings))
+        remedies = [alarm.get("remedy") or "no remedy is known." for alarm in model.alarms]
+        blocks: list[Block] = [
+            *(Paragraph(f"The {a}: {b}") for a, b in zip(words, remedies, strict=True)),
+            *(drawing for run in _runs(model.history) for drawing in _draw(run)),
+        ]
+        figures = TrainingFigures(model.history, model.alarms, model.notes)
+        return Measure(figures, tuple(findings), tuple(blocks))
 
 
-def _in_words(alarm: Record, *, with_remedy: bool = False) -> str:
+def _in_words(alarm: Record) -> str:
     where = "" if alarm.get("class") is None else f" in class {alarm['class']}"
-    text = f"the monitor's alarm '{str(alarm['kind']).replace('_', ' ')}'{where}"
-    return f"{text}: {alarm['remedy']}" if with_remedy and alarm.get("remedy") else text
+    return f"monitor's alarm '{str(alarm['kind']).replace('_', ' ')}'{where}"
 
 
 def _runs(history: Sequence[Record]) -> list[list[Record]]:
     """Cut the records where the count of images starts anew: another network."""
     runs: list[list[Record]] = []
+    last = 0.0
     for record in history:
-        if not runs or _images(record) <= _images(runs[-1][-1]):
+        seen = record.get("images_seen", 0)
+        n = float(seen) if isinstance(seen, int | float) else 0.0
+        if not runs or n <= last:
             runs.append([])
         runs[-1].append(record)
+        last = n
     return [run for run in runs if len(run) > 1]
-
-
-def _images(record: Record) -> float:
-    n = record.get("images_seen", 0)
-    return float(n) if isinstance(n, int | float) else 0.0
 
 
 def _draw(run: Sequence[Record]) -> list[Drawing]:

@@ -5,16 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ganaug.audit.content import Dots, Interval, Paragraph, figure_table, percent
-from ganaug.audit.questions.judging import class_findings, judge_recall, quote
-from ganaug.audit.results import Figure, Figures, Level, Measure, Missing
+from ganaug.audit.content import Dots, Paragraph, figure_table, percent
+from ganaug.audit.judging import class_findings, judge_recall, quote
+from ganaug.audit.results import Estimate, Figures, Level, Measure, Missing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from ganaug.audit.context import Context, Recalls
-
-__all__ = ["Usefulness", "UsefulnessFigures"]
+    from ganaug.audit.results import Figure
 
 _LABELS = {
     "trained_on_synthetic": "Trained on synthetic",
@@ -46,13 +43,11 @@ class Usefulness:
     def measure(self, context: Context) -> Measure:
         """Train on synthetic, and on real samples, and test both on real ones."""
         found = context.recalls
+        overall, per_class = found.figures.overall, found.figures.per_class
         where = "held-out samples" if found.held_out else "half of the training samples"
-        figures = UsefulnessFigures(
-            found.figures.overall, found.figures.per_class, where, found.n_test
-        )
         pairs = {
             name: (by_key["trained_on_synthetic"], by_key["trained_on_real"])
-            for name, by_key in figures.per_class.items()
+            for name, by_key in per_class.items()
         }
         levels = {name: judge_recall(*pair) for name, pair in pairs.items()}
         findings = class_findings(
@@ -68,27 +63,21 @@ class Usefulness:
                 Level.DOUBTFUL: "Keep real samples in the majority in {classes}.",
             },
         )
-        lines = tuple((name, _pair(*pair)) for name, pair in pairs.items())
+        dots = tuple(
+            (name, (a, b) if isinstance(a, Estimate) and isinstance(b, Estimate) else None)
+            for name, (a, b) in pairs.items()
+        )
+        caption = (
+            "Recall with 95% intervals, and the share of synthetic samples that a classifier of "
+            "real samples takes for their class."
+        )
         blocks = (
             Paragraph(_introduce(found)),
-            Dots("Recall of a classifier trained on it", (0, 1), lines),
-            figure_table(
-                "Recall with 95% intervals, and the share of synthetic samples that a classifier "
-                "of real samples takes for their class.",
-                _LABELS,
-                figures,
-            ),
+            Dots("Recall of a classifier trained on it", (0, 1), dots),
+            figure_table(caption, _LABELS, found.figures),
         )
-        return Measure(figures, findings, levels, blocks)
-
-
-def _pair(synthetic: Figure, real: Figure) -> tuple[Interval, Interval] | None:
-    if isinstance(synthetic, Missing) or isinstance(real, Missing):
-        return None
-    return (
-        Interval(synthetic.value, synthetic.low, synthetic.high),
-        Interval(real.value, real.low, real.high),
-    )
+        figures = UsefulnessFigures(overall, per_class, where, found.n_test)
+        return Measure(figures, findings, blocks, levels)
 
 
 def _introduce(found: Recalls) -> str:
@@ -97,7 +86,7 @@ def _introduce(found: Recalls) -> str:
             return figure.reason
         return f"{percent(figure.value)} ({percent(figure.low)} to {percent(figure.high)})"
 
-    overall: Mapping[str, Figure] = found.figures.overall
+    overall = found.figures.overall
     tested = (
         "held out."
         if found.held_out
@@ -108,6 +97,6 @@ def _introduce(found: Recalls) -> str:
         "Share of real test samples, mean over classes, that a classifier trained on synthetic "
         f"samples alone finds: {words(overall['trained_on_synthetic'])}; trained on real samples: "
         f"{words(overall['trained_on_real'])}. Tested on {found.n_test:,} real samples, {tested} "
-        "It tells whether synthetic samples can stand in for real ones, not whether adding them "
-        "helps."
+        "The first figure is the classification accuracy score. It tells whether synthetic samples "
+        "can stand in for real ones, not whether adding them helps."
     )

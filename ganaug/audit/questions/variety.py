@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ganaug.audit.content import Drawing, Paragraph, dots_of, figure_table, percent
+from ganaug.audit.judging import REPEATS, class_findings, judge_ratio, judge_repeats, quote
 from ganaug.audit.plane import draw_map
-from ganaug.audit.questions import judging
-from ganaug.audit.questions.judging import class_findings, judge_ratio, judge_repeats, quote
-from ganaug.audit.results import (
-    Estimate,
-    Figure,
-    Figures,
-    Finding,
-    Level,
-    Measure,
-    Missing,
-    worst_known,
-)
-from ganaug.audit.scores import wilson_interval
+from ganaug.audit.results import Figures, Finding, Level, Measure, Missing, worst
+from ganaug.audit.scores import share_of
 
 if TYPE_CHECKING:
     from ganaug.audit.context import Context
-
-__all__ = ["Variety"]
+    from ganaug.audit.results import Figure
 
 _LABELS = {
     "coverage": "Coverage",
@@ -47,6 +37,13 @@ _MAP = (
 )
 
 
+@dataclass(frozen=True)
+class VarietyFigures(Figures):
+    """Measures, and the share of real samples that nearly repeat another one."""
+
+    usual_near_duplicates: float | None
+
+
 class Variety:
     """Recall, coverage, spread, and near-duplicates."""
 
@@ -55,39 +52,19 @@ class Variety:
 
     def measure(self, context: Context) -> Measure:
         """Measure it per class and overall."""
-        screen = context.screen
-        usual = screen.real_near_duplicate_share
-        usual_or_none = float(usual) if np.isfinite(usual) else None
-        kinds = ("coverage", "variety", "recall")
-        figures = Figures(
-            {
-                **{kind: context.overall_comparisons[kind] for kind in kinds},
-                "near_duplicates": _share(len(screen.near_duplicates), len(screen.distances)),
-            },
-            {
-                name: {
-                    **{kind: context.comparisons[name][kind] for kind in kinds},
-                    "near_duplicates": _near_duplicates(context, code),
-                }
-                for code, name in context.names()
-            },
-        )
-        levels, quotes = {}, {}
+        figures = _figures(context)
+        usual, levels, quotes = figures.usual_near_duplicates, {}, {}
         for name, found in figures.per_class.items():
-            repeats = found["near_duplicates"]
-            share = None if isinstance(repeats, Missing) else repeats.value
-            levels[name] = worst_known(
-                (
-                    judge_ratio(found["coverage"]),
-                    judge_ratio(found["variety"]),
-                    judge_repeats(share, usual_or_none),
-                )
+            coverage, variety, repeats = (
+                found[key] for key in ("coverage", "variety", "near_duplicates")
             )
-            quotes[name] = [
-                *quote(name, "coverage", found["coverage"]),
-                *quote(name, "variety", found["variety"]),
-                *([] if share is None else [(1 - share, f"{name}: {share:.0%} near-duplicates")]),
-            ]
+            levels[name] = worst(
+                (judge_ratio(coverage), judge_ratio(variety), judge_repeats(repeats, usual))
+            )
+            quotes[name] = quote(name, "coverage", coverage) + quote(name, "variety", variety)
+            if not isinstance(repeats, Missing):
+                words = f"{name}: {repeats.value:.0%} near-duplicates"
+                quotes[name].append((1 - repeats.value, words))
         findings = class_findings(
             "Variety",
             levels,
@@ -95,38 +72,53 @@ class Variety:
             fine="synthetic samples vary as real samples do",
             defect="synthetic samples vary less than real samples, or miss part of them",
             advice={
-                Level.DOUBTFUL: "Use few synthetic samples of {classes}, or train longer.",
+                Level.DOUBTFUL: "Use few synthetic samples of {classes} (a lower `max_ratio`), or "
+                "train longer (`max_images`)."
             },
             unfit=True,
         )
         blocks = (
-            Paragraph(_MEANING.format(usual=percent(usual_or_none))),
+            Paragraph(_MEANING.format(usual=percent(usual))),
             dots_of("Coverage", (0, 1), figures, "coverage"),
             dots_of("Variety", (0, 1.5), figures, "variety"),
             figure_table("Variety, with the interval and the floor.", _LABELS, figures),
             Drawing(partial(draw_map, context), _MAP),
         )
-        return Measure(figures, (*findings, *_repeats(figures, usual_or_none)), levels, blocks)
+        return Measure(figures, findings + _repeats(figures), blocks, levels)
 
 
-def _near_duplicates(context: Context, code: int) -> Figure:
-    found = context.screen.per_class.get(code)
-    if found is None or found.median_reference is None:
-        return Missing("too few samples to know what is near")
-    return _share(found.n_near_duplicates, found.n_synthetic)
+def _figures(context: Context) -> VarietyFigures:
+    screen, kinds = context.screen, ("coverage", "variety", "recall")
+    usual = screen.real_near_duplicate_share
+
+    def near_duplicates(code: int) -> Figure:
+        found = screen.per_class.get(code)
+        if found is None or found.median_reference is None:
+            return Missing("too few samples to know what is near")
+        return share_of(found.n_near_duplicates, found.n_synthetic)
+
+    return VarietyFigures(
+        {
+            **{kind: context.overall_comparisons[kind] for kind in kinds},
+            "near_duplicates": share_of(len(screen.near_duplicates), len(screen.distances)),
+        },
+        {
+            name: {
+                **{kind: context.comparisons[name][kind] for kind in kinds},
+                "near_duplicates": near_duplicates(code),
+            }
+            for code, name in context.names()
+        },
+        float(usual) if np.isfinite(usual) else None,
+    )
 
 
-def _share(n: int, of: int) -> Estimate:
-    low, high = wilson_interval(np.array([n]), np.array([of]))
-    return Estimate(n / of, float(low[0]), float(high[0]), of)
-
-
-def _repeats(figures: Figures, usual: float | None) -> tuple[Finding, ...]:
+def _repeats(figures: VarietyFigures) -> tuple[Finding, ...]:
     repeats = figures.overall["near_duplicates"]
-    if isinstance(repeats, Missing) or repeats.value <= judging.REPEATS:
+    if isinstance(repeats, Missing) or repeats.value <= REPEATS:
         return ()
     text = (
         f"Duplicates: {repeats.value:.0%} of the synthetic samples nearly repeat another one; "
-        f"{usual or 0:.1%} of real samples do."
+        f"{figures.usual_near_duplicates or 0:.1%} of real samples do."
     )
     return (Finding(Level.DOUBTFUL, text),)

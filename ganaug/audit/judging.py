@@ -1,4 +1,4 @@
-"""When a figure counts against a class.
+"""When a figure counts against a class, and how that is said.
 
 Only when it is clearly worse than its floor (the interval of the difference excludes 0) *and* the
 difference is large enough to matter. The limits are conventions, not laws; the report shows every
@@ -40,11 +40,11 @@ def judge_recall(scores: Figure, floor: Figure) -> Level:
     return graded(floor.value - scores.value, DOUBTFUL_LOSS, POOR_LOSS)
 
 
-def judge_repeats(share: float | None, usual: float | None) -> Level:
+def judge_repeats(share: Figure, usual: float | None) -> Level:
     """Judge a share of near-copies or near-duplicates by what is usual among real samples."""
-    if share is None or usual is None:
+    if isinstance(share, Missing) or usual is None:
         return Level.UNKNOWN
-    return graded(share - usual, REPEATS, 10 * REPEATS)
+    return graded(share.value - usual, REPEATS, 10 * REPEATS)
 
 
 def graded(value: float, doubtful: float, poor: float) -> Level:
@@ -63,6 +63,15 @@ Quote: TypeAlias = tuple[float, str]
 """A figure as (share of what real samples reach, words)."""
 
 
+def quote(name: str, what: str, found: Figure, floor: Figure | None = None) -> list[Quote]:
+    """Quote a class's figure beside its floor, where there are both."""
+    if isinstance(found, Missing) or isinstance(floor, Missing):
+        return []
+    real = found.floor if isinstance(found, Comparison) else floor.value if floor else 0.0
+    words = f"{name}: {what} {found.value:.2f}, real samples {real:.2f}"
+    return [(found.value / max(real, 1e-9), words)]
+
+
 def class_findings(
     topic: str,
     levels: Mapping[str, Level],
@@ -79,10 +88,8 @@ def class_findings(
     ----------
     topic : str
         What the sentences open with.
-    levels : mapping
-        By class.
-    quotes : mapping
-        Figures of each class.
+    levels, quotes : mapping
+        Levels and figures, by class.
     fine, defect : str
         What it means to be fine, and not to be.
     advice : mapping of Level to str
@@ -94,9 +101,8 @@ def class_findings(
     n_fine = len(at_level(levels, Level.FINE))
     n_measured = len(levels) - len(at_level(levels, Level.UNKNOWN))
     if n_fine:
-        where = (
-            "every class measured" if n_fine == n_measured else f"{n_fine} of {n_measured} classes"
-        )
+        all_fine = n_fine == n_measured
+        where = "every class measured" if all_fine else f"{n_fine} of {n_measured} classes"
         findings.append(Finding(Level.FINE, f"{topic}: in {where}, {fine}."))
     for level in (Level.POOR, Level.DOUBTFUL):
         if names := at_level(levels, level):
@@ -105,17 +111,3 @@ def class_findings(
             is_unfit = unfit and level is Level.POOR
             findings.append(Finding(level, text, advice.get(level, ""), names, is_unfit))
     return tuple(findings)
-
-
-def quote(name: str, what: str, found: Figure, floor: Figure | None = None) -> list[Quote]:
-    """Quote a figure beside its floor, where there are both."""
-    if isinstance(found, Missing):
-        return []
-    if isinstance(found, Comparison):
-        real = found.floor
-    elif floor is None or isinstance(floor, Missing):
-        return []
-    else:
-        real = floor.value
-    words = f"{name}: {what} {found.value:.2f}, real samples {real:.2f}"
-    return [(found.value / max(real, 1e-9), words)]
