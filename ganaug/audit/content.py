@@ -1,14 +1,13 @@
 """What a section of the report holds, before it is written as Markdown or HTML.
 
-Questions build these; `markdown` and `page` show them. Pictures and drawings are for the page
-only, and are made when it is written.
+Questions build these; `markdown` and `page` show them. Pictures and charts are for the page only.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from ganaug.audit.results import Comparison, Estimate, Figure, Figures, Level, Missing
 
@@ -77,11 +76,37 @@ class Bars:
 
 
 @dataclass(frozen=True)
-class Drawing:
-    """A chart drawn when the page is written; the callable returns SVG."""
+class Series:
+    """Points of a plot; those without a label are left out of its key."""
 
-    draw: Callable[[], str]
+    label: str
+    kind: Literal["synthetic", "real", "other"]
+    style: Literal["line", "area", "dots"]
+    x: Sequence[float]
+    y: Sequence[float]
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A chart with two axes, or with none, as a map has."""
+
+    title: str
+    alt: str
+    """What it shows, for those who cannot see it."""
+    series: tuple[Series, ...]
+    x_label: str = ""
+    marks: tuple[tuple[float, str], ...] = ()
+    """Vertical lines, and what they stand for."""
+    names: tuple[tuple[float, float, str], ...] = ()
+    has_axes: bool = True
     caption: str = ""
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A plot that takes time, made when the page is written; None where there is too little."""
+
+    draw: Callable[[], Plot | None]
 
 
 @dataclass(frozen=True)
@@ -105,7 +130,7 @@ class Gallery:
     are_pairs: bool = False
 
 
-Block: TypeAlias = Paragraph | Table | Dots | Bars | Drawing | Gallery
+Block: TypeAlias = Paragraph | Table | Dots | Bars | Plot | Drawing | Gallery
 
 
 def _cell(content: object) -> Cell:

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import base64
 import html
+import io
+import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING
 
+import numpy as np
+from PIL import Image
+
 from ganaug._version import __version__
-from ganaug.audit.charts import picture_strip
 from ganaug.audit.content import Bars
 from ganaug.checks import require_extra
 from ganaug.naming import printable
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
-    from ganaug.audit.content import Block, Dots, Drawing, Strip
+    from ganaug.audit.content import Block, Dots, Drawing, Plot, Series, Strip
     from ganaug.audit.results import Estimate
     from ganaug.audit.summary import Document
 
@@ -32,7 +36,6 @@ MAX_CHART_CLASSES = 40
 def render_html(document: Document) -> str:
     """Return the audit as the text of one HTML page."""
     jinja2 = require_extra("jinja2", "report")
-    require_extra("matplotlib", "report")
     environment = jinja2.Environment(
         autoescape=True,
         undefined=jinja2.StrictUndefined,
@@ -42,6 +45,7 @@ def render_html(document: Document) -> str:
     )
     filters: dict[str, Callable[..., object]] = {
         "kind": _kind,
+        "axes": _Axes.of,
         "drawn": _draw,
         "picture": _picture,
         "scale": _Scale.of,
@@ -63,12 +67,12 @@ def _kind(block: Block) -> str:
 
 
 def _prose(sentence: str) -> str:
-    """Mark up a sentence: what it is about, up to the first colon or comma, is bold."""
-    text = html.escape(printable(sentence))
+    """Mark up a sentence: what it is about, up to a colon or comma, and `names` of parameters."""
+    text = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(printable(sentence)))
     return re.sub(r"^([A-Z][\w-]*(?: [a-z]+)?)(?=[:,])", r"<b>\1</b>", text)
 
 
-def _draw(drawing: Drawing) -> str:
+def _draw(drawing: Drawing) -> Plot | None:
     return drawing.draw()
 
 
@@ -88,18 +92,72 @@ class _Scale:
         low, high = chart.limits
         return cls(min([low, *(one.low for one in both)]), max([high, *(i.high for i in both)]))
 
+    @classmethod
+    def around(cls, values: Iterable[float]) -> _Scale:
+        """Return an axis that holds all finite values."""
+        known = [value for value in values if math.isfinite(value)] or [0.0]
+        return cls(min(known), max(known) if max(known) > min(known) else min(known) + 1)
+
+    def share(self, value: float) -> float:
+        """Return where a value lies, from 0 to 1."""
+        return (value - self.low) / (self.high - self.low)
+
     def place(self, value: float) -> str:
-        """Return where a value lies."""
-        return f"{100 * (value - self.low) / (self.high - self.low):.2f}%"
+        """Return where a value lies, for CSS."""
+        return f"{100 * self.share(value):.2f}%"
 
     def width(self, interval: Estimate) -> str:
-        """Return how long an interval is."""
-        return f"{100 * (interval.high - interval.low) / (self.high - self.low):.2f}%"
+        """Return how long an interval is, for CSS."""
+        return f"{100 * (self.share(interval.high) - self.share(interval.low)):.2f}%"
+
+    @property
+    def quarters(self) -> list[float]:
+        """Five values, evenly spaced."""
+        return [self.low + step * (self.high - self.low) / 4 for step in range(5)]
 
     @property
     def ticks(self) -> list[float]:
-        """Five values, evenly spaced."""
-        return [self.low + step * (self.high - self.low) / 4 for step in range(5)]
+        """About five round values."""
+        rough = (self.high - self.low) / 5
+        unit = 10.0 ** math.floor(math.log10(rough))
+        step = next(n * unit for n in (1, 2, 5, 10) if n * unit >= rough)
+        places = range(math.ceil(self.low / step), math.floor(self.high / step) + 1)
+        return [place * step for place in places]
+
+
+@dataclass(frozen=True)
+class _Axes:
+    """Where a plot's points lie on a canvas of 720 by `height` units."""
+
+    x: _Scale
+    y: _Scale
+    height: int
+
+    @classmethod
+    def of(cls, plot: Plot) -> _Axes:
+        """Return axes that hold all of a plot, and the origin of y where there are axes."""
+        x = [value for one in plot.series for value in one.x]
+        y = [value for one in plot.series for value in one.y]
+        if plot.has_axes:
+            return cls(_Scale.around(x), _Scale.around([0.0, *(1.04 * value for value in y)]), 270)
+        return cls(_Scale.around(x), _Scale.around(y), 500)
+
+    def left(self, x: float) -> str:
+        """Return the horizontal place of a value."""
+        return f"{50 + 650 * self.x.share(x):.1f}"
+
+    def top(self, y: float) -> str:
+        """Return the vertical place of a value."""
+        return f"{12 + (self.height - 56) * (1 - self.y.share(y)):.1f}"
+
+    def path(self, series: Series) -> str:
+        """Return the points as an SVG path: joined, or each one a dot."""
+        known = [(x, y) for x, y in zip(series.x, series.y, strict=True)
+                 if math.isfinite(x) and math.isfinite(y)]  # fmt: skip
+        places = [f"{self.left(x)} {self.top(y)}" for x, y in known]
+        if series.style == "dots":
+            return "".join(f"M{place}h0" for place in places)
+        return f"M{'L'.join(places)}" if places else ""
 
 
 @dataclass(frozen=True)
@@ -110,7 +168,7 @@ class _Picture:
 
 
 def _picture(strip: Strip) -> _Picture:
-    return _Picture(*picture_strip(_scaled_down(strip.images), strip.columns))
+    return _Picture(*_picture_strip(_scaled_down(strip.images), strip.columns))
 
 
 def _scaled_down(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -125,3 +183,30 @@ def _scaled_down(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     )
     averaged: NDArray[np.uint8] = blocks.mean(axis=(3, 5)).round().astype("uint8")
     return averaged
+
+
+def _picture_strip(images: NDArray[np.uint8], columns: int) -> tuple[str, int, int]:
+    """Lay images out in lines; return a PNG as data URI, its width and height."""
+    n, _, height, width = images.shape
+    gap = max(1, width // 16)
+    n_lines = -(-n // columns)
+    canvas = np.zeros(
+        (n_lines * (height + gap) - gap, columns * (width + gap) - gap, 4), dtype=np.uint8
+    )
+    for place, image in enumerate(images):
+        top, left = (place // columns) * (height + gap), (place % columns) * (width + gap)
+        canvas[top : top + height, left : left + width] = _to_rgba(image)
+    buffer = io.BytesIO()
+    Image.fromarray(canvas, "RGBA").save(buffer, format="PNG", optimize=True)
+    uri = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return uri, canvas.shape[1], canvas.shape[0]
+
+
+def _to_rgba(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Turn (C, H, W) of 1 to 4 channels (L, LA, RGB, RGBA) into (H, W, 4)."""
+    channels = image.transpose(1, 2, 0)
+    n_channels = channels.shape[2]
+    colour = channels[..., [0, 0, 0]] if n_channels < 3 else channels[..., :3]
+    opaque = np.full(channels.shape[:2], 255, dtype=np.uint8)
+    alpha = channels[..., -1] if n_channels in (2, 4) else opaque
+    return np.dstack([colour, alpha])

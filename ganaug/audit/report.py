@@ -12,7 +12,7 @@ import numpy as np
 from ganaug.audit.context import Context, Extractor, ModelRecord
 from ganaug.audit.markdown import render_markdown
 from ganaug.audit.page import render_html
-from ganaug.audit.questions import QUESTIONS
+from ganaug.audit.questions import find_questions
 from ganaug.audit.results import Json, Measure, Missing, plain
 from ganaug.audit.samples import Array, Labelled, check_samples
 from ganaug.audit.summary import Document, Section
@@ -97,7 +97,7 @@ class AuditReport:
         Raises
         ------
         MissingDependencyError
-            Without jinja2 and matplotlib, which come with ``pip install "ganaug[report]"``.
+            Without jinja2, which comes with ``pip install "ganaug[report]"``.
         """
         text = render_html(self._document)
         path = Path(path)
@@ -205,7 +205,7 @@ def build_audit(
         extractor,
         None if groups is None else np.asarray(groups),
     )
-    asked = ((question, question.measure(context)) for question in QUESTIONS)
+    asked = ((question, question.measure(context)) for question in find_questions())
     sections = [Section(q.name, q.title, answer) for q, answer in asked if answer is not None]
     settings: dict[str, Json] = {
         "seed": seed,

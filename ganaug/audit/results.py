@@ -158,7 +158,7 @@ class Measure:
 
 
 class Question(Protocol):
-    """One question of the audit: a class in a module of its own, and a line in the registry."""
+    """One question of the audit: a class in a module of its own."""
 
     @property
     def name(self) -> str:
@@ -167,6 +167,10 @@ class Question(Protocol):
     @property
     def title(self) -> str:
         """Heading in the report."""
+
+    @property
+    def place(self) -> int:
+        """Where it stands in the report: those with lower numbers come first."""
 
     def measure(self, context: Context) -> Measure | Missing | None:
         """Answer it; None where it does not arise, as without groups for that of groups."""

@@ -1,32 +1,26 @@
-"""The questions of an audit, in the order of the report: one module each.
+"""The questions of an audit: one module each, whose `QUESTION` the report asks.
 
-A new one is a module with a class that fulfils `ganaug.audit.results.Question`, a line in
-`QUESTIONS`, and its test.
+A new one is a module here, with a class that fulfils `ganaug.audit.results.Question`, and its test.
 """
 
-from ganaug.audit.questions.balance import Balance
-from ganaug.audit.questions.copying import Copying
-from ganaug.audit.questions.fidelity import Fidelity
-from ganaug.audit.questions.gain import Gain
-from ganaug.audit.questions.groups import Groups
-from ganaug.audit.questions.origin import Origin
-from ganaug.audit.questions.pictures import Pictures
-from ganaug.audit.questions.training import Training
-from ganaug.audit.questions.usefulness import Usefulness
-from ganaug.audit.questions.variety import Variety
-from ganaug.audit.results import Question
+from __future__ import annotations
 
-__all__ = ["QUESTIONS"]
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING
 
-QUESTIONS: tuple[Question, ...] = (
-    Gain(),
-    Pictures(),
-    Fidelity(),
-    Variety(),
-    Usefulness(),
-    Copying(),
-    Balance(),
-    Groups(),
-    Training(),
-    Origin(),
-)
+if TYPE_CHECKING:
+    from ganaug.audit.results import Question
+
+
+def find_questions() -> list[Question]:
+    """Return all questions, in the order of the report.
+
+    Examples
+    --------
+    >>> [question.name for question in find_questions()][:3]
+    ['gain', 'pictures', 'fidelity']
+    """
+    modules = (import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__))
+    questions: list[Question] = [module.QUESTION for module in modules]
+    return sorted(questions, key=lambda question: question.place)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ganaug.audit.context import Context
+    from ganaug.audit.results import Question
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Balance:
 
     name = "balance"
     title = "Balance: how many of each class?"
+    place = 70
 
     def measure(self, context: Context) -> Measure:
         """Count the samples."""
@@ -49,6 +51,9 @@ class Balance:
             samples.by_class(context.recalls.read_as / synthetic.sum()),
         )
         return Measure(figures, tuple(_findings(figures)), _blocks(figures))
+
+
+QUESTION: Question = Balance()
 
 
 def _blocks(figures: BalanceFigures) -> tuple[Block, ...]:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from ganaug.audit.charts import histogram
 from ganaug.audit.content import (
     Block,
     Cell,
-    Drawing,
     Gallery,
     Paragraph,
+    Plot,
+    Series,
     Strip,
     Table,
     number,
@@ -31,7 +31,7 @@ from ganaug.audit.scores import share_of
 if TYPE_CHECKING:
     from ganaug.audit.context import Context
     from ganaug.audit.copies import ClassCopying, CopyScreen, CopyTest
-    from ganaug.audit.results import Figure
+    from ganaug.audit.results import Figure, Question
     from ganaug.audit.samples import Array, Samples
 
 ALPHA = 0.01
@@ -79,6 +79,7 @@ class Copying:
 
     name = "copying"
     title = "Copying: do they repeat training samples?"
+    place = 60
 
     def measure(self, context: Context) -> Measure:
         """Screen the synthetic samples, and judge the screen."""
@@ -105,6 +106,9 @@ class Copying:
         }
         blocks = tuple(_blocks(context, figures))
         return Measure(figures, _findings(figures), blocks, levels, judge_copying(figures))
+
+
+QUESTION: Question = Copying()
 
 
 def _repeated_share(values: Array) -> float:
@@ -258,11 +262,33 @@ def _blocks(context: Context, figures: CopyingFigures) -> list[Block]:
         for distances in (screen.relative_distances, screen.reference_relative)
     )
     if len(synthetic) and len(real):
-        blocks.append(Drawing(lambda: histogram(synthetic, real, {"near-copies": NEAR_COPY})))
+        blocks.append(_histogram(synthetic, real))
     blocks.append(_class_table(figures))
     if context.samples.are_images:
         blocks += _pair_galleries(context, figures)
     return blocks
+
+
+def _histogram(synthetic: Array, real: Array) -> Plot:
+    top = float(np.quantile(np.concatenate([synthetic, real]), 0.995))
+    bins = np.linspace(0, max(top, 1.0), 41)
+
+    def steps(distances: Array) -> tuple[list[float], list[float]]:
+        shares = 100 * np.histogram(distances, bins)[0] / len(distances)
+        return np.repeat(bins, 2).tolist(), [0.0, *np.repeat(shares, 2).tolist(), 0.0]
+
+    return Plot(
+        "Distance to the nearest training sample, % of samples",
+        "Histogram of distances to the nearest training sample, in multiples of the class's median "
+        f"for real samples. Median of synthetic samples: {np.median(synthetic):.2f}, of real "
+        f"samples: {np.median(real):.2f}.",
+        (
+            Series("real samples", "real", "area", *steps(real)),
+            Series("synthetic samples", "synthetic", "line", *steps(synthetic)),
+        ),
+        "distance (1: median of real samples of the class)",
+        ((NEAR_COPY, "near-copies"),),
+    )
 
 
 def _tests_table(figures: CopyingFigures, has_holdout: bool) -> Table:

@@ -10,6 +10,7 @@ from ganaug.audit.results import Figures, Level, Measure, worst
 
 if TYPE_CHECKING:
     from ganaug.audit.context import Context
+    from ganaug.audit.results import Question
 
 _LABELS = {
     "precision": "Precision",
@@ -34,6 +35,7 @@ class Fidelity:
 
     name = "fidelity"
     title = "Fidelity: do they look real?"
+    place = 30
 
     def measure(self, context: Context) -> Measure:
         """Measure it per class and overall."""
@@ -73,3 +75,6 @@ class Fidelity:
             figure_table("Fidelity, with the interval and the floor.", _LABELS, figures),
         )
         return Measure(figures, findings, blocks, levels)
+
+
+QUESTION: Question = Fidelity()

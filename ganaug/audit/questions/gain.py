@@ -10,6 +10,7 @@ from ganaug.audit.results import Finding, Level, Measure, Missing
 
 if TYPE_CHECKING:
     from ganaug.audit.context import Context
+    from ganaug.audit.results import Question
 
 
 class Gain:
@@ -17,6 +18,7 @@ class Gain:
 
     name = "gain"
     title = "Gain: do they help a classifier?"
+    place = 10
 
     def measure(self, context: Context) -> Measure | Missing:
         """Report the verdict."""
@@ -35,6 +37,9 @@ class Gain:
             blocks.append(Table.of(_CAPTION, ("Class", "Change", "Low", "High"), lines))
         finding = Finding(level, f"Downstream gain: {text}")
         return Measure(verdict, (finding,), tuple(blocks), level=level)
+
+
+QUESTION: Question = Gain()
 
 
 _ADVICE = (

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ganaug.audit.context import Context
+    from ganaug.audit.results import Question
 
 MAX_GROUPS = 20
 N_REPEATS = 10
@@ -83,6 +84,7 @@ class Groups:
 
     name = "groups"
     title = "Groups: are all served?"
+    place = 80
 
     def measure(self, context: Context) -> Measure | Missing | None:
         """Measure each group; None where no groups were passed in."""
@@ -102,6 +104,9 @@ class Groups:
         large = np.sort(found[np.argsort(-sizes, kind="stable")][:n_large])
         figures = _measure(context, names, large, len(found))
         return Measure(figures, (_finding(figures),), _blocks(figures))
+
+
+QUESTION: Question = Groups()
 
 
 @dataclass(frozen=True)

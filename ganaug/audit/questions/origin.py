@@ -10,6 +10,7 @@ from ganaug.audit.results import Measure
 
 if TYPE_CHECKING:
     from ganaug.audit.context import Context
+    from ganaug.audit.results import Question
 
 
 class Origin:
@@ -17,6 +18,7 @@ class Origin:
 
     name = "model_card"
     title = "Model card: how was it made?"
+    place = 100
 
     def measure(self, context: Context) -> Measure | None:
         """Show the card; nested values become tables of their own."""
@@ -28,6 +30,9 @@ class Origin:
         tables = [_table("The model and its training.", flat)] if flat else []
         tables += [_table(f"{key[:1].upper()}{key[1:]}.", item) for key, item in nested.items()]
         return Measure(card, blocks=tuple(tables))
+
+
+QUESTION: Question = Origin()
 
 
 def _table(caption: str, items: Mapping[str, object]) -> Table:

@@ -13,6 +13,7 @@ from ganaug.audit.samples import MIN_SAMPLES
 
 if TYPE_CHECKING:
     from ganaug.audit.context import Context
+    from ganaug.audit.results import Question
 
 COLUMNS = 8
 """Pictures per line: on a phone each is still about 40 pixels wide."""
@@ -28,6 +29,7 @@ class Pictures:
 
     name = "pictures"
     title = "Pictures: what do they look like?"
+    place = 20
 
     def measure(self, context: Context) -> Measure | None:
         """Draw them; None for tables."""
@@ -44,6 +46,9 @@ class Pictures:
         galleries += [Gallery("Interpolations", steps, _STEPS)] if steps else []
         figures = {"shape": samples.training.values.shape[1:], "n_interpolations": len(steps)}
         return Measure(figures, blocks=tuple(galleries))
+
+
+QUESTION: Question = Pictures()
 
 
 def _gallery(context: Context, code: int, name: str) -> Gallery:

@@ -11,7 +11,7 @@ from ganaug.audit.results import Estimate, Figures, Level, Measure, Missing
 
 if TYPE_CHECKING:
     from ganaug.audit.context import Context, Recalls
-    from ganaug.audit.results import Figure
+    from ganaug.audit.results import Figure, Question
 
 _LABELS = {
     "trained_on_synthetic": "Trained on synthetic",
@@ -39,6 +39,7 @@ class Usefulness:
 
     name = "usefulness"
     title = "Usefulness: can they stand in for real ones?"
+    place = 50
 
     def measure(self, context: Context) -> Measure:
         """Train on synthetic, and on real samples, and test both on real ones."""
@@ -78,6 +79,9 @@ class Usefulness:
         )
         figures = UsefulnessFigures(overall, per_class, where, found.n_test)
         return Measure(figures, findings, blocks, levels)
+
+
+QUESTION: Question = Usefulness()
 
 
 def _introduce(found: Recalls) -> str:

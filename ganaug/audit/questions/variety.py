@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ganaug.audit.content import Drawing, Paragraph, dots_of, figure_table, percent
+from ganaug.audit.content import Drawing, Paragraph, Plot, Series, dots_of, figure_table, percent
 from ganaug.audit.judging import REPEATS, class_findings, judge_ratio, judge_repeats, quote
-from ganaug.audit.plane import draw_map
 from ganaug.audit.results import Figures, Finding, Level, Measure, Missing, worst
 from ganaug.audit.scores import share_of
 
 if TYPE_CHECKING:
     from ganaug.audit.context import Context
-    from ganaug.audit.results import Figure
+    from ganaug.audit.results import Figure, Question
+    from ganaug.audit.samples import Labelled
 
+MAX_MAP_SAMPLES = 600
+"""Most real, and most synthetic samples on the map."""
 _LABELS = {
     "coverage": "Coverage",
     "variety": "Variety",
@@ -31,9 +33,9 @@ _MEANING = (
     "samples that nearly repeat another one; {usual} of real samples do."
 )
 _MAP = (
-    "Map of real and synthetic samples (t-SNE of their features; distances between far-apart "
-    "groups mean little). Real samples without synthetic ones around them are missed; synthetic "
-    "samples apart from all real ones look like none."
+    "By t-SNE of their features: distances between far-apart groups mean little. Real samples "
+    "without synthetic ones around them are missed; synthetic samples apart from all real ones "
+    "look like none."
 )
 
 
@@ -49,6 +51,7 @@ class Variety:
 
     name = "variety"
     title = "Variety: do they vary as real ones do?"
+    place = 40
 
     def measure(self, context: Context) -> Measure:
         """Measure it per class and overall."""
@@ -80,11 +83,14 @@ class Variety:
         blocks = (
             Paragraph(_MEANING.format(usual=percent(usual))),
             dots_of("Coverage", (0, 1), figures, "coverage"),
-            dots_of("Variety", (0, 1.5), figures, "variety"),
+            dots_of("Variety", (0, 2), figures, "variety"),
             figure_table("Variety, with the interval and the floor.", _LABELS, figures),
-            Drawing(partial(draw_map, context), _MAP),
+            Drawing(partial(_draw_map, context)),
         )
         return Measure(figures, findings + _repeats(figures), blocks, levels)
+
+
+QUESTION: Question = Variety()
 
 
 def _figures(context: Context) -> VarietyFigures:
@@ -122,3 +128,49 @@ def _repeats(figures: VarietyFigures) -> tuple[Finding, ...]:
         f"{figures.usual_near_duplicates or 0:.1%} of real samples do."
     )
     return (Finding(Level.DOUBTFUL, text),)
+
+
+def _draw_map(context: Context) -> Plot | None:
+    """Lay some samples out on a plane (t-SNE), alike ones near one another."""
+    from sklearn.manifold import TSNE
+
+    rng = np.random.default_rng([context.seed, 1])
+    real, synthetic = (
+        _spread(features, rng) for features in (context.real_features, context.synthetic_features)
+    )
+    points = np.concatenate([real.values, synthetic.values])
+    if len(points) < 40:
+        return None
+    plane = TSNE(
+        perplexity=min(30.0, len(points) / 4),
+        max_iter=500,
+        init="pca",
+        random_state=context.seed % 2**32,
+        n_jobs=1,
+    ).fit_transform(points)
+    n = len(real.labels)
+    names = context.samples.class_names
+    medians = [
+        (*np.median(plane[:n][real.labels == code], axis=0).tolist(), names[code])
+        for code in np.unique(real.labels)
+    ]
+    return Plot(
+        "Map of real and synthetic samples",
+        f"Map of {n} real and {len(plane) - n} synthetic samples by their features; those that "
+        "look alike lie near one another.",
+        (
+            Series("real samples", "real", "dots", *plane[:n].T.tolist()),
+            Series("synthetic samples", "synthetic", "dots", *plane[n:].T.tolist()),
+        ),
+        names=tuple(medians),
+        has_axes=False,
+        caption=_MAP,
+    )
+
+
+def _spread(samples: Labelled, rng: np.random.Generator) -> Labelled:
+    """Draw samples, as many of each class as there are, up to an even share of the map."""
+    codes = np.unique(samples.labels)
+    per_class = max(2, MAX_MAP_SAMPLES // len(codes))
+    chosen = [rng.permutation(np.flatnonzero(samples.labels == code))[:per_class] for code in codes]
+    return samples.take(np.concatenate(chosen))
