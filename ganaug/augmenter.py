@@ -837,24 +837,24 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         verdict: Any = None,
         extractor: Callable[[Array], Array] | None = None,
     ) -> AuditReport:
-        """Measure the synthetic rows: fidelity, variety, copying, balance, per class.
+        """Measure the synthetic samples: fidelity, variety, copying, balance, per class.
 
         Parameters
         ----------
         X, y : as in `fit`
-            The training rows; they are checked against `data_fingerprint_`.
+            The training samples; they are checked against `data_fingerprint_`.
         X_holdout, y_holdout : optional
-            Real rows that were not trained on. Without them, measures beside a real-against-real
-            floor use halves of the training rows, and copying is hardly testable.
+            Real samples that were not trained on. Without them, measures beside a real-against-real
+            floor use halves of the training samples, and copying is hardly testable.
         groups : array-like of shape (n,), optional
-            Site, device, patient group, ... of each training row.
+            Site, device, patient group, ... of each training sample.
         n_samples : int, default=500
-            Synthetic rows per class, 20 or more. A class of which the filters reject nearly
+            Synthetic samples per class, 20 or more. A class of which the filters reject nearly
             everything is left out, and the report says so.
         verdict : optional
             Outcome of a measured gain, to stand in the summary.
         extractor : callable, optional
-            Gives the features of rows, (n, d), that distances are measured on: called with uint8
+            Gives the features of samples, (n, d), that distances are measured on: called with uint8
             images (n, C, H, W), or float32 (n, d) for tables. By default those of a small
             classifier trained on X, y.
 
@@ -866,7 +866,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Raises
         ------
         InvalidInputError
-            When X, y are not the training rows, or the held-out rows do not look like them.
+            When X, y are not the training samples, or the held-out ones do not look like them.
         SamplingError
             When the filters reject nearly everything of every class.
         """
@@ -883,7 +883,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         training = TrainingSet(self.spec_, values, codes, self.classes_, model.label_kind)
         if training.fingerprint != self.data_fingerprint_:
             raise InvalidInputError(
-                "X and y must be the rows that the model was trained on, in their order. Their "
+                "X and y must be the samples that the model was trained on, in their order. Their "
                 f"fingerprint is {training.fingerprint[:12]}..., the model's "
                 f"{self.data_fingerprint_[:12]}...."
             )
@@ -914,7 +914,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         )
 
     def _sample_what_passes(self, n: int) -> tuple[Array, npt.NDArray[np.int64], list[str]]:
-        """Make n rows of each class; say which classes the filters reject."""
+        """Make n samples of each class; say which classes the filters reject."""
         made, rejected, failure = [], [], None
         for code, label in enumerate(self.classes_.tolist()):
             try:
@@ -928,7 +928,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         if not rejected:
             return values, codes, []
         note = (
-            "Sampling: the filters reject nearly all synthetic rows of class "
+            "Sampling: the filters reject nearly all synthetic samples of class "
             f"{', '.join(rejected)}, so that there is nothing to measure."
         )
         return values, codes, [note]
@@ -947,7 +947,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         model = self._fitted_model()
         acceptance = model.acceptance(self._get_sampler())
         return {
-            "rows per class": {str(label): n for label, n in self.class_counts_.items()},
+            "samples per class": {str(label): n for label, n in self.class_counts_.items()},
             "data fingerprint": self.data_fingerprint_,
             "seed": self.seed_,
             "recipe": model.gans[0].config.recipe,

@@ -156,13 +156,16 @@ def test_every_figure_stands_beside_its_floor_with_an_interval(ideal):
 
 def test_a_collapsed_class_is_flagged_and_named(parts):
     collapsed = changed(parts, "synthetic", 2, lambda images: np.resize(images[:4], images.shape))
-    figures = audit(collapsed, table=True).to_dict()
+    report = audit(collapsed, table=True)
+    figures = report.to_dict()
     levels = {name: c["variety"] for name, c in figures["classes"].items()}
     assert levels == {"zero": "fine", "one": "fine", "two": "poor", "three": "fine"}
     coverage = measures(figures, "two")["coverage"]
     assert coverage["high"] < coverage["floor_low"]
     assert any("Variety, poor in class two" in text for text in figures["summary"]["doubtful"])
     assert any("class two" in text for text in figures["summary"]["to_do"])
+    assert "(`max_images`)" in report.to_markdown()
+    assert "(<code>max_images</code>)" in render(report)
 
 
 def test_rows_that_look_like_another_class_are_flagged(parts):
@@ -635,7 +638,7 @@ def test_the_model_card_says_how_the_model_came_about(fitted, rows, tmp_path, mo
     loaded.alarms_ = [{"kind": "collapsed", "class": 1, "value": 0.2, "remedy": "Train longer."}]
     report = loaded.audit(**rows, n_samples=20)
     card = report.to_dict()["questions"]["model_card"]
-    assert card["rows per class"] == {str(k): n for k, n in fitted.class_counts_.items()}
+    assert card["samples per class"] == {str(k): n for k, n in fitted.class_counts_.items()}
     assert card["data fingerprint"] == fitted.data_fingerprint_
     assert (card["seed"], card["recipe"], card["images seen"]) == (0, "default", 256)
     assert card["training seconds"] > 0
@@ -689,7 +692,7 @@ def test_a_class_that_the_filters_reject_is_a_marked_gap(fitted, rows, monkeypat
     assert measures(figures, "1")["precision"]["reason"].endswith("are needed")
     summary = figures["summary"]
     assert any(
-        "reject nearly all synthetic rows of class 1" in text for text in summary["doubtful"]
+        "reject nearly all synthetic samples of class 1" in text for text in summary["doubtful"]
     )
     assert "Not measured: class 1, for too few synthetic samples." in summary["doubtful"]
     assert not any("Collect more real samples" in text for text in summary["to_do"])
@@ -703,9 +706,9 @@ def test_a_class_that_the_filters_reject_is_a_marked_gap(fitted, rows, monkeypat
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"X": lambda X: X[::-1]}, "must be the rows that the model was trained on"),
-        ({"X": lambda X: X[:-1], "y": lambda y: y[:-1]}, "must be the rows that the model was"),
-        ({"y": lambda y: np.roll(y, 1)}, "must be the rows that the model was trained on"),
+        ({"X": lambda X: X[::-1]}, "must be the samples that the model was trained on"),
+        ({"X": lambda X: X[:-1], "y": lambda y: y[:-1]}, "must be the samples that the model was"),
+        ({"y": lambda y: np.roll(y, 1)}, "must be the samples that the model was trained on"),
         ({"X_holdout": lambda X: X[:, :60]}, r"\(8, 8\)"),
         ({"X_holdout": lambda X: np.where(X == 3, np.nan, X)}, "NaN"),
         ({"y_holdout": lambda y: y + 1}, "Got 3 as well"),
