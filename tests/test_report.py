@@ -836,10 +836,11 @@ def test_the_page_is_self_contained_and_readable_by_all(ideal_page):
     assert len(parsed.all("img")) > 4 * N_CLASSES
     assert len(parsed.all("svg")) == 5  # distances, losses, distance, variety, map
     charts = [tag for tag in parsed.all("div") if tag.get("role") == "img"]
-    assert len(charts) == 5  # precision, coverage, variety, recall, class shares
+    assert len(charts) >= 8  # of each measure, of recalls, and of class shares
+    assert all(chart["aria-label"] for chart in charts)
     assert "Digits &amp; others" in ideal_page
-    for section in ("summary", "pictures", "fidelity", "variety", "usefulness", "copying",
-                    "balance", "training", "model_card"):  # fmt: skip
+    for section in ("summary", "classes", "pictures", "fidelity", "variety", "usefulness",
+                    "copying", "balance", "training", "model_card"):  # fmt: skip
         assert f'<section id="{section}"' in ideal_page
     assert ":focus-visible" in ideal_page
     assert "@media print" in ideal_page
@@ -848,7 +849,7 @@ def test_the_page_is_self_contained_and_readable_by_all(ideal_page):
 def test_the_demos_report_holds_all_sections_and_its_pictures(demo_page):
     parsed = check_page(demo_page)
     assert len(parsed.all("img")) > 5 * 10  # strips of ten classes, interpolations, pairs
-    for section in ("pictures", "copying", "balance", "model_card"):
+    for section in ("summary", "pictures", "copying", "balance", "model_card"):
         assert f'<section id="{section}"' in demo_page
     assert "Interpolations" in demo_page
     assert "Hardware of the training" in demo_page  # heading of a table

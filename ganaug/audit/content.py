@@ -62,7 +62,6 @@ class Dots:
     """Per class, a value with its interval beside that of real samples."""
 
     title: str
-    limits: tuple[float, float]
     lines: tuple[tuple[str, tuple[Estimate, Estimate] | None], ...]
 
 
@@ -174,17 +173,21 @@ def figure_table(caption: str, labels: Mapping[str, str], figures: Figures) -> T
     )
 
 
-def dots_of(title: str, limits: tuple[float, float], figures: Figures, key: str) -> Dots:
-    """Chart one figure of each class beside its floor."""
-    pairs = {}
-    for name, by_key in figures.per_class.items():
-        found, pair = by_key[key], None
-        if isinstance(found, Comparison):
-            n = found.n_samples
-            fake = Estimate(found.value, found.low, found.high, n)
-            pair = fake, Estimate(found.floor, found.floor_low, found.floor_high, n)
-        pairs[name] = pair
-    return Dots(title, limits, tuple(pairs.items()))
+def charts_of(labels: Mapping[str, str], figures: Figures) -> list[Dots]:
+    """Chart the figures that have a floor beside it, class by class."""
+    charts = []
+    for key, label in labels.items():
+        pairs = {name: _with_floor(found[key]) for name, found in figures.per_class.items()}
+        if any(pairs.values()):
+            charts.append(Dots(label, tuple(pairs.items())))
+    return charts
+
+
+def _with_floor(found: Figure) -> tuple[Estimate, Estimate] | None:
+    if not isinstance(found, Comparison):
+        return None
+    floor = Estimate(found.floor, found.floor_low, found.floor_high, found.n_samples)
+    return Estimate(found.value, found.low, found.high, found.n_samples), floor
 
 
 # --- numbers and names -------------------------------------------------------------------------

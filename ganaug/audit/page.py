@@ -78,25 +78,31 @@ def _draw(drawing: Drawing) -> Plot | None:
 
 @dataclass(frozen=True)
 class _Scale:
-    """An axis from `low` to `high`, in percent of the chart's width."""
+    """An axis from `low` to `high`, marked at the multiples of `step`."""
 
     low: float
     high: float
-
-    @classmethod
-    def of(cls, chart: Dots | Bars) -> _Scale:
-        """Return an axis that holds all of a chart."""
-        if isinstance(chart, Bars):
-            return cls(0.0, max(share for _, shares in chart.lines for share in shares))
-        both = [one for _, pair in chart.lines for one in pair or ()]
-        low, high = chart.limits
-        return cls(min([low, *(one.low for one in both)]), max([high, *(i.high for i in both)]))
+    step: float
 
     @classmethod
     def around(cls, values: Iterable[float]) -> _Scale:
         """Return an axis that holds all finite values."""
         known = [value for value in values if math.isfinite(value)] or [0.0]
-        return cls(min(known), max(known) if max(known) > min(known) else min(known) + 1)
+        low, high = min(known), max(known)
+        high = high if high > low else low + 1
+        unit = 10.0 ** math.floor(math.log10((high - low) / 4))
+        step = next(n * unit for n in (1, 2, 2.5, 5, 10) if 4.001 * n * unit >= high - low)
+        return cls(low, high, step)
+
+    @classmethod
+    def of(cls, chart: Dots | Bars) -> _Scale:
+        """Return an axis from 0, or below, that holds all of a chart; dots have round ends."""
+        if isinstance(chart, Bars):
+            return cls.around([0.0, *(share for _, shares in chart.lines for share in shares)])
+        both = [one for _, pair in chart.lines for one in pair or ()]
+        axis = cls.around([0.0, *(one.low for one in both), *(one.high for one in both)])
+        low, high = math.floor(axis.low / axis.step), math.ceil(axis.high / axis.step - 0.001)
+        return cls(low * axis.step, high * axis.step, axis.step)
 
     def share(self, value: float) -> float:
         """Return where a value lies, from 0 to 1."""
@@ -111,18 +117,10 @@ class _Scale:
         return f"{100 * (self.share(interval.high) - self.share(interval.low)):.2f}%"
 
     @property
-    def quarters(self) -> list[float]:
-        """Five values, evenly spaced."""
-        return [self.low + step * (self.high - self.low) / 4 for step in range(5)]
-
-    @property
     def ticks(self) -> list[float]:
-        """About five round values."""
-        rough = (self.high - self.low) / 5
-        unit = 10.0 ** math.floor(math.log10(rough))
-        step = next(n * unit for n in (1, 2, 5, 10) if n * unit >= rough)
-        places = range(math.ceil(self.low / step), math.floor(self.high / step) + 1)
-        return [place * step for place in places]
+        """The multiples of `step` on the axis."""
+        first, last = self.low / self.step - 0.001, self.high / self.step + 0.001
+        return [n * self.step for n in range(math.ceil(first), math.floor(last) + 1)]
 
 
 @dataclass(frozen=True)

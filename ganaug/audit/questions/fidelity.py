@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ganaug.audit.content import Paragraph, dots_of, figure_table
+from ganaug.audit.content import Paragraph, charts_of, figure_table
 from ganaug.audit.judging import class_findings, judge_ratio, judge_recall, quote
 from ganaug.audit.results import Figures, Level, Measure, worst
 
 if TYPE_CHECKING:
+    from ganaug.audit.content import Block
     from ganaug.audit.context import Context
     from ganaug.audit.results import Question
 
@@ -69,9 +70,9 @@ class Fidelity:
             },
             unfit=True,
         )
-        blocks = (
+        blocks: tuple[Block, ...] = (
             Paragraph(_MEANING),
-            dots_of("Precision", (0, 1), figures, "precision"),
+            *charts_of(_LABELS, figures),
             figure_table("Fidelity, with the interval and the floor.", _LABELS, figures),
         )
         return Measure(figures, findings, blocks, levels)

@@ -74,7 +74,7 @@ class Usefulness:
         )
         blocks = (
             Paragraph(_introduce(found)),
-            Dots("Recall of a classifier trained on it", (0, 1), dots),
+            Dots("Recall of a classifier trained on it", dots),
             figure_table(caption, _LABELS, found.figures),
         )
         figures = UsefulnessFigures(overall, per_class, where, found.n_test)

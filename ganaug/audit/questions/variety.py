@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ganaug.audit.content import Drawing, Paragraph, Plot, Series, dots_of, figure_table, percent
+from ganaug.audit.content import Drawing, Paragraph, Plot, Series, charts_of, figure_table, percent
 from ganaug.audit.judging import REPEATS, class_findings, judge_ratio, judge_repeats, quote
 from ganaug.audit.results import Figures, Finding, Level, Measure, Missing, worst
 from ganaug.audit.scores import share_of
 
 if TYPE_CHECKING:
+    from ganaug.audit.content import Block
     from ganaug.audit.context import Context
     from ganaug.audit.results import Figure, Question
     from ganaug.audit.samples import Labelled
@@ -80,10 +81,9 @@ class Variety:
             },
             unfit=True,
         )
-        blocks = (
+        blocks: tuple[Block, ...] = (
             Paragraph(_MEANING.format(usual=percent(usual))),
-            dots_of("Coverage", (0, 1), figures, "coverage"),
-            dots_of("Variety", (0, 2), figures, "variety"),
+            *charts_of(_LABELS, figures),
             figure_table("Variety, with the interval and the floor.", _LABELS, figures),
             Drawing(partial(_draw_map, context)),
         )
