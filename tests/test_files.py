@@ -467,7 +467,7 @@ NPY = io.BytesIO()
 np.save(NPY, X)
 
 BAD_ARCHIVES = {
-    "objects": (lambda path: np.savez(path, X=X, y=Y.astype(object)), r"astype\(str\)"),
+    "objects": (lambda path: np.savez(path, X=X, y=Y.astype(object)), "array of dtype str"),
     "other names": (lambda path: np.savez(path, a=X, b=Y), "Got a, b instead"),
     "no y": (lambda path: np.savez(path, X=X), "Got X instead"),
     "empty": (lambda path: path.write_bytes(b""), "arrays X and y"),

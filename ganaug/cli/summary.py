@@ -90,7 +90,7 @@ def estimate_cost(augmenter: GANAugmenter, X: Any, y: Any) -> dict[str, Any]:
     return {
         "classes": dict(zip(names.tolist(), counts.tolist(), strict=True)),
         "data_bytes": int(size),
-        "seconds": round(augmenter.estimate_fit_seconds(X, y), 1),
+        "seconds": round(augmenter.estimate_fit_seconds(X, y), 3),
     }
 
 
