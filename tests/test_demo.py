@@ -210,7 +210,9 @@ def test_a_class_of_which_the_filter_lets_nothing_through_is_drawn_unfiltered(
     demo.write_report(augmenter, (X, y), (X_pool, y_pool), report)
 
     assert augmenter.filter == "auto"
-    assert "synthetic rows of class 0, 1, 2, 4, 5, 6, 7, 8, 9, so that" in report.read_text("utf-8")
+    assert "synthetic samples of class 0, 1, 2, 4, 5, 6, 7, 8, 9, so that" in report.read_text(
+        "utf-8"
+    )
     answers = np.eye(11)[10]  # none of the classes
     demo.write_report(augmenter, (X, y), (X_pool, y_pool), report)
     assert list(tmp_path.iterdir()) == []  # no report rather than no demo
