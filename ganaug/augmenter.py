@@ -16,8 +16,7 @@ from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import validate_data
 from torch.utils.data import Dataset
 
-from ganaug.audit.audit import MIN_ROWS
-from ganaug.audit.report import AuditReport, build_audit
+from ganaug.audit import AuditReport
 from ganaug.augmentation import (
     Augmentation,
     TransformCheck,
@@ -27,7 +26,6 @@ from ganaug.augmentation import (
 )
 from ganaug.cache import check_cache_dir, obtain_model
 from ganaug.checks import (
-    check_count,
     check_parameter_names,
     check_parameters,
     warn_user,
@@ -39,11 +37,10 @@ from ganaug.exceptions import (
     InvalidInputError,
     InvalidTypeError,
     NotFittedError,
-    SamplingError,
     TrainingWarning,
 )
 from ganaug.fitting import estimate_cost
-from ganaug.history import alarm_in_words, alarms_of, describe_troubles, history_of
+from ganaug.history import alarms_of, describe_troubles, history_of
 from ganaug.inputs import (
     DataSpec,
     TrainingSet,
@@ -60,9 +57,9 @@ from ganaug.inputs.containers import (
 )
 from ganaug.mixing import mix, plans_by_code, wrap_dataset
 from ganaug.model import MIN_TRUST, FittedModel
+from ganaug.model_audit import audit_model
 from ganaug.parameters import CHECKS, training_options
 from ganaug.persistence import (
-    library_versions,
     load_model,
     plain_parameters,
     read_parameters,
@@ -771,24 +768,24 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         verdict: Any = None,
         extractor: Callable[[Array], Array] | None = None,
     ) -> AuditReport:
-        """Measure the synthetic rows: fidelity, variety, copying, balance, per class.
+        """Measure the synthetic samples: fidelity, variety, copying, balance, per class.
 
         Parameters
         ----------
         X, y : as in `fit`
-            The training rows; they are checked against `data_fingerprint_`.
+            The training samples; they are checked against `data_fingerprint_`.
         X_holdout, y_holdout : optional
-            Real rows that were not trained on. Without them, measures beside a real-against-real
-            floor use halves of the training rows, and copying is hardly testable.
+            Real samples that were not trained on. Without them, measures beside a real-against-real
+            floor use halves of the training samples, and copying is hardly testable.
         groups : array-like of shape (n,), optional
-            Site, device, patient group, ... of each training row.
+            Site, device, patient group, ... of each training sample.
         n_samples : int, default=500
-            Synthetic rows per class, 20 or more. A class of which the filters reject nearly
+            Synthetic samples per class, 20 or more. A class of which the filters reject nearly
             everything is left out, and the report says so.
         verdict : optional
             Outcome of a measured gain, to stand in the summary.
         extractor : callable, optional
-            Gives the features of rows, (n, d), that distances are measured on: called with uint8
+            Gives the features of samples, (n, d), that distances are measured on: called with uint8
             images (n, C, H, W), or float32 (n, d) for tables. By default those of a small
             classifier trained on X, y.
 
@@ -800,99 +797,23 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Raises
         ------
         InvalidInputError
-            When X, y are not the training rows, or the held-out rows do not look like them.
+            When X, y are not the training samples, or the held-out ones do not look like them.
         SamplingError
             When the filters reject nearly everything of every class.
         """
-        model = self._fitted_model()
-        n = check_count("n_samples", n_samples)
-        if n < MIN_ROWS:
-            raise InvalidInputError(
-                f"`n_samples` must be {MIN_ROWS} or more for a class to be measured. Got {n} "
-                "instead."
-            )
-        if X_holdout is None and y_holdout is not None:
-            raise InvalidInputError("`y_holdout` came without `X_holdout`: pass both or none.")
-        values, codes = read_labelled(X, y, spec=self.spec_, classes=self.classes_)
-        training = TrainingSet(self.spec_, values, codes, self.classes_, model.label_kind)
-        if training.fingerprint != self.data_fingerprint_:
-            raise InvalidInputError(
-                "X and y must be the rows that the model was trained on, in their order. Their "
-                f"fingerprint is {training.fingerprint[:12]}..., the model's "
-                f"{self.data_fingerprint_[:12]}...."
-            )
-        held_out, held_out_codes = None, None
-        if X_holdout is not None:
-            held_out, held_out_codes = read_labelled(
-                X_holdout, y_holdout, spec=self.spec_, classes=self.classes_
-            )
-        synthetic, synthetic_codes, notes = self._sample_what_passes(n)
-        return build_audit(
-            values,
-            codes,
-            synthetic,
-            synthetic_codes,
-            class_names=self.classes_.tolist(),
-            holdout=held_out,
-            holdout_labels=held_out_codes,
+        self._fitted_model()
+        return audit_model(
+            self.sampler_,
+            X,
+            y,
+            X_holdout=X_holdout,
+            y_holdout=y_holdout,
             groups=groups,
-            history=self.history_,
-            alarms=self.alarms_,
-            model_card=self._model_card(),
-            verdict=verdict,
-            notes=notes,
-            interpolations=self._interpolations(),
+            n_samples=n_samples,
+            verdict=verdict.to_dict() if hasattr(verdict, "to_dict") else verdict,
             extractor=extractor,
-            seed=self.seed_,
             device=self.device_,
         )
-
-    def _sample_what_passes(self, n: int) -> tuple[Array, npt.NDArray[np.int64], list[str]]:
-        """Make n rows of each class; say which classes the filters reject."""
-        made, rejected, failure = [], [], None
-        for code, label in enumerate(self.classes_.tolist()):
-            try:
-                made.append(self.sampler_.sample_values({code: n}))
-            except SamplingError as error:
-                failure = error
-                rejected.append(str(label))
-        if failure is not None and not made:
-            raise failure
-        values, codes = map(np.concatenate, zip(*made, strict=True))
-        if not rejected:
-            return values, codes, []
-        note = (
-            "Sampling: the filters reject nearly all synthetic rows of class "
-            f"{', '.join(rejected)}, so that there is nothing to measure."
-        )
-        return values, codes, [note]
-
-    def _interpolations(self, n_steps: int = 10) -> dict[int, Array] | None:
-        if self.spec_.kind == "table":
-            return None
-        codes = range(len(self.classes_))
-        return {code: self.sampler_.interpolate(code, n_steps=n_steps) for code in codes}
-
-    def _model_card(self) -> dict[str, Any]:
-        """Describe how the model came about."""
-        model = self._fitted_model()
-        acceptance = self.sampler_.acceptance()
-        return {
-            "samples per class": {str(label): n for label, n in self.class_counts_.items()},
-            "data fingerprint": self.data_fingerprint_,
-            "seed": self.seed_,
-            "recipe": model.gans[0].config.recipe,
-            "conditioning": "joint" if model.is_joint else "per_class",
-            "images seen": self.n_images_seen_,
-            "training seconds": round(self.fit_seconds_, 1),
-            "hardware of the training": self.origin_["hardware"],
-            "versions at the training": self.origin_["versions"],
-            "filters": "classifier" if self.sampler_.is_filtered else "none",
-            "acceptance by the filters": {str(k): round(v, 3) for k, v in acceptance.items()},
-            "alarms and remedies": [alarm_in_words(alarm) for alarm in self.alarms_],
-            "options": model.gans[0].config.to_json(),
-            "versions at the audit": library_versions(),
-        }
 
     # --- persistence ---
 

@@ -20,6 +20,7 @@ from PIL import Image
 from tqdm.auto import tqdm
 
 import ganaug
+import ganaug.augmenter
 import ganaug.fitting
 from ganaug import GANAugmenter
 from ganaug.cli import COMMANDS, cli, main
@@ -1087,15 +1088,18 @@ def test_an_interrupted_training_does_not_replace_a_complete_model(
 
 @pytest.mark.parametrize("moment", ["after the training", "while saving"])
 def test_ctrl_c_after_the_training_does_not_lose_it(moment, run, npz, tmp_path, monkeypatch):
-    name = "_warn_of_alarms" if moment == "after the training" else "save"
-    method = getattr(GANAugmenter, name)
+    where, name = {
+        "after the training": (ganaug.augmenter, "describe_troubles"),
+        "while saving": (GANAugmenter, "save"),
+    }[moment]
+    function = getattr(where, name)
 
-    def interrupted(self, *args):
+    def interrupted(*args):
         os.kill(os.getpid(), signal.SIGINT)
         time.sleep(0.01)  # where it is noticed
-        return method(self, *args)
+        return function(*args)
 
-    monkeypatch.setattr(GANAugmenter, name, interrupted)
+    monkeypatch.setattr(where, name, interrupted)
 
     code, out, _ = run("fit", npz, "--out", tmp_path / "model", *SMALL, "--json")
 

@@ -8,14 +8,10 @@ from scipy.stats import mannwhitneyu
 from sklearn.datasets import load_digits
 from sklearn.neighbors import NearestNeighbors
 
-from ganaug.audit import copying
-from ganaug.audit.copying import (
-    comparison_space,
-    membership_test,
-    nearest_rows,
-    screen_copies,
-    stratified_rank_test,
-)
+from ganaug.audit import neighbours
+from ganaug.audit.copies import membership_test, screen_copies, stratified_rank_test
+from ganaug.audit.neighbours import comparison_space, nearest_samples
+from ganaug.audit.samples import Labelled
 
 
 @pytest.fixture(scope="module")
@@ -35,16 +31,11 @@ def parts():
 def screen(parts, *, with_holdout=True, **changes):
     parts = {**parts, **changes}
     training, holdout, synthetic = (
-        (comparison_space(parts[name][0]), parts[name][1])
+        Labelled(comparison_space(parts[name][0]), parts[name][1])
         for name in ("training", "holdout", "synthetic")
     )
-    return screen_copies(
-        *synthetic,
-        *training,
-        holdout=holdout[0] if with_holdout else None,
-        holdout_labels=holdout[1] if with_holdout else None,
-        rng=np.random.default_rng(0),
-    )
+    rng = np.random.default_rng(0)
+    return screen_copies(synthetic, training, holdout if with_holdout else None, rng=rng)
 
 
 def plant(parts, n, *, noise=0.0):
@@ -166,17 +157,17 @@ def test_real_sets_full_of_duplicates_divide_by_nothing(parts):
 def test_the_screen_is_seeded(parts):
     first, second = screen(parts), screen(parts)
     assert first.membership_test == second.membership_test
-    np.testing.assert_array_equal(first.reference_distances, second.reference_distances)
+    np.testing.assert_array_equal(first.reference.distances, second.reference.distances)
 
 
 # -- parts --------------------------------------------------------------------------------------
 
 
-def test_nearest_rows_agree_with_brute_force_over_several_blocks(monkeypatch):
-    monkeypatch.setattr(copying, "_BLOCK_ENTRIES", 170)
+def test_nearest_samples_agree_with_brute_force_over_several_blocks(monkeypatch):
+    monkeypatch.setattr(neighbours, "_BLOCK_ENTRIES", 170)
     rng = np.random.default_rng(0)
     queries, pool = (rng.normal(size=(n, 5)).astype(np.float32) for n in (37, 50))
-    distances, indices = nearest_rows(queries, pool)
+    distances, indices = nearest_samples(queries, pool)
     expected_distances, expected = NearestNeighbors(n_neighbors=1).fit(pool).kneighbors(queries)
     np.testing.assert_array_equal(indices, expected[:, 0])
     np.testing.assert_allclose(distances, expected_distances[:, 0], rtol=1e-5)
@@ -185,7 +176,7 @@ def test_nearest_rows_agree_with_brute_force_over_several_blocks(monkeypatch):
 def test_a_copy_is_at_distance_nought_far_from_the_origin():
     # By inner products in float32 the distance would come out as noise.
     pool = np.random.default_rng(0).normal(1000, 1, (50, 8)).astype(np.float32)
-    distances, indices = nearest_rows(pool, pool)
+    distances, indices = nearest_samples(pool, pool)
     np.testing.assert_array_equal(distances, 0)
     np.testing.assert_array_equal(indices, np.arange(50))
 
@@ -219,12 +210,9 @@ def test_the_membership_test_keeps_its_level():
     for seed in range(40):
         rng = np.random.default_rng(seed)
         rows, labels = rng.normal(size=(300, 3)).astype(np.float32), rng.integers(0, 2, 300)
-        p_values.append(
-            membership_test(
-                rows[:100], labels[:100], rows[100:250], labels[100:250], rows[250:], labels[250:],
-                rng=rng,
-            ).p_value
-        )  # fmt: skip
+        places = slice(0, 100), slice(100, 250), slice(250, 300)
+        drawn = [Labelled(rows[place], labels[place]) for place in places]
+        p_values.append(membership_test(*drawn, rng=rng).p_value)
     assert np.mean(np.array(p_values) < 0.1) < 0.25
     assert 0.3 < np.mean(p_values) < 0.7
 

@@ -20,7 +20,7 @@ from ganaug.cli import digits as demo
 from ganaug.cli import main
 from ganaug.exceptions import TrainingWarning
 from ganaug.gain.intervals import paired_interval
-from ganaug.resampling import plan_resampling
+from ganaug.resampling import default_share, plan
 
 # Trainings here are far too short to be any good; what they give is not what is tested.
 pytestmark = pytest.mark.filterwarnings("ignore::ganaug.exceptions.TrainingWarning")
@@ -104,12 +104,11 @@ def test_runs_differ_in_their_rows_and_say_how_many_are_synthetic(finished):
 
     assert [run["seed"] for run in runs] == [0, 1, 2]
     assert len({str(run["recall"]) for run in runs}) == N_SEEDS
-    defaults = GANAugmenter().get_params()
-    caps = {name: defaults[name] for name in ("max_ratio", "max_share")}
-    plans = plan_resampling(dict(enumerate(demo.COUNTS)), "auto", **caps)
+    share = default_share(sum(demo.COUNTS))
+    plans = plan(dict(enumerate(demo.COUNTS)), "auto", synthetic_share=share)
     for run in runs:  # a class whose rows the classifier disputes gets none
-        for n, plan in zip(run["n_synthetic"], plans.values(), strict=True):
-            assert n in (0, plan.n_synthetic)
+        for n, planned in zip(run["n_synthetic"], plans.values(), strict=True):
+            assert n in (0, planned.n_synthetic)
 
 
 def test_the_audit_is_of_the_first_run_and_its_holdout_was_not_drawn(finished, parts):
@@ -211,7 +210,9 @@ def test_a_class_of_which_the_filter_lets_nothing_through_is_drawn_unfiltered(
     demo.write_report(augmenter, (X, y), (X_pool, y_pool), report)
 
     assert augmenter.filter == "auto"
-    assert "synthetic rows of class 0, 1, 2, 4, 5, 6, 7, 8, 9, so that" in report.read_text("utf-8")
+    assert "synthetic samples of class 0, 1, 2, 4, 5, 6, 7, 8, 9, so that" in report.read_text(
+        "utf-8"
+    )
     answers = np.eye(11)[10]  # none of the classes
     demo.write_report(augmenter, (X, y), (X_pool, y_pool), report)
     assert list(tmp_path.iterdir()) == []  # no report rather than no demo

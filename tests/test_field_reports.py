@@ -348,7 +348,7 @@ def test_declared_labels_of_one_column_are_labels(digits):
 @pytest.fixture(scope="module")
 def wrapped(digits):
     pairs = TensorDataset(torch.from_numpy(digits[0])[:, None], torch.tensor(digits[1]))
-    return tiny().fit(pairs).wrap(pairs)
+    return tiny(augmentation="none").fit(pairs).wrap(pairs)
 
 
 @pytest.mark.parametrize("index", [slice(0, 3), [1, 2], torch.tensor([1, 2]), 1.5, "1", None])

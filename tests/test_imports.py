@@ -29,7 +29,7 @@ LAYERS = (
     {"model_card", "model_schema"},
     {"persistence"},
     {"cache"},
-    {"parameters"},
+    {"model_audit", "parameters"},
     {"augmenter"},
     {"oversampler"},
     {"gain", "integrations"},

@@ -18,7 +18,14 @@ pytestmark = pytest.mark.filterwarnings("ignore::ganaug.exceptions.TrainingWarni
 
 
 def tiny_augmenter(**parameters):
-    tiny = {"max_images": 128, "width": 4, "filter": None, "random_state": 0, "verbose": 0}
+    tiny = {
+        "n_generators": 1,
+        "max_images": 128,
+        "width": 4,
+        "filter": None,
+        "random_state": 0,
+        "verbose": 0,
+    }
     return GANAugmenter(**{**tiny, **parameters})
 
 

@@ -11,17 +11,16 @@ from scipy.spatial.distance import cdist, pdist
 from scipy.stats import binomtest
 
 from ganaug.audit import metrics
+from ganaug.audit.comparison import compare_with_floor
 from ganaug.audit.metrics import (
-    compare_with_floor,
     density_coverage,
     frechet_distance,
     kernel_distance,
     precision_recall,
     realism,
-    recall_scores,
-    wilson_interval,
     within_class_variety,
 )
+from ganaug.audit.scores import recall_scores, wilson_interval
 from ganaug.exceptions import InvalidInputError
 
 
@@ -177,7 +176,7 @@ def test_rows_of_the_same_distribution_measure_like_the_floor():
     rows = gaussian(800, 4, seed=0)
     result = compare_with_floor(rows[:400], rows[400:], coverage, rng=np.random.default_rng(0))
     assert result["coverage"].gap_low < 0 < result["coverage"].gap_high
-    assert result["coverage"].n_rows == 200
+    assert result["coverage"].n_samples == 200
 
 
 def test_collapsed_rows_measure_below_the_floor():
@@ -215,9 +214,9 @@ def test_the_interval_covers_what_new_samples_would_give():
 def test_no_more_rows_are_used_than_there_are_or_are_allowed():
     real, fake = gaussian(100, 2, seed=0), gaussian(30, 2, seed=1)
     rng = np.random.default_rng(0)
-    assert compare_with_floor(real, fake, coverage, rng=rng)["coverage"].n_rows == 15
-    limited = compare_with_floor(real, fake, coverage, rng=rng, max_rows=10)
-    assert limited["coverage"].n_rows == 10
+    assert compare_with_floor(real, fake, coverage, rng=rng)["coverage"].n_samples == 15
+    limited = compare_with_floor(real, fake, coverage, rng=rng, max_samples=10)
+    assert limited["coverage"].n_samples == 10
 
 
 # -- scores of classifiers ----------------------------------------------------------------------

@@ -2,199 +2,87 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING
 
-from ganaug.audit.findings import ASPECTS
-from ganaug.audit.wording import (
-    MEASURES,
-    TESTS,
-    describe_test,
-    figure,
-    number,
-    percent,
-    points,
-)
+from ganaug.audit.content import Paragraph, Table
+from ganaug.audit.results import Missing
+from ganaug.naming import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
+
+    from ganaug.audit.content import Block
+    from ganaug.audit.summary import Document, Section
 
 
-def render_markdown(audit: Mapping[str, Any]) -> str:
+def render_markdown(document: Document) -> str:
     """Return the audit as Markdown text."""
-    sections = [
-        f"# {_escape(audit['title'])}",
-        *_summary(audit),
-        *_gains(audit["verdict"]),
+    parts = [
+        f"# {_escape(document.title)}",
+        *_summary(document),
         "## Classes",
-        _classes(audit),
-        "## Fidelity and variety",
-        "Value (middle 95% of repeats); the same for real rows against other real rows.",
-        _measures(audit),
-        "\n".join(f"- **{words.label}**: {words.meaning}." for words in MEASURES),
-        "## Usefulness",
-        _usefulness(audit),
-        "## Copying",
-        "A screen, not a guarantee. Distance: " + audit["copying"]["compared_by"] + ".",
-        _copying(audit["copying"]),
-        *_groups(audit["groups"]),
-        *_card(audit["model_card"]),
+        _glance(document),
+        *(part for section in document.sections for part in _section(section)),
     ]
-    return "\n\n".join(sections) + "\n"
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _summary(audit: Mapping[str, Any]) -> list[str]:
-    summary = audit["summary"]
-    parts = [f"**{_escape(summary['headline'])}**"]
-    for key, heading in (("fine", "Fine"), ("doubtful", "Doubtful"), ("to_do", "To do")):
-        if summary[key]:
-            items = "\n".join(f"- {_escape(sentence)}" for sentence in summary[key])
+def _summary(document: Document) -> list[str]:
+    summary = document.summary
+    parts = [f"**{_escape(summary.headline)}**"]
+    lists = (("Fine", summary.fine), ("Doubtful", summary.doubtful), ("To do", summary.to_do))
+    for heading, sentences in lists:
+        if sentences:
+            items = "\n".join(f"- {_prose(sentence)}" for sentence in sentences)
             parts.append(f"**{heading}**\n\n{items}")
     return parts
 
 
-def _gains(verdict: Mapping[str, Any] | None) -> list[str]:
-    if not verdict or not verdict.get("per_class"):
-        return []
-    rows = [
-        [name, points(gain["gain"]), points(gain.get("low")), points(gain.get("high"))]
-        for name, gain in verdict["per_class"].items()
+def _glance(document: Document) -> str:
+    asked = list(next(iter(document.levels.values())))
+    lines = [
+        [name, *(levels[question].value for question in asked)]
+        for name, levels in document.levels.items()
     ]
-    caption = "Change in recall when synthetic rows are added, in percentage points."
-    return ["## Measured gain", caption, _table(["class", "change", "low", "high"], rows)]
+    return _table(["class", *asked], lines)
 
 
-def _classes(audit: Mapping[str, Any]) -> str:
-    rows, shares = audit["rows"], audit["balance"]
-    holdout = rows["holdout"] or {}
-    header = ["class", "training rows", "held-out rows", "synthetic rows", "real share",
-              "synthetic share", *ASPECTS]  # fmt: skip
-    return _table(
-        header,
-        (
-            [
-                name,
-                rows["training"][name],
-                holdout.get(name, "–"),
-                rows["synthetic"][name],
-                percent(shares["real"][name]),
-                percent(shares["synthetic"][name]),
-                *(figures["levels"][aspect] for aspect in ASPECTS),
-            ]
-            for name, figures in audit["classes"].items()
-        ),
-    )
+def _section(section: Section) -> list[str]:
+    heading, answer = f"## {_escape(section.title)}", section.answer
+    if isinstance(answer, Missing):
+        return [heading, f"Not measured: {_escape(answer.reason)}."]
+    written = [text for block in answer.blocks for text in _block(block)]
+    return [heading, *written] if written else []
 
 
-def _measures(audit: Mapping[str, Any]) -> str:
-    per_class = {name: figures["measures"] for name, figures in audit["classes"].items()}
-    rows = [
-        [
-            name,
-            *(
-                figure(measures if "reason" in measures else measures.get(words.key))
-                for words in MEASURES
-            ),
-        ]
-        for name, measures in {"all classes": audit["overall"]["measures"], **per_class}.items()
-    ]
-    return _table(["class", *(words.label for words in MEASURES)], rows)
+def _block(block: Block) -> list[str]:
+    if isinstance(block, Paragraph):
+        return [_escape(block.text)]
+    if isinstance(block, Table):
+        lines = ([str(cell) for cell in line] for line in block.lines)
+        return [_escape(block.caption), _table(block.header, lines)]
+    return []
 
 
-def _usefulness(audit: Mapping[str, Any]) -> str:
-    overall = audit["overall"]["usefulness"]
-    rows = [["all classes (mean)", figure(overall["trained_on_synthetic"]),
-             figure(overall["trained_on_real"]), "–"]]  # fmt: skip
-    for name, figures in audit["classes"].items():
-        scores = figures["usefulness"]
-        rows.append(
-            [
-                name,
-                figure(scores["trained_on_synthetic"]),
-                figure(scores["trained_on_real"]),
-                figure(scores["synthetic_rows_recognised"]),
-            ]
-        )
-    intro = f"Recall on {overall['n_test']} real rows ({overall['test_rows']}), 95% intervals."
-    header = ["class", "trained on synthetic", "trained on real", "synthetic rows recognised"]
-    return f"{intro}\n\n{_table(header, rows)}"
+def _table(header: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    written = [map(_escape, header), ["---"] * len(header), *(map(_escape, line) for line in lines)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in written)
 
 
-def _copying(copying: Mapping[str, Any]) -> str:
-    tests = _table(
-        ["question", "found", "expected", "p-value"],
-        ([TESTS[key][0], *describe_test(copying[key])] for key in TESTS),
-    )
-    n = f"{copying['n_identical']} identical to a training row"
-    counts = (
-        f"{n}; {copying['n_near_copies']} near-copies of training rows; "
-        f"{copying['n_near_duplicates']} near-duplicates of other synthetic rows "
-        f"({percent(copying['near_duplicate_share'])}; real rows: "
-        f"{percent(copying['real_near_duplicate_share'])})."
-    )
-    per_class = _table(
-        ["class", "median distance", "of real rows", "compared with", "p-value", "near-copies",
-         "near-duplicates"],
-        (
-            [
-                name,
-                number(c["median_distance"]),
-                number(c["median_real_distance"]),
-                f"{c['n_reference']} {c['compared_with'] or 'rows: too few'}",
-                describe_test(c["distance_test"])[2],
-                c["n_near_copies"],
-                c["n_near_duplicates"],
-            ]
-            for name, c in copying["per_class"].items()
-        ),
-    )  # fmt: skip
-    return f"{tests}\n\n{counts}\n\n{per_class}"
+def _prose(sentence: str) -> str:
+    """Escape a sentence but for the `names` of parameters in it."""
+    parts = re.split(r"(`\w+=?`)", sentence)
+    return "".join(part if i % 2 else _escape(part) for i, part in enumerate(parts))
 
 
-def _groups(groups: Mapping[str, Any] | None) -> list[str]:
-    if groups is None:
-        return []
-    if "reason" in groups:
-        return ["## Groups", f"Not measured: {groups['reason']}."]
-    rows = []
-    for name, g in groups["per_group"].items():
-        shares = g["shares"]
-        known = "reason" not in shares
-        rows.append(
-            [
-                name,
-                g["n_rows"],
-                figure(g["reach"]),
-                percent(shares["synthetic"]) if known else "–",
-                percent(shares["expected"]) if known else "–",
-                figure(g["kernel_distance"]),
-                "under-served" if g["under_served"] else "served",
-            ]
-        )
-    header = ["group", "rows", "reach", "synthetic share", "expected share", "kernel distance", ""]
-    return ["## Groups", _table(header, rows)]
+def _escape(text: str) -> str:
+    r"""Keep text from being read as Markdown's or HTML's own signs.
 
-
-def _card(card: Mapping[str, Any]) -> list[str]:
-    if not card:
-        return []
-    lines = [f"- **{_escape(key)}**: {_escape(_inline(value))}" for key, value in card.items()]
-    return ["## Model card", "\n".join(lines)]
-
-
-def _inline(value: Any) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{key}: {_inline(item)}" for key, item in value.items()) or "none"
-    if isinstance(value, list):
-        return "; ".join(map(_inline, value)) or "none"
-    return str(value)
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(map(_escape, line)) + " |" for line in lines)
-
-
-def _escape(text: Any) -> str:
-    """Keep text from being read as Markdown's or HTML's own signs."""
-    flat = " ".join(str(text).split())
-    return flat.replace("|", r"\|").replace("<", "&lt;").replace("*", r"\*")
+    Examples
+    --------
+    >>> print(_escape("<b>[a](b) | *c*"))
+    &lt;b&gt;\[a\](b) \| \*c\*
+    """
+    marked = re.sub(r"([\\`*_\[\]|~])", r"\\\1", printable(text))
+    return marked.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,0 +1,273 @@
+"""What a section of the report holds, before it is written as Markdown or HTML.
+
+Questions build these; `markdown` and `page` show them. Pictures and charts are for the page only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from ganaug.audit.results import Comparison, Estimate, Figure, Figures, Level, Missing
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of a table."""
+
+    text: str
+    interval: str = ""
+    floor: str = ""
+    """The same figure of real samples."""
+    reason: str = ""
+    """Why there is no figure."""
+    level: Level | None = None
+    """Shown as a badge."""
+    is_number: bool = False
+    """Set to the right."""
+
+    def __str__(self) -> str:
+        text = f"{self.text} ({self.interval})" if self.interval else self.text
+        return f"{text}; {self.floor}" if self.floor else text
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns by name, and lines whose first cell names them."""
+
+    caption: str
+    header: tuple[str, ...]
+    lines: tuple[tuple[Cell, ...], ...]
+
+    @classmethod
+    def of(cls, caption: str, header: Sequence[str], lines: Iterable[Sequence[object]]) -> Table:
+        """Build a table; plain text becomes a cell, and so do counts."""
+        return cls(caption, tuple(header), tuple(tuple(map(_cell, line)) for line in lines))
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    """A sentence or two."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Dots:
+    """Per class, a value with its interval beside that of real samples."""
+
+    title: str
+    lines: tuple[tuple[str, tuple[Estimate, Estimate] | None], ...]
+
+
+@dataclass(frozen=True)
+class Bars:
+    """Per class, shares of several kinds of samples."""
+
+    title: str
+    kinds: tuple[str, ...]
+    lines: tuple[tuple[str, tuple[float, ...]], ...]
+
+
+@dataclass(frozen=True)
+class Series:
+    """Points of a plot; those without a label are left out of its key."""
+
+    label: str
+    kind: Literal["synthetic", "real", "other"]
+    style: Literal["line", "area", "dots"]
+    x: Sequence[float]
+    y: Sequence[float]
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A chart with two axes, or with none, as a map has."""
+
+    title: str
+    alt: str
+    """What it shows, for those who cannot see it."""
+    series: tuple[Series, ...]
+    x_label: str = ""
+    marks: tuple[tuple[float, str], ...] = ()
+    """Vertical lines, and what they stand for."""
+    names: tuple[tuple[float, float, str], ...] = ()
+    has_axes: bool = True
+    caption: str = ""
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A plot that takes time, made when the page is written; None where there is too little."""
+
+    draw: Callable[[], Plot | None]
+
+
+@dataclass(frozen=True)
+class Strip:
+    """Images uint8 (n, C, H, W) side by side, `columns` in a line."""
+
+    label: str
+    note: str
+    alt: str
+    images: NDArray[np.uint8]
+    columns: int
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Strips of pictures under a heading."""
+
+    heading: str
+    strips: tuple[Strip, ...]
+    note: str = ""
+    are_pairs: bool = False
+
+
+Block: TypeAlias = Paragraph | Table | Dots | Bars | Plot | Drawing | Gallery
+
+
+def _cell(content: object) -> Cell:
+    if isinstance(content, Cell):
+        return content
+    if isinstance(content, int):
+        return Cell(f"{content:,}", is_number=True)
+    return Cell(str(content))
+
+
+# --- cells -------------------------------------------------------------------------------------
+
+
+def figure(found: Figure | None) -> Cell:
+    """Show a measure with its interval and that of real samples, or why there is none.
+
+    Examples
+    --------
+    >>> str(figure(Estimate(0.9, 0.85, 0.94, 80)))
+    '0.90 (0.85 to 0.94)'
+    >>> str(figure(Missing("3 samples; 20 are needed")))
+    'too few samples'
+    """
+    if found is None:
+        return Cell("–")
+    if isinstance(found, Missing):
+        return Cell(found.brief, reason=found.reason)
+    floor = ""
+    if isinstance(found, Comparison):
+        floor = f"real {number(found.floor)} ({_interval(found.floor_low, found.floor_high)})"
+    return Cell(number(found.value), _interval(found.low, found.high), floor)
+
+
+def figure_table(caption: str, labels: Mapping[str, str], figures: Figures) -> Table:
+    """Lay figures out by class; `labels` are their columns, by name."""
+    lines = {"All classes": figures.overall, **figures.per_class}
+    return Table.of(
+        caption,
+        ("Class", *labels.values()),
+        ([name, *(figure(found.get(key)) for key in labels)] for name, found in lines.items()),
+    )
+
+
+def charts_of(labels: Mapping[str, str], figures: Figures) -> list[Dots]:
+    """Chart the figures that have a floor beside it, class by class."""
+    charts = []
+    for key, label in labels.items():
+        pairs = {name: _with_floor(found[key]) for name, found in figures.per_class.items()}
+        if any(pairs.values()):
+            charts.append(Dots(label, tuple(pairs.items())))
+    return charts
+
+
+def _with_floor(found: Figure) -> tuple[Estimate, Estimate] | None:
+    if not isinstance(found, Comparison):
+        return None
+    floor = Estimate(found.floor, found.floor_low, found.floor_high, found.n_samples)
+    return Estimate(found.value, found.low, found.high, found.n_samples), floor
+
+
+# --- numbers and names -------------------------------------------------------------------------
+
+
+def number(value: float | None) -> str:
+    """Write a number to about three digits.
+
+    Examples
+    --------
+    >>> number(0.01234), number(1.5), number(123.4), number(None)
+    ('0.01', '1.50', '123', '–')
+    """
+    if value is None:
+        return "–"
+    text = f"{value:.0f}" if abs(value) >= 99.95 else f"{value:.{1 if abs(value) >= 10 else 2}f}"
+    return text.replace("-", "−") if float(text) else text.lstrip("-")
+
+
+def _interval(low: float, high: float) -> str:
+    return f"{number(low)} to {number(high)}"
+
+
+def points(share: float) -> str:
+    """Write a difference of shares in percentage points.
+
+    Examples
+    --------
+    >>> points(0.0123), points(-0.004)
+    ('+1.2', '−0.4')
+    """
+    return f"{100 * share:+.1f}".replace("-", "−")
+
+
+def percent(share: float | None) -> str:
+    """Write a share.
+
+    Examples
+    --------
+    >>> percent(0.123), percent(0.0004), percent(0.0), percent(1)
+    ('12%', '0.04%', '0%', '100%')
+    """
+    if share is None:
+        return "–"
+    value = 100 * share
+    digits = 0 if value >= 10 or value == 0 else 1 if value >= 0.1 else 2
+    return f"{value:.{digits}f}%"
+
+
+def p_value(value: float) -> str:
+    """Write a p-value.
+
+    Examples
+    --------
+    >>> p_value(0.0312), p_value(1e-9)
+    ('0.031', '< 0.001')
+    """
+    return "< 0.001" if value < 0.001 else f"{value:.2g}"
+
+
+def join(parts: Sequence[str]) -> str:
+    """Join with commas and 'and'.
+
+    Examples
+    --------
+    >>> join(["a", "b", "c"])
+    'a, b and c'
+    """
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def name_classes(names: Sequence[str], noun: str = "class", *, most: int = 8) -> str:
+    """Name classes, or groups, in a sentence.
+
+    Examples
+    --------
+    >>> name_classes(["bag"]), name_classes(["bag", "boot", "coat"], most=2)
+    ('class bag', 'classes bag and 2 more')
+    """
+    plural = "classes" if noun == "class" else f"{noun}s"
+    if len(names) > most:
+        names = [*names[: most - 1], f"{len(names) - most + 1} more"]
+    return f"{noun if len(names) == 1 else plural} {join(names)}"

@@ -1,0 +1,350 @@
+"""A screen for synthetic samples that copy training samples, or one another.
+
+Three questions are asked, each of real samples too:
+
+1. Are synthetic samples nearer to training samples than fresh real ones are? (a rank test)
+2. Are there samples much nearer than that: near-copies? (Fisher's exact test)
+3. Are synthetic samples nearer to training samples than to held-out ones? (a permutation test)
+
+Smooth, average-looking synthetic samples answer yes to the first without having copied anything,
+but then they are as near to held-out samples as to training samples, which the third shows.
+
+It is a screen and no guarantee: mirrored, shifted, or recombined copies can pass it, and so can
+anything that shows only in some part of a picture.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from scipy import stats
+
+from ganaug.audit.neighbours import nearest_samples
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ganaug.audit.samples import Array, Labelled
+
+NEAR_COPY = 0.3
+"""Near-copies are nearer than this share of the median distance of real samples of their class."""
+_MIN_REFERENCE = 20
+"""Fewest real samples of a class for its distances to be compared."""
+_N_PERMUTATIONS = 999
+
+
+@dataclass(frozen=True)
+class CopyTest:
+    """One test's outcome.
+
+    Attributes
+    ----------
+    p_value : float
+        Chance of such a result, or one pointing more to copying, if nothing were copied.
+    effect : float
+        What the test is about, as a share from 0 to 1 (see the function that made it).
+    expected : float
+        What the effect would be, on average, if nothing were copied.
+    """
+
+    p_value: float
+    effect: float
+    expected: float
+
+
+@dataclass(frozen=True)
+class ClassCopying:
+    """Copying figures of one class."""
+
+    n_synthetic: int
+    n_reference: int
+    """Real samples that the synthetic ones are compared with."""
+    reference: str | None
+    """Which: "holdout"; "training", each compared with all others; or too few of either."""
+    median_synthetic: float
+    """Median distance to the nearest training sample."""
+    median_reference: float | None
+    distance_test: CopyTest | None
+    """Question 1, within this class."""
+    n_near_copies: int
+    n_near_duplicates: int
+    """Synthetic samples far too near another synthetic sample."""
+
+
+class Distances(NamedTuple):
+    """Samples by their places, their classes, and the training samples nearest to them."""
+
+    distances: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    places: NDArray[np.int64]
+    nearest: NDArray[np.int64]
+
+    def of(self, code: int) -> Distances:
+        """Return those of one class."""
+        members = self.labels == code
+        return Distances(*(field[members] for field in self))
+
+    def over(self, reference: Distances) -> NDArray[np.float64]:
+        """Return the distances over the reference's median in the same class, NaN without one."""
+        medians = np.full(int(self.labels.max(initial=-1)) + 1, np.nan)
+        for code in np.unique(self.labels):
+            distances = reference.of(int(code)).distances
+            if len(distances) and (median := np.median(distances)) > 0:
+                medians[code] = median
+        relative: NDArray[np.float64] = self.distances / medians[self.labels]
+        return relative
+
+
+@dataclass(frozen=True)
+class CopyScreen:
+    """Outcome of `screen_copies`.
+
+    Attributes
+    ----------
+    distance_test : CopyTest or None
+        Effect: chance that a synthetic sample is nearer to its nearest training sample than a real
+        sample of its class is to its own (0.5 expected). None when every class is too small.
+    near_copy_test : CopyTest or None
+        Effect: share of near-copies among synthetic samples; expected: their share among real
+        samples.
+    membership_test : CopyTest or None
+        Effect: share of synthetic samples whose nearest real sample is a training sample, expected:
+        by the numbers of training and held-out samples. None without held-out samples.
+    per_class : dict of int to ClassCopying
+        By class code, for every class with synthetic samples.
+    distances, nearest : numpy.ndarray
+        Distance of each synthetic sample to the nearest training sample, and which one that is.
+    relative_distances : numpy.ndarray
+        The same distances over the median of the real samples of that class; NaN where unknown.
+    reference, reference_relative : Distances, numpy.ndarray
+        The real samples compared with, of the held-out or of the training samples (see
+        `per_class`), and their distances over the median.
+    near_copies : numpy.ndarray
+        Indices of near-copies among synthetic samples, nearest first.
+    near_duplicates : numpy.ndarray
+        int64 (k, 2): pairs (sample, its nearest synthetic one) of near-duplicates, nearest first.
+    real_near_duplicate_share : float
+        Share of training samples as near to another training sample; NaN where unknown.
+    """
+
+    distance_test: CopyTest | None
+    near_copy_test: CopyTest | None
+    membership_test: CopyTest | None
+    per_class: dict[int, ClassCopying]
+    distances: NDArray[np.float32]
+    nearest: NDArray[np.int64]
+    relative_distances: NDArray[np.float64]
+    reference: Distances
+    reference_relative: NDArray[np.float64]
+    near_copies: NDArray[np.int64]
+    near_duplicates: NDArray[np.int64]
+    real_near_duplicate_share: float
+
+
+def screen_copies(
+    synthetic: Labelled,
+    training: Labelled,
+    holdout: Labelled | None = None,
+    *,
+    rng: np.random.Generator,
+    max_reference: int = 1000,
+) -> CopyScreen:
+    """Look for synthetic samples that copy training samples or one another.
+
+    Every synthetic sample is compared with all training samples, of whatever class. What is near is
+    judged within each class by real samples: held-out ones, where the class has at least 20 of
+    them, else training samples, each compared with all the others.
+
+    Parameters
+    ----------
+    synthetic, training, holdout : Labelled
+        Samples in the `comparison_space`.
+    rng : numpy.random.Generator
+        Draws the real samples compared with, and the permutations.
+    max_reference : int, default 1000
+        Most held-out and most training samples per class to compare with.
+    """
+    places = np.arange(len(synthetic.labels))
+    own, twins = (
+        Distances(distances, synthetic.labels, places, nearest)
+        for distances, nearest in (
+            nearest_samples(synthetic.values, training.values),
+            nearest_samples(synthetic.values, synthetic.values, own=places),
+        )
+    )
+    leave_one_out = _distances_of_some(training, training, rng, max_reference)
+    held_out = _NOTHING
+    if holdout is not None:
+        held_out = _distances_of_some(holdout, training, rng, max_reference)
+    kinds, reference = _choose_reference(np.unique(synthetic.labels), held_out, leave_one_out)
+    relative, twin_relative = own.over(reference), twins.over(reference)
+    real_relative = [real.over(reference) for real in (held_out, leave_one_out)]
+    copies, twinned = (np.flatnonzero(near < NEAR_COPY) for near in (relative, twin_relative))
+    twinned = twinned[np.argsort(twin_relative[twinned], kind="stable")]
+    return CopyScreen(
+        stratified_rank_test(
+            own.distances, synthetic.labels, reference.distances, reference.labels
+        ),
+        _near_copy_test(relative, np.concatenate(real_relative)),
+        None if holdout is None else membership_test(synthetic, training, holdout, rng=rng),
+        {
+            code: _class_copying(
+                kind, own.of(code).distances, relative[members], twin_relative[members],
+                reference.of(code).distances,
+            )
+            for code, kind in kinds.items()
+            for members in [synthetic.labels == code]
+        },
+        own.distances,
+        own.nearest,
+        relative,
+        reference,
+        reference.over(reference),
+        copies[np.argsort(relative[copies], kind="stable")],
+        np.stack([twinned, twins.nearest[twinned]], axis=1),
+        _share_near(real_relative[1]),
+    )  # fmt: skip
+
+
+_NOTHING = Distances(np.empty(0, np.float32), *np.empty((3, 0), np.int64))
+
+
+def _distances_of_some(
+    real: Labelled, training: Labelled, rng: np.random.Generator, max_per_class: int
+) -> Distances:
+    """Look for the training samples nearest to some real samples, other than themselves."""
+    labels = real.labels
+    chosen = [
+        rng.permutation(np.flatnonzero(labels == code))[:max_per_class]
+        for code in np.unique(labels)
+    ]
+    places = np.sort(np.concatenate(chosen))
+    own = places if real is training else None
+    distances, nearest = nearest_samples(real.values[places], training.values, own=own)
+    return Distances(distances, labels[places], places, nearest)
+
+
+def _choose_reference(
+    codes: NDArray[np.int64], held_out: Distances, leave_one_out: Distances
+) -> tuple[dict[int, str | None], Distances]:
+    """Per class: held-out samples where there are enough, else training samples, else none."""
+    kinds: dict[int, str | None] = {}
+    chosen = [_NOTHING]
+    for code in map(int, codes):
+        kinds[code] = None
+        for kind, real in (("holdout", held_out.of(code)), ("training", leave_one_out.of(code))):
+            if kinds[code] is None and len(real.places) >= _MIN_REFERENCE:
+                kinds[code] = kind
+                chosen.append(real)
+    return kinds, Distances(*map(np.concatenate, zip(*chosen, strict=True)))
+
+
+def _class_copying(
+    kind: str | None, distances: Array, relative: Array, twin_relative: Array, reference: Array
+) -> ClassCopying:
+    strata = [np.zeros(len(array), np.int64) for array in (distances, reference)]
+    return ClassCopying(
+        len(distances),
+        len(reference),
+        kind,
+        float(np.median(distances)),
+        float(np.median(reference)) if len(reference) else None,
+        stratified_rank_test(distances, strata[0], reference, strata[1]),
+        int(np.sum(relative < NEAR_COPY)),
+        int(np.sum(twin_relative < NEAR_COPY)),
+    )
+
+
+# --- tests -------------------------------------------------------------------------------------
+
+
+def _share_near(relative: NDArray[np.float64]) -> float:
+    known = np.isfinite(relative)
+    return float((relative[known] < NEAR_COPY).mean()) if known.any() else float("nan")
+
+
+def _near_copy_test(relative: Array, real_relative: Array) -> CopyTest | None:
+    """Fisher's exact test of whether near-copies are more frequent than among real samples."""
+    both = [array[np.isfinite(array)] for array in (relative, real_relative)]
+    if not all(map(len, both)):
+        return None
+    table = [[int(np.sum(near)), int(np.sum(~near))] for near in (a < NEAR_COPY for a in both)]
+    p_value = stats.fisher_exact(table, alternative="greater").pvalue
+    return CopyTest(float(p_value), *map(_share_near, both))
+
+
+def stratified_rank_test(
+    distances: Array,
+    strata: NDArray[np.int64],
+    reference_distances: Array,
+    reference_strata: NDArray[np.int64],
+) -> CopyTest | None:
+    """Test, within strata, whether distances tend to be smaller than the reference's.
+
+    Van Elteren's stratified form of the Wilcoxon rank-sum test, one-sided, in its normal
+    approximation with ties. With one stratum it is the Mann-Whitney test.
+
+    `strata` (classes) without samples on both sides are left out; without any, there is no test.
+    The effect is the chance that one of the distances is smaller than one of the reference of the
+    same stratum.
+
+    References
+    ----------
+    van Elteren, "On the combination of independent two-sample tests of Wilcoxon", 1960. Meehan,
+    Chaudhuri and Dasgupta, "A non-parametric test to detect data-copying in generative models",
+    AISTATS 2020, on rank tests of such distances.
+    """
+    statistic = variance = smaller = n_compared = 0.0
+    for stratum in np.intersect1d(strata, reference_strata):
+        own = distances[strata == stratum]
+        others = reference_distances[reference_strata == stratum]
+        n, total = len(own), len(own) + len(others)
+        ranks = stats.rankdata(np.concatenate([own, others]))
+        rank_sum = ranks[:n].sum()
+        weight = 1 / (total + 1)
+        statistic += weight * (rank_sum - n * (total + 1) / 2)
+        variance += weight**2 * n * len(others) / total * ranks.var(ddof=1)
+        smaller += n - (rank_sum - n * (n + 1) / 2) / len(others)
+        n_compared += n
+    if not n_compared:
+        return None
+    p_value = float(stats.norm.cdf(statistic / np.sqrt(variance))) if variance > 0 else 1.0
+    return CopyTest(p_value, float(smaller / n_compared), 0.5)
+
+
+def membership_test(
+    synthetic: Labelled, training: Labelled, holdout: Labelled, *, rng: np.random.Generator
+) -> CopyTest | None:
+    """Test whether synthetic samples sit nearer to training samples than to held-out samples.
+
+    Within a class, a generator that has learnt what the class looks like is as near to samples it
+    was trained on as to samples it was not: which real samples are 'training' samples could be
+    dealt anew. Each synthetic sample votes for its nearest real sample of its class, and the share
+    of votes for training samples is compared with its share when the same real samples are dealt
+    anew at random. The votes stay with the real samples, so samples in crowded places do not feign
+    certainty.
+
+    The effect is the share of votes for training samples. There is no test when no class has
+    samples of all three kinds.
+    """
+    strata = []
+    for code in np.unique(synthetic.labels):
+        members = training.of(code), holdout.of(code)
+        if min(map(len, members)) < 2:
+            continue
+        pool = np.concatenate(members)
+        _, voted_for = nearest_samples(synthetic.of(code), pool)
+        strata.append((np.bincount(voted_for, minlength=len(pool)), len(members[0])))
+    if not strata:
+        return None
+    observed = sum(votes[:n_training].sum() for votes, n_training in strata)
+    dealt = [
+        sum(rng.permutation(votes)[:n_training].sum() for votes, n_training in strata)
+        for _ in range(_N_PERMUTATIONS)
+    ]
+    n_votes = sum(votes.sum() for votes, _ in strata)
+    expected = sum(votes.sum() * n_training / len(votes) for votes, n_training in strata)
+    p_value = (1 + np.sum(np.array(dealt) >= observed)) / (1 + _N_PERMUTATIONS)
+    return CopyTest(float(p_value), float(observed / n_votes), float(expected / n_votes))

@@ -1,0 +1,85 @@
+"""Distances in which copies are looked for, and nearest neighbours by them.
+
+Images are compared by what they show: shrunk to at most 12 x 12, centred and scaled to unit
+length, so that the distance between two is ``sqrt(2 - 2 r)`` with r their correlation. Brightness,
+contrast and noise hardly change it. Tables are compared by their standardised columns.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ganaug.audit.samples import Array
+
+_LONGER_SIDE = 12
+_BLOCK_ENTRIES = 8_000_000
+"""Entries of one block of float32 products: 32 MB."""
+
+
+def comparison_space(values: Array, reference: Array | None = None) -> NDArray[np.float32]:
+    """Return samples in the space in which copies are looked for, float32 (n, D).
+
+    Images have length 1 (or 0, where a picture is of one colour). The column means and deviations
+    of `reference` standardise a table, those of `values` by default.
+    """
+    if values.ndim == 2:
+        reference = values if reference is None else reference
+        spread = reference.std(axis=0)
+        table = (values - reference.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+        return np.asarray(table, dtype=np.float32)
+    parts = [_image_space(values[start : start + 4096]) for start in range(0, len(values), 4096)]
+    return np.concatenate(parts) if parts else _image_space(values)
+
+
+def _image_space(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    height, width = images.shape[2:]
+    scale = min(1.0, _LONGER_SIDE / max(height, width))
+    size = (max(1, round(height * scale)), max(1, round(width * scale)))
+    small = functional.adaptive_avg_pool2d(torch.tensor(images).float(), size).flatten(1)
+    small -= small.mean(dim=1, keepdim=True)
+    space: NDArray[np.float32] = functional.normalize(small, eps=1e-3).numpy()
+    return space
+
+
+def nearest_samples(
+    queries: NDArray[np.float32], pool: NDArray[np.float32], *, own: NDArray[np.int64] | None = None
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Return each query's distance to its nearest sample of the pool, and which sample that is.
+
+    `own` is each query's own place in the pool, which is left out; where it is the only one, the
+    distance is infinite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> samples = np.array([[0.0], [1.0], [3.0]], dtype=np.float32)
+    >>> nearest_samples(samples, samples, own=np.arange(3))
+    (array([1., 1., 2.], dtype=float32), array([1, 0, 1]))
+    """
+    centre = pool.mean(axis=0)  # far from the origin, products in float32 have no digits left
+    centred = pool - centre
+    half_norms = (centred**2).sum(axis=1) / 2
+    distances = np.full(len(queries), np.inf, dtype=np.float32)
+    indices = np.zeros(len(queries), dtype=np.int64)
+    step = max(1, _BLOCK_ENTRIES // max(1, len(pool)))
+    if own is not None and len(pool) < 2:
+        return distances, indices
+    for start in range(0, len(queries), step):
+        samples = queries[start : start + step]
+        block = (samples - centre) @ centred.T
+        block -= half_norms
+        if own is not None:
+            block[np.arange(len(block)), own[start : start + step]] = -np.inf
+        nearest = block.argmax(axis=1)
+        indices[start : start + step] = nearest
+        # Taken anew from the samples themselves: products cannot resolve small distances.
+        squares = ((samples - pool[nearest]) ** 2).sum(axis=1)
+        distances[start : start + step] = np.sqrt(squares)
+    return distances, indices

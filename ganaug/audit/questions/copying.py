@@ -1,0 +1,396 @@
+"""Whether synthetic samples copy training samples."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+
+from ganaug.audit.content import (
+    Block,
+    Cell,
+    Gallery,
+    Paragraph,
+    Plot,
+    Series,
+    Strip,
+    Table,
+    number,
+    p_value,
+    percent,
+)
+from ganaug.audit.copies import NEAR_COPY
+from ganaug.audit.judging import graded, judge_repeats
+from ganaug.audit.results import Finding, Level, Measure, Missing, worst
+from ganaug.audit.samples import identical
+from ganaug.audit.scores import share_of
+
+if TYPE_CHECKING:
+    from ganaug.audit.context import Context
+    from ganaug.audit.copies import ClassCopying, CopyScreen, CopyTest
+    from ganaug.audit.results import Figure, Question
+    from ganaug.audit.samples import Array, Samples
+
+ALPHA = 0.01
+"""Level of the copy tests."""
+NEARER = 0.6
+"""Chance to be nearer to training samples than real ones are (0.5 expected) that is doubtful."""
+MEMORISED = 0.02
+"""Excess share of samples nearer to training than to held-out samples that is doubtful."""
+N_PAIRS, MAX_PAIRS_PER_CLASS, N_REAL_PAIRS = 12, 4, 6
+"""Nearest pairs that are listed: of all classes, of each, and of real samples."""
+
+
+@dataclass(frozen=True)
+class NearestPair:
+    """A synthetic sample and the training sample nearest to it."""
+
+    synthetic: int
+    training: int
+    class_name: str
+    training_class: str
+    distance: float
+    relative_distance: float | None
+    """1 is the usual distance of real samples of the class; None where that is unknown."""
+
+
+@dataclass(frozen=True)
+class CopyingFigures:
+    """Outcome of the copy screen."""
+
+    compared_by: str
+    distance_test: CopyTest | None
+    near_copy_test: CopyTest | None
+    membership_test: CopyTest | None
+    n_identical: int = 0
+    identical_share: float = 0.0
+    real_identical_share: float = 0.0
+    """Share of training samples that occur more than once, as they do in coarse tables."""
+    n_near_copies: int = 0
+    nearest_pairs: tuple[NearestPair, ...] = ()
+    per_class: Mapping[str, ClassCopying] = field(default_factory=dict)
+
+
+class Copying:
+    """Tests of nearness to training samples, near-copies, and exact copies."""
+
+    name = "copying"
+    title = "Copying: do they repeat training samples?"
+    place = 60
+
+    def measure(self, context: Context) -> Measure:
+        """Screen the synthetic samples, and judge the screen."""
+        samples, screen = context.samples, context.screen
+        same = identical(samples.synthetic.values, samples.training.values)
+        figures = CopyingFigures(
+            "sqrt(2 - 2r), r the correlation of the images shrunk to at most 12 x 12"
+            if samples.are_images
+            else "Euclidean distance of standardised columns",
+            screen.distance_test,
+            screen.near_copy_test,
+            screen.membership_test,
+            int(same.sum()),
+            float(same.mean()),
+            _repeated_share(samples.training.values),
+            len(screen.near_copies),
+            tuple(_nearest_pairs(samples, screen)),
+            {samples.class_names[code]: found for code, found in screen.per_class.items()},
+        )
+        usual = None if screen.near_copy_test is None else screen.near_copy_test.expected
+        levels = {
+            name: judge_repeats(_near_copies(figures.per_class.get(name)), usual)
+            for name in samples.class_names
+        }
+        blocks = tuple(_blocks(context, figures))
+        return Measure(figures, _findings(figures), blocks, levels, judge_copying(figures))
+
+
+QUESTION: Question = Copying()
+
+
+def _repeated_share(values: Array) -> float:
+    counts = Counter(sample.tobytes() for sample in values)
+    return sum(n for n in counts.values() if n > 1) / len(values)
+
+
+def _near_copies(found: ClassCopying | None) -> Figure:
+    if found is None or found.median_reference is None:
+        return Missing("too few samples to know what is near")
+    return share_of(found.n_near_copies, found.n_synthetic)
+
+
+def _nearest_pairs(samples: Samples, screen: CopyScreen) -> list[NearestPair]:
+    """List the synthetic samples nearest to a training one, for their class; a few per class."""
+    pairs: list[NearestPair] = []
+    taken: Counter[int] = Counter()
+    for place in np.argsort(screen.relative_distances, kind="stable").tolist():  # NaN comes last
+        code, nearest = int(samples.synthetic.labels[place]), int(screen.nearest[place])
+        if len(pairs) == N_PAIRS or taken[code] == MAX_PAIRS_PER_CLASS:
+            continue
+        taken[code] += 1
+        relative = float(screen.relative_distances[place])
+        pairs.append(
+            NearestPair(
+                place,
+                nearest,
+                samples.class_names[code],
+                samples.class_names[samples.training.labels[nearest]],
+                float(screen.distances[place]),
+                relative if np.isfinite(relative) else None,
+            )
+        )
+    return pairs
+
+
+# --- judgement ---------------------------------------------------------------------------------
+
+Evidence: TypeAlias = list[tuple[Level, str]]
+
+
+def judge_copying(figures: CopyingFigures) -> Level:
+    """Judge the copy screen over all classes."""
+    least = Level.UNKNOWN if figures.distance_test is None else Level.FINE
+    return worst([least, *(level for level, _ in _evidence(figures))])
+
+
+def _rejects(test: CopyTest | None) -> bool:
+    return test is not None and test.p_value < ALPHA and test.effect > test.expected
+
+
+def _evidence(figures: CopyingFigures) -> Evidence:
+    """List what speaks for copying, and how much."""
+    found: Evidence = []
+    copies, member = figures.near_copy_test, figures.membership_test
+    nearer = figures.distance_test
+    if figures.identical_share > figures.real_identical_share:
+        text = f"{figures.n_identical} synthetic samples are byte for byte training samples."
+        found.append((Level.POOR, text))
+    if copies is not None and _rejects(copies):
+        text = (
+            f"{copies.effect:.1%} of the synthetic samples nearly repeat a training sample; "
+            f"{copies.expected:.1%} of real samples do (p {_sign(copies)})."
+        )
+        found.append((Level.POOR, text))
+    if member is not None and _rejects(member):
+        level = graded(member.effect - member.expected, MEMORISED, 5 * MEMORISED)
+        text = (
+            f"{member.effect:.0%} of the synthetic samples lie nearest to a training sample rather "
+            f"than a held-out one; {member.expected:.0%} would be expected (p {_sign(member)})."
+        )
+        found.append((level, text))
+    if nearer is not None and _rejects(nearer) and nearer.effect > NEARER:
+        found.append((Level.DOUBTFUL, _describe_nearness(nearer, member)))
+    return found
+
+
+def _describe_nearness(nearer: CopyTest, member: CopyTest | None) -> str:
+    text = (
+        f"synthetic samples lie nearer to training samples than real samples do (p {_sign(nearer)})"
+    )
+    if member is None:
+        return (
+            f"{text}. Smooth or little varied samples do too; held-out samples would tell which it "
+            "is."
+        )
+    if _rejects(member):
+        return f"{text}."
+    return f"{text}, but no nearer than to held-out samples: smoothness rather than copying."
+
+
+def _sign(test: CopyTest) -> str:
+    text = p_value(test.p_value)
+    return text if text.startswith("<") else f"= {text}"
+
+
+def _findings(figures: CopyingFigures) -> tuple[Finding, ...]:
+    level, nearer = judge_copying(figures), figures.distance_test
+    if level is Level.FINE and nearer is not None:
+        text = (
+            "Copying: the screen found no sign of it (synthetic samples are no nearer to training "
+            f"samples than real samples are: p {_sign(nearer)}). A screen, not a guarantee."
+        )
+        return (Finding(level, text),)
+    evidence = _evidence(figures)
+    if not evidence:
+        return (Finding(Level.UNKNOWN, "Copying: too few samples to say anything."),)
+    findings = [Finding(worst([lv, Level.DOUBTFUL]), f"Copying: {text}") for lv, text in evidence]
+    if level is Level.POOR:
+        advice = (
+            "Look at the nearest pairs. Do not treat synthetic samples as anonymous. Train on more "
+            "samples, or for less time, and keep `diffaugment` switched on."
+        )
+        opening = (
+            "Synthetic samples copy training samples: do not pass them on as if they were new."
+        )
+        findings.append(Finding(level, advice=advice, opening=opening))
+    return tuple(findings)
+
+
+# --- contents ----------------------------------------------------------------------------------
+
+_TESTS = {
+    "distance_test": (
+        "Nearer to training samples than real samples are",
+        "chance that a synthetic sample is nearer to one than a real sample of its class is",
+    ),
+    "near_copy_test": (
+        "Near-copies",
+        f"share of samples at less than {NEAR_COPY} of the usual distance to a training sample",
+    ),
+    "membership_test": (
+        "Nearer to training than to held-out samples",
+        "share of synthetic samples whose nearest real sample is a training sample",
+    ),
+}
+
+
+def _blocks(context: Context, figures: CopyingFigures) -> list[Block]:
+    screen = context.screen
+    blocks: list[Block] = [
+        Paragraph(
+            "This is a screen, never a guarantee: mirrored, shifted, or recombined copies can pass "
+            f"it. Distance: {figures.compared_by}. {figures.n_identical} synthetic samples are "
+            f"identical to a training sample, {figures.n_near_copies} are near-copies of one."
+        ),
+        _tests_table(figures, context.samples.holdout is not None),
+    ]
+    synthetic, real = (
+        distances[np.isfinite(distances)]
+        for distances in (screen.relative_distances, screen.reference_relative)
+    )
+    if len(synthetic) and len(real):
+        blocks.append(_histogram(synthetic, real))
+    blocks.append(_class_table(figures))
+    if context.samples.are_images:
+        blocks += _pair_galleries(context, figures)
+    return blocks
+
+
+def _histogram(synthetic: Array, real: Array) -> Plot:
+    top = float(np.quantile(np.concatenate([synthetic, real]), 0.995))
+    bins = np.linspace(0, max(top, 1.0), 41)
+
+    def steps(distances: Array) -> tuple[list[float], list[float]]:
+        shares = 100 * np.histogram(distances, bins)[0] / len(distances)
+        return np.repeat(bins, 2).tolist(), [0.0, *np.repeat(shares, 2).tolist(), 0.0]
+
+    return Plot(
+        "Distance to the nearest training sample, % of samples",
+        "Histogram of distances to the nearest training sample, in multiples of the class's median "
+        f"for real samples. Median of synthetic samples: {np.median(synthetic):.2f}, of real "
+        f"samples: {np.median(real):.2f}.",
+        (
+            Series("real samples", "real", "area", *steps(real)),
+            Series("synthetic samples", "synthetic", "line", *steps(synthetic)),
+        ),
+        "distance (1: median of real samples of the class)",
+        ((NEAR_COPY, "near-copies"),),
+    )
+
+
+def _tests_table(figures: CopyingFigures, has_holdout: bool) -> Table:
+    tests = (figures.distance_test, figures.near_copy_test, figures.membership_test)
+    lines = []
+    for (key, (question, counted)), test in zip(_TESTS.items(), tests, strict=True):
+        needs_holdout = key == "membership_test" and not has_holdout
+        cells = [Cell("needs held-out samples" if needs_holdout else "too few samples")]
+        cells += [Cell("–"), Cell("–")]
+        if test is not None:
+            written = percent(test.effect), percent(test.expected), p_value(test.p_value)
+            cells = [Cell(text, is_number=True) for text in written]
+        lines.append([question, *cells, counted])
+    return Table.of(
+        "One-sided tests; a small p-value speaks for copying. The last one needs held-out samples, "
+        "and tells copying from mere smoothness.",
+        ("Question", "Found", "Expected", "p-value", "What is counted"),
+        lines,
+    )
+
+
+def _class_table(figures: CopyingFigures) -> Table:
+    kinds = {"holdout": "held out", "training": "training", None: "samples: too few"}
+    lines = []
+    for name, found in figures.per_class.items():
+        test = found.distance_test
+        written = (
+            number(found.median_synthetic),
+            number(found.median_reference),
+            f"{found.n_reference} {kinds[found.reference]}",
+            "–" if test is None else p_value(test.p_value),
+        )
+        cells = [Cell(text, is_number=True) for text in written]
+        lines.append([name, *cells, found.n_near_copies, found.n_near_duplicates])
+    header = ("Class", "Synthetic", "Real", "Compared with", "p-value", "Near-copies",
+              "Near-duplicates")  # fmt: skip
+    return Table.of(
+        "Median distance to the nearest training sample, per class, beside that of real samples.",
+        header,
+        lines,
+    )
+
+
+def _pair_galleries(context: Context, figures: CopyingFigures) -> list[Gallery]:
+    samples = context.samples
+    strips = [
+        _pair_strip(
+            samples,
+            ("Synthetic", samples.synthetic.values, pair.synthetic),
+            pair.training,
+            (pair.class_name, pair.relative_distance),
+        )
+        for pair in figures.nearest_pairs
+        if pair.relative_distance is not None
+    ]
+    galleries = (
+        Gallery(
+            "Nearest pairs",
+            tuple(strips),
+            "Left a synthetic image, right the training image nearest to it; the nearest first. 1 "
+            "is the usual distance of real images of the class.",
+            are_pairs=True,
+        ),
+        Gallery(
+            "For comparison: real images",
+            _real_strips(context),
+            "Left a real image, right the training image nearest to it. Real images come this near "
+            "to one another by themselves.",
+            are_pairs=True,
+        ),
+    )
+    return [gallery for gallery in galleries if gallery.strips]
+
+
+def _pair_strip(
+    samples: Samples, source: tuple[str, Array, int], training: int, label: tuple[str, float]
+) -> Strip:
+    kind, images, place = source
+    name, distance = label
+    return Strip(
+        f"{name}, {'identical' if distance < 5e-7 else number(distance)}",
+        "",
+        f"{kind} image {place}, and training image {training}, nearest to it",
+        np.stack([images[place], samples.training.values[training]]),
+        columns=2,
+    )
+
+
+def _real_strips(context: Context) -> tuple[Strip, ...]:
+    samples, screen = context.samples, context.screen
+    reference, relative = screen.reference, screen.reference_relative
+    strips: dict[frozenset[tuple[str, int]], Strip] = {}
+    for i in np.argsort(relative, kind="stable").tolist():  # NaN comes last
+        if len(strips) == N_REAL_PAIRS or not np.isfinite(relative[i]):
+            break
+        code = int(reference.labels[i])
+        kind, source = "Training", samples.training
+        if screen.per_class[code].reference == "holdout" and samples.holdout is not None:
+            kind, source = "Held-out", samples.holdout
+        place, nearest = int(reference.places[i]), int(reference.nearest[i])
+        label = samples.class_names[code], float(relative[i])
+        strip = _pair_strip(samples, (kind, source.values, place), nearest, label)
+        # Two training images are often nearest to each other: they are shown once.
+        strips.setdefault(frozenset([(kind, place), ("Training", nearest)]), strip)
+    return tuple(strips.values())

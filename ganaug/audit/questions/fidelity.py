@@ -1,0 +1,81 @@
+"""Whether synthetic samples look like real samples of their class."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ganaug.audit.content import Paragraph, charts_of, figure_table
+from ganaug.audit.judging import class_findings, judge_ratio, judge_recall, quote
+from ganaug.audit.results import Figures, Level, Measure, worst
+
+if TYPE_CHECKING:
+    from ganaug.audit.content import Block
+    from ganaug.audit.context import Context
+    from ganaug.audit.results import Question
+
+_LABELS = {
+    "precision": "Precision",
+    "recognised": "Recognised",
+    "density": "Density",
+    "kernel_distance": "Kernel distance",
+    "frechet_distance": "Frechet distance",
+}
+_MEANING = (
+    "Every figure stands beside its floor: the same measure of real samples against other real "
+    "samples, at the same number; intervals are the middle 95% of repeats on random halves. "
+    "Precision is the share of synthetic samples that lie where real ones lie; recognised, the "
+    "share that a classifier of real samples takes for their class. Density says how crowded with "
+    "real samples their places are: above 1, they keep to the middle of their class. Kernel and "
+    "Frechet distance are differences of the distributions, 0 is none; the first is fair to small "
+    "classes, the second comparable only at the same number of samples."
+)
+
+
+class Fidelity:
+    """Precision, density and distances of the features, and how a classifier reads them."""
+
+    name = "fidelity"
+    title = "Fidelity: do they look real?"
+    place = 30
+
+    def measure(self, context: Context) -> Measure:
+        """Measure it per class and overall."""
+        recalls, compared = context.recalls.figures.per_class, context.comparisons
+        kinds = [kind for kind in _LABELS if kind != "recognised"]
+        figures = Figures(
+            {kind: context.overall_comparisons[kind] for kind in kinds},
+            {
+                name: {kind: of[kind] for kind in kinds}
+                | {"recognised": recalls[name]["recognised"]}
+                for name, of in compared.items()
+            },
+        )
+        levels, quotes = {}, {}
+        for name, found in figures.per_class.items():
+            precision, recognised = found["precision"], found["recognised"]
+            on_real = recalls[name]["trained_on_real"]
+            levels[name] = worst((judge_ratio(precision), judge_recall(recognised, on_real)))
+            quotes[name] = quote(name, "precision", precision) + quote(
+                name, "share recognised", recognised, on_real
+            )
+        findings = class_findings(
+            "Fidelity",
+            levels,
+            quotes,
+            fine="synthetic samples look like real samples of their class",
+            defect="many synthetic samples do not look like real samples of their class",
+            advice={
+                Level.DOUBTFUL: "Look at the least realistic samples of {classes}; train longer "
+                "(`max_images`), or add a filter (`filter=`)."
+            },
+            unfit=True,
+        )
+        blocks: tuple[Block, ...] = (
+            Paragraph(_MEANING),
+            *charts_of(_LABELS, figures),
+            figure_table("Fidelity, with the interval and the floor.", _LABELS, figures),
+        )
+        return Measure(figures, findings, blocks, levels)
+
+
+QUESTION: Question = Fidelity()

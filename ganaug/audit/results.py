@@ -1,0 +1,199 @@
+"""What a question of the audit hands back: figures or why there are none, findings, contents."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from ganaug.audit.content import Block
+    from ganaug.audit.context import Context
+
+Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
+
+
+class Level(StrEnum):
+    """How something was judged; what was not measured counts least."""
+
+    UNKNOWN = "not measured"
+    FINE = "fine"
+    DOUBTFUL = "doubtful"
+    POOR = "poor"
+
+
+def worst(levels: Iterable[Level]) -> Level:
+    """Return the worst level.
+
+    Examples
+    --------
+    >>> str(worst([Level.FINE, Level.DOUBTFUL, Level.UNKNOWN]))
+    'doubtful'
+    """
+    return max(levels, key=list(Level).index, default=Level.UNKNOWN)
+
+
+@dataclass(frozen=True)
+class Missing:
+    """In the place of a figure: why there is none.
+
+    Attributes
+    ----------
+    reason : str
+        In full, for example "11 real and 67 synthetic samples; at least 20 of each are needed".
+    brief : str
+        In two or three words, for a table.
+    advice : str
+        What to do to get one, for the summary.
+    """
+
+    reason: str
+    brief: str = "too few samples"
+    advice: str = ""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its 95% interval, and the samples behind it."""
+
+    value: float
+    low: float
+    high: float
+    n_samples: int
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One measure of fake samples beside the same measure of real samples.
+
+    Attributes
+    ----------
+    value, low, high : float
+        Real against fake: mean over the repeats, and the middle 95% of them.
+    floor, floor_low, floor_high : float
+        Real against other real samples, in the same way.
+    gap_low, gap_high : float
+        Middle 95% of the difference (value minus floor) over the repeats, which share samples.
+    n_samples : int
+        Samples on each side in every repeat.
+    """
+
+    value: float
+    low: float
+    high: float
+    floor: float
+    floor_low: float
+    floor_high: float
+    gap_low: float
+    gap_high: float
+    n_samples: int
+
+
+Figure: TypeAlias = Comparison | Estimate | Missing
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Figures by name: of all classes at once, and of each class."""
+
+    overall: Mapping[str, Figure]
+    per_class: Mapping[str, Mapping[str, Figure]]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One sentence of the summary, or mere advice.
+
+    Attributes
+    ----------
+    level : Level
+        Anything but fine stands among what is doubtful.
+    text : str
+        A sentence that opens with what it is about; empty for mere advice.
+    advice : str
+        What to do about it; ``{classes}`` in it stands for the classes concerned.
+    classes : tuple of str
+        Classes concerned.
+    unfit : bool
+        Whether these classes should get no synthetic samples at all, which voids other advice.
+    opening : str
+        What the headline opens with, where this is worse than anything else.
+    """
+
+    level: Level
+    text: str = ""
+    advice: str = ""
+    classes: tuple[str, ...] = ()
+    unfit: bool = False
+    opening: str = ""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What a question found.
+
+    Attributes
+    ----------
+    figures : object
+        A frozen dataclass, or a mapping, of all that was measured; `plain` makes JSON of it.
+    findings : tuple of Finding
+        For the summary.
+    blocks : tuple of Block
+        Tables, charts and pictures of the question's section in the report.
+    levels : mapping of str to Level
+        By class, where the question is one of single classes.
+    level : Level or None
+        Of the question as a whole, where it is judged as one.
+    """
+
+    figures: object
+    findings: tuple[Finding, ...] = ()
+    blocks: tuple[Block, ...] = ()
+    levels: Mapping[str, Level] | None = None
+    level: Level | None = None
+
+
+class Question(Protocol):
+    """One question of the audit: a class in a module of its own."""
+
+    @property
+    def name(self) -> str:
+        """Key of the figures in ``AuditReport.to_dict()["questions"]``."""
+
+    @property
+    def title(self) -> str:
+        """Heading in the report."""
+
+    @property
+    def place(self) -> int:
+        """Where it stands in the report: those with lower numbers come first."""
+
+    def measure(self, context: Context) -> Measure | Missing | None:
+        """Answer it; None where it does not arise, as without groups for that of groups."""
+
+
+def plain(value: object) -> Json:
+    """Return nested dataclasses, mappings and NumPy's values as what JSON can hold.
+
+    Examples
+    --------
+    >>> plain({1: Missing("too few"), "x": (np.float32(0.5), float("nan"))})
+    {'1': {'reason': 'too few'}, 'x': [0.5, None]}
+    """
+    if isinstance(value, Missing):
+        return {"reason": value.reason}
+    if is_dataclass(value):
+        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset | np.ndarray):
+        return [plain(item) for item in value]
+    if isinstance(value, np.generic):
+        return plain(value.item())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, bool | int) else str(value)

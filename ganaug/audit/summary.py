@@ -1,0 +1,125 @@
+"""The report's summary: the worst of all findings, what is fine, what is not, what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from ganaug.audit.content import join, name_classes
+from ganaug.audit.judging import at_level
+from ganaug.audit.results import Finding, Level, Measure, Missing, worst
+
+Levels: TypeAlias = Mapping[str, Mapping[str, Level]]
+"""By class, by question and "overall"."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The report's summary: the worst level, one or two sentences, and lists of sentences."""
+
+    level: Level
+    headline: str
+    fine: tuple[str, ...]
+    doubtful: tuple[str, ...]
+    to_do: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Section:
+    """One question's part of the report."""
+
+    name: str
+    title: str
+    answer: Measure | Missing
+
+
+@dataclass(frozen=True)
+class Document:
+    """The report before it is written as Markdown or HTML."""
+
+    title: str
+    summary: Summary
+    levels: Levels
+    sections: tuple[Section, ...]
+
+    @classmethod
+    def of(cls, title: str, sections: Sequence[Section], class_names: Sequence[str]) -> Document:
+        """Put a summary before the answers to all questions."""
+        levels = _class_levels(sections, class_names)
+        return cls(title, _summarise(sections, levels), levels, tuple(sections))
+
+
+def _class_levels(sections: Sequence[Section], class_names: Sequence[str]) -> Levels:
+    """Return each class's levels by question, and the worst of them as "overall"."""
+    asked = {
+        section.name: section.answer.levels
+        for section in sections
+        if isinstance(section.answer, Measure) and section.answer.levels is not None
+    }
+    by_class = {
+        name: {question: levels[name] for question, levels in asked.items()} for name in class_names
+    }
+    return {
+        name: {**levels, "overall": worst(levels.values())} for name, levels in by_class.items()
+    }
+
+
+def _summarise(sections: Sequence[Section], levels: Levels) -> Summary:
+    """Put the findings of all questions together."""
+    answers = [section.answer for section in sections]
+    findings = [f for answer in answers if isinstance(answer, Measure) for f in answer.findings]
+    fine = tuple(f.text for f in findings if f.text and f.level is Level.FINE)
+    doubtful = tuple(f.text for f in findings if f.text and f.level is not Level.FINE)
+    overall = {name: by_question["overall"] for name, by_question in levels.items()}
+    least = Level.DOUBTFUL if doubtful else Level.UNKNOWN
+    level = worst([least, *overall.values(), *(finding.level for finding in findings)])
+    advice = _advise(findings, list(levels))
+    advice += [a.advice for a in answers if isinstance(a, Missing) and a.advice]
+    openings = [finding.opening for finding in findings if finding.opening]
+    headline = _headline(openings[0] if openings else _OPENINGS[level], overall)
+    return Summary(level, headline, fine, doubtful, tuple(dict.fromkeys(advice)))
+
+
+def _advise(findings: Sequence[Finding], class_names: Sequence[str]) -> list[str]:
+    """Say what to do; about classes to be left out nothing more is said."""
+    unfit = {name for finding in findings if finding.unfit for name in finding.classes}
+    advice = []
+    if unfit:
+        names = name_classes([name for name in class_names if name in unfit])
+        advice.append(
+            f"Leave synthetic samples of {names} out; duplicates with classic augmentation serve "
+            "better there. Or train longer (`max_images`), on more samples."
+        )
+    for finding in findings:
+        concerned = [name for name in finding.classes if name not in unfit]
+        if finding.advice and (concerned or not finding.classes):
+            named = name_classes(concerned) if concerned else ""
+            advice.append(finding.advice.replace("{classes}", named))
+    return advice
+
+
+_OPENINGS = {
+    Level.UNKNOWN: "No defect found.",
+    Level.FINE: "No defect found.",
+    Level.DOUBTFUL: "Use with care.",
+    Level.POOR: "Not fit for use as it is.",
+}
+_WORDS = {
+    Level.FINE: ("measured fine", "measured fine"),
+    Level.DOUBTFUL: ("are doubtful", "doubtful"),
+    Level.POOR: ("are poor", "poor"),
+    Level.UNKNOWN: ("", "not measured"),
+}
+
+
+def _headline(opening: str, overall: Mapping[str, Level]) -> str:
+    n = len(overall)
+    by_level = {level: len(at_level(overall, level)) for level in _WORDS}
+    if by_level[Level.UNKNOWN] == n:
+        return "Nothing could be measured: there are too few samples."
+    for found, n_found in by_level.items():
+        if n_found == n:
+            return f"{opening} All {n} classes {_WORDS[found][0]}."
+    parts = [f"{n_found} {_WORDS[found][1]}" for found, n_found in by_level.items() if n_found]
+    return f"{opening} Of {n} classes, {join(parts)}."

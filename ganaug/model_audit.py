@@ -1,0 +1,142 @@
+"""The audit of a fitted model: its samples, and the record of its training, beside real samples."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ganaug.audit import MIN_SAMPLES, AuditReport, build_audit
+from ganaug.checks import check_count
+from ganaug.exceptions import InvalidInputError, SamplingError
+from ganaug.history import alarm_in_words, alarms_of, history_of
+from ganaug.inputs import TrainingSet, read_labelled
+from ganaug.persistence import library_versions
+from ganaug.sampler import TrainedSampler
+
+__all__ = ["audit_model"]
+
+Array = npt.NDArray[Any]
+Codes = npt.NDArray[np.int64]
+
+N_STEPS = 10
+"""Between two latent points, for the page."""
+
+
+def audit_model(
+    sampler: TrainedSampler,
+    X: Any,
+    y: Any,
+    *,
+    X_holdout: Any,
+    y_holdout: Any,
+    groups: Any,
+    n_samples: int,
+    verdict: Any,
+    extractor: Any,
+    device: str,
+) -> AuditReport:
+    """Measure a model's samples; see `GANAugmenter.audit` for the parameters.
+
+    Returns
+    -------
+    AuditReport
+    """
+    n = check_count("n_samples", n_samples)
+    if n < MIN_SAMPLES:
+        raise InvalidInputError(
+            f"`n_samples` must be {MIN_SAMPLES} or more for a class to be measured. Got {n} "
+            "instead."
+        )
+    if X_holdout is None and y_holdout is not None:
+        raise InvalidInputError("`y_holdout` came without `X_holdout`: pass both or none.")
+    model, spec, classes = sampler.model, sampler.spec, sampler.classes
+    values, codes = _read_training_samples(sampler, X, y)
+    held_out, held_out_codes = None, None
+    if X_holdout is not None:
+        held_out, held_out_codes = read_labelled(X_holdout, y_holdout, spec=spec, classes=classes)
+    synthetic, synthetic_codes, notes = _sample_what_passes(sampler, n)
+    return build_audit(
+        values,
+        codes,
+        synthetic,
+        synthetic_codes,
+        class_names=classes.tolist(),
+        holdout=held_out,
+        holdout_labels=held_out_codes,
+        groups=groups,
+        history=history_of(model),
+        alarms=alarms_of(model),
+        model_card=_describe(sampler),
+        verdict=verdict,
+        notes=notes,
+        interpolations=_interpolations(sampler),
+        extractor=extractor,
+        seed=model.seed,
+        device=device,
+    )
+
+
+def _read_training_samples(sampler: TrainedSampler, X: Any, y: Any) -> tuple[Array, Codes]:
+    """Read X and y, and refuse others than those that the model was trained on."""
+    spec, classes, model = sampler.spec, sampler.classes, sampler.model
+    values, codes = read_labelled(X, y, spec=spec, classes=classes)
+    training = TrainingSet(spec, values, codes, classes, model.label_kind)
+    if training.fingerprint != model.fingerprint:
+        raise InvalidInputError(
+            "X and y must be the samples that the model was trained on, in their order. Their "
+            f"fingerprint is {training.fingerprint[:12]}..., the model's "
+            f"{model.fingerprint[:12]}...."
+        )
+    return values, codes
+
+
+def _sample_what_passes(sampler: TrainedSampler, n: int) -> tuple[Array, Codes, list[str]]:
+    """Make n samples of each class; say which classes the filter rejects."""
+    made, rejected, failure = [], [], None
+    for code, label in enumerate(sampler.classes.tolist()):
+        try:
+            made.append(sampler.sample_values({code: n}))
+        except SamplingError as error:
+            failure = error
+            rejected.append(str(label))
+    if failure is not None and not made:
+        raise failure
+    values, codes = map(np.concatenate, zip(*made, strict=True))
+    if not rejected:
+        return values, codes, []
+    note = (
+        "Sampling: the filters reject nearly all synthetic samples of class "
+        f"{', '.join(rejected)}, so that there is nothing to measure."
+    )
+    return values, codes, [note]
+
+
+def _interpolations(sampler: TrainedSampler) -> dict[int, Array] | None:
+    if sampler.spec.kind == "table":
+        return None
+    codes = range(len(sampler.classes))
+    return {code: sampler.interpolate(code, n_steps=N_STEPS) for code in codes}
+
+
+def _describe(sampler: TrainedSampler) -> dict[str, Any]:
+    """Describe how the model came about."""
+    model, acceptance = sampler.model, sampler.acceptance()
+    return {
+        "samples per class": {str(label): n for label, n in sampler.class_counts.items()},
+        "data fingerprint": model.fingerprint,
+        "seed": model.seed,
+        "recipe": model.gans[0].config.recipe,
+        "conditioning": "joint" if model.is_joint else "per_class",
+        "generators": model.n_generators,
+        "images seen": model.images_seen,
+        "training seconds": round(model.seconds, 1),
+        "hardware of the training": model.origin["hardware"],
+        "versions at the training": model.origin["versions"],
+        "filters": "classifier" if sampler.is_filtered else "none",
+        "acceptance by the filters": {str(k): round(v, 3) for k, v in acceptance.items()},
+        "alarms and remedies": [alarm_in_words(alarm) for alarm in alarms_of(model)],
+        "options": model.gans[0].config.to_json(),
+        "versions at the audit": library_versions(),
+    }
