@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import os
 
 import numpy as np
 import pytest
@@ -266,9 +267,12 @@ def test_what_an_augmenter_holds_of_the_users_own_is_seen():
     assert augmenter_is_own(GANAugmenter(warm_start_from="model"))
 
 
-def test_a_missing_file_is_named(tmp_path):
+def test_a_missing_file_is_named_and_a_pipe_does_not_hang(tmp_path):
     with pytest.raises(ModelFileError, match="nowhere.json cannot be read"):
         Verdict.load(tmp_path / "nowhere.json")
+    os.mkfifo(tmp_path / "pipe.json")
+    with pytest.raises(ModelFileError, match="it is no regular file"):
+        Verdict.load(tmp_path / "pipe.json")
 
 
 @given(

@@ -30,6 +30,7 @@ from ganaug.gain.remedies import (
 )
 from ganaug.gain.remedies import make_pipeline as pipeline_of
 from ganaug.inputs import read_training_set
+from ganaug.inputs.pictures import is_regular
 from ganaug.jsonable import SchemaError, dumps, jsonable, loads_strictly, read_as, type_hints_of
 from ganaug.naming import printable
 from ganaug.outputs import write_text
@@ -367,9 +368,10 @@ class Verdict:
             When the file is missing, or not a verdict; says what is wrong.
         """
         try:
+            if Path(path).exists() and not is_regular(Path(path)):
+                raise SchemaError("it is no regular file.")
             with Path(path).open("rb") as file:
-                content = file.read(MAX_BYTES + 1)
-            record, parameters = _read(content)
+                record, parameters = _read(file.read(MAX_BYTES + 1))
         except OSError as error:
             raise ModelFileError(f"{path} cannot be read: {error}") from error
         except SchemaError as error:
