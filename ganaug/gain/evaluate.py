@@ -152,7 +152,9 @@ def evaluate_gain(  # type: ignore[misc]  # the overloads do not repeat every pa
         return costs
     kept = time_for_gans(clock.left, costs, gan_cost, len(splits)) if max_seconds else 0.0
     done = _try_cheap(trials, cheap, clock, kept)
-    notes += [*of_remedies, *_cut_short(done, splits)]
+    notes += of_remedies
+    if len(done) < len(splits):
+        notes.append(f"`max_seconds` left time for {len(done)} of {len(splits)} splits")
     race = _try_gans(Race(trials, cheap, gans, done, ""), scoring, clock, costs, gan_cost, notes)
     return judge(race, scoring, notes, clock.seconds)
 
@@ -188,12 +190,6 @@ def _try_cheap(trials: Trials, cheap: Sequence[Remedy], clock: Clock, kept: floa
         trials.run(cheap, chunk)
         done, took = [*done, *chunk], clock.seconds - began
     return done
-
-
-def _cut_short(done: Sequence[int], splits: Sequence[Split]) -> list[str]:
-    if len(done) == len(splits):
-        return []
-    return [f"`max_seconds` left time for {len(done)} of {len(splits)} splits"]
 
 
 def _try_gans(
@@ -244,15 +240,13 @@ def _standing(race: Race) -> str:
 
 def _why_no_gan(race: Race, scoring: Any) -> str:
     """Say why training a GAN would be a waste; empty if it would not."""
-    trials = race.trials
-    splits = [trials.splits[number] for number in race.numbers]
     if not race.gans:
         return ""
-    if not _is_to_be_filled(trials.problem, splits, race.gans):
+    if not _is_to_be_filled(race.trials.problem, race.splits, race.gans):
         return "the classes are about equally frequent, so that there is nothing to fill up"
-    if len(splits) < 2:
+    if len(race.splits) < 2:
         return "there was time for one split only, of which nothing can be learnt"
-    scores = trials.table(race.cheap, race.numbers)
+    scores = race.trials.table(race.cheap, race.numbers)
     is_bounded = scoring is None or str(scoring).startswith(AT_MOST_ONE)
     if is_bounded and not can_still_win(
         scores, 1.0, race.test_over_train, default=default_arm(race.cheap)

@@ -54,7 +54,6 @@ class Trials:
         self.problem = problem
         self.splits = list(splits)
         self.task = task
-        self.gan_seconds: list[float] = []  # of each split's GANs
         self.failures: dict[str, None] = {}
         self._scores: dict[tuple[str, int], Score] = {}
 
@@ -68,7 +67,6 @@ class Trials:
         """Train a split's GANs, each once, and try the remedies that use them."""
         trained: dict[str, Any] = {}
         todo, pipelines = [], []
-        started = time.perf_counter()
         for remedy in remedies:
             pipeline = make_pipeline(remedy, self.task, self.problem.estimator)
             sampler = pipeline.named_steps["remedy"]
@@ -80,7 +78,6 @@ class Trials:
                 continue
             todo.append((remedy, number))
             pipelines.append(pipeline)
-        self.gan_seconds.append(time.perf_counter() - started)
         self._run(todo, pipelines)
 
     def _with_trained(self, sampler: Any, number: int, trained: dict[str, Any]) -> Any:
