@@ -31,6 +31,7 @@ Loader = Callable[[Path, bool], "Images"]
 
 PROTOCOL_COUNTS = (4000, 2000, 1000, 750, 500, 350, 200, 100, 60, 40)
 """Training images per class in the protocol of DeepSMOTE (Dablain et al., 2022)."""
+SMALL_COUNTS = (800, 400, 200, 150, 100, 80, 70, 60, 50, 40)
 CIFAR10_COUNTS = (4500, 2000, 1000, 800, 600, 500, 400, 250, 150, 80)
 LONG_TAIL_COUNTS = tuple(int(5000 * 0.01 ** (c / 9)) for c in range(10))
 SPOKEN_COUNTS = (200, 155, 120, 93, 72, 56, 43, 33, 26, 20)
@@ -193,6 +194,10 @@ TASKS: dict[str, Task] = {
     "digits": Task("scikit-learn's digits", DIGITS_COUNTS, 20, _digits),
     "mnist": Task("MNIST", PROTOCOL_COUNTS, 500, _idx("MNIST")),
     "fashion-mnist": Task("Fashion-MNIST", PROTOCOL_COUNTS, 500, _idx("FashionMNIST")),
+    "mnist-small": Task("MNIST, 1,950 images", SMALL_COUNTS, 500, _idx("MNIST")),
+    "fashion-mnist-small": Task(
+        "Fashion-MNIST, 1,950 images", SMALL_COUNTS, 500, _idx("FashionMNIST")
+    ),
     "spoken-digits": Task("spoken digits", SPOKEN_COUNTS, 40, _spoken_digits(32)),
     "spoken-digits-64": Task("spoken digits, 64x64", SPOKEN_COUNTS, 40, _spoken_digits(64)),
     "cifar10-grey": Task("CIFAR-10, grey 16x16", CIFAR10_COUNTS, 500, _cifar10("L", 16)),

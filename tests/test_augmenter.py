@@ -36,6 +36,7 @@ from ganaug.exceptions import (
 from ganaug.gan import callbacks, training
 from ganaug.gan.training import Trainer
 from ganaug.parameters import auto_max_images
+from ganaug.progress import readable_seconds
 from ganaug.sampler import TrainedSampler
 
 # Trainings here are far too short to be any good; what they give is not what is tested.
@@ -1058,7 +1059,7 @@ def test_progress_shows_estimate_images_losses_and_eta(conditioning, digits, cap
     ("seconds", "text"), [(0, "0 s"), (89, "89 s"), (210, "3.5 min"), (7560, "2.1 h")]
 )
 def test_durations_are_readable(seconds, text):
-    assert ganaug.augmenter.readable_seconds(seconds) == text
+    assert readable_seconds(seconds) == text
 
 
 # --- bad input: before any training --------------------------------------------------------------

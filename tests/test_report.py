@@ -634,7 +634,7 @@ def test_the_variety_of_all_classes_is_the_mean_of_theirs(audited):
 def test_the_model_card_says_how_the_model_came_about(fitted, rows, tmp_path, monkeypatch):
     fitted.save(tmp_path / "model")
     monkeypatch.setattr("ganaug.persistence.library_versions", lambda: {"torch": "another"})
-    monkeypatch.setattr("ganaug.augmenter.library_versions", lambda: {"torch": "another"})
+    monkeypatch.setattr("ganaug.model_audit.library_versions", lambda: {"torch": "another"})
     loaded = GANAugmenter.load(tmp_path / "model")
     loaded.alarms_ = [{"kind": "collapsed", "class": 1, "value": 0.2, "remedy": "Train longer."}]
     report = loaded.audit(**rows, n_samples=20)

@@ -79,7 +79,6 @@ def config():
     return GANConfig(
         class_counts=(40, 30, 20),
         image_shape=(1, 8, 8),
-        n_generators=1,
         width=4,
         latent_dim=4,
         batch_size=16,
