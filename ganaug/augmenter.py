@@ -127,8 +127,9 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     synthetic_share : float, optional
         Of the samples that `augment` and `wrap` add to a class, this share is synthetic, and none
         where the class is distrusted (see `trust_`); the others are augmented real ones. None is
-        what was best where it was measured: for `augment` 0.25, with 2,500 samples or more 0.5;
-        for `wrap` 0, since a convolutional network gains nothing from synthetic images.
+        what was best where it was measured: for `augment` 0 below 500 samples, 0.25 below 2,500,
+        and else 0.5; for `wrap` 0, since a convolutional network gains nothing from synthetic
+        images.
     augmentation : str, callable or None, default=None
         How real images are augmented: "affine" (None: small turns, shifts and scalings), "mirror"
         or "quarter_turn" (with "affine"), a transform of torchvision (v2) or albumentations, or any
@@ -514,6 +515,8 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
         Warns
         -----
+        GanaugWarning
+            When no `synthetic_share` is set and its default is 0, for fewer than 500 samples.
         TrainingWarning
             When no class is trusted with synthetic samples.
         """
@@ -525,6 +528,10 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         augmentation = self._augmentation(values, codes)
         share = default_share(len(codes))
         plans = self._plan(codes, sampling_strategy, synthetic_share, share)
+        if share == 0 and synthetic_share is None and self.synthetic_share is None:
+            _warn_of_no_synthetic_samples(
+                "augment", "GANs of so few samples did harm to scikit-learn's classifiers"
+            )
         added = carry_out(
             plans,
             values,
@@ -732,11 +739,8 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         default = NETWORK_SHARE if self.spec_.kind == "image" else default_share(len(codes))
         plans = self._plan(codes, sampling_strategy, synthetic_share, default)
         if default == 0 and synthetic_share is None and self.synthetic_share is None:
-            warn_user(
-                "wrap adds augmented real images and no synthetic ones: a convolutional network "
-                "trained with augmentation gained nothing from them where it was measured. Pass "
-                "synthetic_share=0.25 to add them all the same.",
-                GanaugWarning,
+            _warn_of_no_synthetic_samples(
+                "wrap", "a convolutional network trained with augmentation gained nothing from them"
             )
 
         return wrap_dataset(
@@ -920,3 +924,11 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         tags.target_tags.required = True
         tags.input_tags.three_d_array = True
         return tags
+
+
+def _warn_of_no_synthetic_samples(method: str, reason: str) -> None:
+    warn_user(
+        f"{method} adds augmented real samples and no synthetic ones: {reason} where it was "
+        "measured. Pass synthetic_share=0.25 to add them all the same.",
+        GanaugWarning,
+    )

@@ -34,9 +34,10 @@ Strategy = str | float | Mapping[Any, int] | Callable[[Any], Mapping[Any, int]]
 STRATEGIES = ("auto", "minority", "not minority", "not majority", "all")
 KINDS = ("real", "synthetic", "augmented", "duplicate")
 
-LARGE_SET = 2500
-"""From this many real samples on, a half of what is added is synthetic, below it a quarter: the
-robust shares over scikit-learn's classifiers (docs/experiments.md)."""
+SMALL_SET, LARGE_SET = 500, 2500
+"""Of fewer real samples than the first a GAN learns too little for any share to be worth it; from
+the second on, a half of what is added is synthetic, between them a quarter: what was robust over
+scikit-learn's classifiers (docs/experiments.md)."""
 NETWORK_SHARE = 0.0
 """The same for a convolutional network trained with augmentation, which gains nothing from
 synthetic samples (docs/experiments.md)."""
@@ -168,6 +169,8 @@ def is_trusted(share: float) -> bool:
 
 def default_share(n_samples: int) -> float:
     """Give the share of synthetic samples among those added, for scikit-learn's classifiers."""
+    if n_samples < SMALL_SET:
+        return 0.0
     return 0.5 if n_samples >= LARGE_SET else 0.25
 
 

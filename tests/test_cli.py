@@ -521,7 +521,7 @@ def test_augment_balances_data_and_tells_the_kinds_apart(data, out, run, request
     where = ("MNIST", "--data-dir", source) if data == "mnist" else (source,)
 
     code, text, err = run(
-        *("augment", *where, "--out", out, *SMALL, "--allow-distrusted", "--json")
+        *("augment", *where, "--out", out, "--share", 0.5, *SMALL, "--allow-distrusted", "--json")
     )
 
     assert (code, err) == (0, "")
@@ -549,7 +549,7 @@ def test_augment_balances_data_and_tells_the_kinds_apart(data, out, run, request
 def test_augment_replaces_nothing_and_refuses_before_training(run, npz, tree, monkeypatch):
     monkeypatch.setattr(GANAugmenter, "fit", None)
 
-    code, _, err = run("augment", npz, "--out", tree, "--overwrite", *SMALL)
+    code, _, err = run("augment", npz, "--out", tree, "--overwrite", "--share", 0.5, *SMALL)
 
     assert code == 1
     assert_one_line(err, "never replaced")
@@ -558,7 +558,7 @@ def test_augment_replaces_nothing_and_refuses_before_training(run, npz, tree, mo
 def test_augment_does_not_export_a_model_that_knows_no_class(run, npz, tmp_path, monkeypatch):
     monkeypatch.setattr(TrainedSampler, "measure_trust", lambda self: [[0.1, 0.3]])
 
-    code, _, err = run("augment", npz, "--out", tmp_path / "new", *SMALL)
+    code, _, err = run("augment", npz, "--out", tmp_path / "new", "--share", 0.5, *SMALL)
 
     assert code == 1
     assert_one_line(err, "--allow-distrusted")

@@ -46,6 +46,11 @@ if TYPE_CHECKING:
 )
 @overwrite_option
 @allow_distrusted_option
+@click.option(
+    "--share",
+    type=click.FloatRange(0, 1),
+    help="Of what a class gets, this share is synthetic; the rest are augmented real samples.",
+)
 @budget_options
 @device_option
 @seed_option
@@ -62,6 +67,7 @@ def command(
     image_shape: tuple[int, ...] | None,
     overwrite: bool,
     allow_distrusted: bool,
+    share: float | None,
     n_generators: int | None,
     width: int | None,
     max_images: int | None,
@@ -88,13 +94,18 @@ def command(
 
     check_output(out, overwrite=overwrite)
     here: dict[str, Any] = {"device": device, "verbose": int(not quiet)}
-    budget = {"n_generators": n_generators, "width": width, "max_images": max_images}
+    budget = {
+        "n_generators": n_generators,
+        "width": width,
+        "max_images": max_images,
+        "synthetic_share": share,
+    }
     given: dict[str, Any] = {name: value for name, value in budget.items() if value is not None}
     verdict = None if verdict_file is None else Verdict.load(verdict_file)
     if verdict is not None:
         if given:
             raise click.UsageError(
-                "--generators, --width and --max-images are the verdict's: leave them out."
+                "--share, --generators, --width and --max-images are the verdict's: leave them out."
             )
         image_shape = image_shape or verdict.task.image_shape
         sampler = _sampler_of(verdict, here)
