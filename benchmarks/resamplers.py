@@ -159,7 +159,12 @@ def by_imbalanced_learn(arm: str, draw: Draw) -> Training:
 
 
 def by_ganaug(draw: Draw, augmenter: Any, share: float | None, **parameters: Any) -> Training:
-    """Use the over-sampler, with a GAN that is trained already."""
+    """Use the over-sampler, with a GAN that is trained already.
+
+    Its share is the default, or a quarter where the default is to use no GAN.
+    """
+    if share is None:
+        share = default_share(len(draw.y)) or 0.25
     options: dict[str, Any] = {
         "augmenter": augmenter,
         "synthetic_share": share,

@@ -130,14 +130,17 @@ def command(
     if trained is not None and trained.__sklearn_is_fitted__():
         if trained.model_.interrupted:
             raise KeyboardInterrupt  # an output of a half-trained model was not asked for
-        check_trust(trained, [], allow_distrusted)
+        if "synthetic" in sampler.kinds_ or allow_distrusted:
+            check_trust(trained, [], allow_distrusted)
         origin = _origin(trained)
     names, n_real = [str(label) for label in y], len(arrays.y)
     is_repeated = verdict is not None and verdict.choice == "duplicates"
     kinds = ["real"] * n_real + ["duplicate" if is_repeated else "augmented"] * (len(X) - n_real)
     kinds = list(getattr(sampler, "kinds_", kinds))
     files = [str(file) for file in source.files]
-    sources = files + [""] * (len(names) - len(files))
+    of = getattr(sampler, "sample_indices_", range(len(files)))
+    sources = [files[i] if 0 <= i < len(files) else "" for i in of]
+    sources += [""] * (len(names) - len(sources))
     with open_output(out, arrays.spec, origin, overwrite=overwrite) as output:
         output.add(arrays.decode(X), names, kinds, _indices(names, kinds), sources)
     written = _counted(names, kinds)
