@@ -21,6 +21,7 @@ from benchmarks.data import Array, Images, Labels, Parts, augmented, first_of_ea
 from benchmarks.deepsmote import deepsmote
 from benchmarks.machine import cpu_seconds
 from ganaug import GANAugmenter, GANOverSampler
+from ganaug.resampling import default_share
 
 NOTHING, DUPLICATES = "nothing", "duplicates"
 UNMATCHED, MATCHED = "augmented, unmatched", "augmented, matched"
