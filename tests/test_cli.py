@@ -769,7 +769,7 @@ def assert_one_line(err, said):
         (("sample", "m", "--class", "bag=²", "--out", "x"), "LABEL=N"),
         (("sample", "m", "--class", "=5", "--out", "x"), "LABEL=N"),
         (("sample", "m", "--class", "bag=5", "--start", "-1", "--out", "x"), "--start"),
-        (("demo", "--seeds", "2"), "--seeds"),
+        (("demo", "--draws", "0"), "--draws"),
     ],
 )
 def test_wrong_usage_ends_with_2_and_says_what_is_right(
@@ -986,7 +986,7 @@ ANSWERED_AT_ONCE = [
     ("sample", "m", "--class", "bag", "--out", "x"),
     ("sample", "m", "--class", "bag=1", "--class", "bag=2", "--out", "x"),
     ("audit", "m", "--train", "x.npz", "--out", "x.pdf"),
-    ("demo", "--seeds", "2"),
+    ("demo", "--draws", "0"),
 ]
 
 

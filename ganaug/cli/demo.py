@@ -18,11 +18,13 @@ from ganaug.cli.parameters import json_option, quiet_option
     show_default=True,
     help="Directory for results, plot, sample grid, report and model.",
 )
-@click.option("--draws", type=click.IntRange(1), help="Repeats with other training images.  [2]")
-@click.option("--max-images", type=click.IntRange(1), help="Training budget of each GAN.")
+@click.option("--draws", type=click.IntRange(1), help="Repeats with other training images; 2.")
+@click.option("--max-images", type=click.IntRange(1), help="Training budget of each GAN; 20000.")
 @json_option
 @quiet_option
-def command(out: Path, draws: int | None, max_images: int | None, as_json: bool, quiet: bool) -> None:
+def command(
+    out: Path, draws: int | None, max_images: int | None, as_json: bool, quiet: bool
+) -> None:
     """Choose remedies for scikit-learn's digits, made imbalanced, and see what they give.
 
     For a linear model, neighbours, a forest and an SVC, each remedy for rare classes is tried, one

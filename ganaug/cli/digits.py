@@ -13,7 +13,7 @@ import math
 import platform
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -176,7 +176,8 @@ def run_draw(
         if seed == 0:
             augmenter.save(out / "model")
             draw_grid(augmenter, X, y).save(out / "samples.png")
-            write_report(augmenter, (X, y), (X_pool, y_pool), out / "report.html")
+            gain = verdict.to_dict() | {"text": f"With the {name}: {verdict.text}"}
+            write_report(augmenter, (X, y), (X_pool, y_pool), out / "report.html", gain)
     return {
         "scores": scores,
         "choice": {name: verdict.choice for name, verdict in verdicts.items()},
@@ -229,14 +230,14 @@ def describe(results: dict[str, Any], out: Path) -> str:
     columns = ["", *scores, "mean"]
     widths = [max(len(arm) for arm in arms_of(scores)), *(len(name) + 3 for name in columns[1:])]
     lines = [
-        f"{results['task']}: {counts[0]} to {counts[-1]} training images a class.",
-        f"Balanced accuracy in % on {results['n']['test']} untouched images, mean of the draws "
-        f"({n_draws}):",
+        f"{results['task']}: {counts[0]} to {counts[-1]} training images a class; {n_draws} draws.",
+        f"Balanced accuracy on {results['n']['test']} untouched images, %, mean of the draws:",
         "",
     ]
     for cells in (columns, *table_of(scores)):
         numbers = [f"{cell:>{w}}" for cell, w in zip(cells[1:], widths[1:], strict=True)]
         lines.append(f"{cells[0]:{widths[0]}}{''.join(numbers)}")
+    lines += [_NO_MEAN] if any("-" in cells for cells in table_of(scores)) else []
     lines += ["", "The choice, draw by draw, made from the training images alone:"]
     lines += [f"  {name}: {', '.join(chosen)}" for name, chosen in results["choices"].items()]
     lines += ["", *(f"{r.name}: {r.text}" for r in BUILT_IN if r.name in ("augmented", *_GAN))]
@@ -249,6 +250,7 @@ def describe(results: dict[str, Any], out: Path) -> str:
 
 
 _GAN = [remedy.name for remedy in BUILT_IN if remedy.uses_gan and not remedy.on_request]
+_NO_MEAN = "-: not for this classifier, hence no mean of all"
 _WRITTEN = {
     "results.json": "every score and choice",
     "remedies.png": "the table as a plot",
@@ -262,27 +264,29 @@ def conclude(scores: Scores) -> str:
     """Say in a few sentences what the scores allow one to say."""
     means = {arm: mean_of(scores, arm) for arm in arms_of(scores)}
     fixed = {arm: np.mean(v) for arm, v in means.items() if arm != CHOICE and not math.isnan(v[0])}
-    best = max(fixed, key=fixed.__getitem__)
-    real = max(fixed.keys() - {*_GAN}, key=fixed.__getitem__)
-    synthetic = max(fixed.keys() & {*_GAN}, key=fixed.__getitem__)
+
+    def best_of(arms: Iterable[str]) -> str:
+        return max(arms, key=fixed.__getitem__)
+
+    best = best_of(fixed)
+    real = best_of(arm for arm in fixed if arm not in _GAN)
+    synthetic = best_of(arm for arm in fixed if arm in _GAN)
 
     def apart(arm: str, other: str) -> str:
         found = paired_interval(*[[100 * value for value in means[name]] for name in (arm, other)])
         interval = f" (95% interval {found.low:+.1f} to {found.high:+.1f}, n = {found.n})"
-        return f"{found.mean:+.1f} points{interval if found.n >= ENOUGH_DRAWS else ''}"
+        return f"{found.mean:+.1f}{interval if found.n >= ENOUGH_DRAWS else ''}"
 
     n_draws = len(means[CHOICE])
-    sentences = [
-        f"In the mean of the classifiers the choice is {apart(CHOICE, NOTHING)} from doing nothing",
-        f"and {apart(CHOICE, best)} from '{best}', which hindsight shows to be the best remedy for "
-        "all of them.",
-        f"By hindsight, too, the best with a GAN ('{synthetic}') is {apart(synthetic, real)} from "
-        f"the best without ('{real}').",
-    ]
+    text = (
+        f"In the mean of the classifiers, the choice is worth {apart(CHOICE, NOTHING)} points over "
+        f"doing nothing, and {apart(CHOICE, best)} over '{best}', the best remedy for all of them, "
+        f"which only hindsight tells. By hindsight, too, the best with a GAN ('{synthetic}') is "
+        f"worth {apart(synthetic, real)} points over the best without ('{real}')."
+    )
     if n_draws < ENOUGH_DRAWS:
-        sentences.append(f"{n_draws} draws are too few for intervals: differences this small "
-                         "may be chance.")  # fmt: skip
-    return " ".join([*sentences, "One small data set says little about yours."])
+        text += f" So few draws ({n_draws}) give no intervals; small differences may be chance."
+    return text + " One small data set says little about yours."
 
 
 def draw_remedies(results: Mapping[str, Any]) -> Any:
@@ -291,7 +295,7 @@ def draw_remedies(results: Mapping[str, Any]) -> Any:
     Parameters
     ----------
     results : mapping
-        With `scores` and `n`.
+        With `scores`, `seeds` and `n`.
 
     Returns
     -------
@@ -302,25 +306,30 @@ def draw_remedies(results: Mapping[str, Any]) -> Any:
     MissingDependencyError
         Without matplotlib, which comes with ``pip install "ganaug[report]"``.
     """
-    figure = require_extra("matplotlib.figure", "report").Figure((7, 3.6), layout="constrained")
+    figure = require_extra("matplotlib.figure", "report").Figure((7, 4), layout="constrained")
     axes, scores, counts = figure.subplots(), results["scores"], results["n"]["train"]
     arms = arms_of(scores)
-    for row, arm in enumerate(arms):
-        for number, (name, found) in enumerate(scores.items()):
-            values = 100 * np.array(found.get(arm, []))
-            heights = np.full(len(values), row + 0.15 * (number - 1.5))
-            axes.plot(values, heights, "o", c=f"C{number}", ms=4, alpha=0.7,
-                      label=name if arm == NOTHING else None)  # fmt: skip
-        mean = 100 * np.mean(mean_of(scores, arm))
-        axes.plot(mean, row, "|", c="k", ms=22, mew=2, label="mean" if arm == NOTHING else None)
+    for number, (name, found) in enumerate(scores.items()):
+        points = [
+            (100 * value, row + 0.15 * (number - 1.5))  # a little apart by classifier
+            for row, arm in enumerate(arms)
+            for value in found.get(arm, [])
+        ]
+        axes.plot(*zip(*points, strict=True), "o", c=f"C{number}", ms=4, alpha=0.7, label=name)
+    means = 100 * np.mean([mean_of(scores, arm) for arm in arms], axis=1)
+    lines = np.arange(len(arms))
+    axes.vlines(means, lines - 0.38, lines + 0.38, colors="k", label="mean")
     axes.axhspan(len(arms) - 1.5, len(arms) - 0.5, color="0.92", zorder=0)
-    axes.set_yticks(range(len(arms)), arms)
+    texts = ["" if math.isnan(mean) else f"  {mean:.1f}" for mean in means]
+    axes.set_yticks(lines, [f"{arm}{text}" for arm, text in zip(arms, texts, strict=True)])
     axes.set_ylim(len(arms) - 0.5, -0.5)
-    axes.set_xlabel(f"balanced accuracy on {results['n']['test']} untouched images, %")
-    axes.set_title(f"Digits, {counts[0]} to {counts[-1]} training images a class", loc="left")
+    n_test, n_draws = results["n"]["test"], len(results["seeds"])
+    axes.set_xlabel(f"balanced accuracy on {n_test} untouched images, %; a dot a draw ({n_draws})")
     axes.grid(axis="x", alpha=0.3)
+    axes.tick_params(left=False)
     axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    title = f"Digits, {counts[0]} to {counts[-1]} training images a class"
+    figure.legend(title=title, frameon=False, loc="outside upper center", ncols=len(scores) + 1)
     return figure
 
 
@@ -328,7 +337,11 @@ def draw_remedies(results: Mapping[str, Any]) -> Any:
 
 
 def write_report(
-    augmenter: GANAugmenter, train: tuple[Array, Labels], pool: tuple[Array, Labels], path: Path
+    augmenter: GANAugmenter,
+    train: tuple[Array, Labels],
+    pool: tuple[Array, Labels],
+    path: Path,
+    verdict: Mapping[str, Any] | None = None,
 ) -> None:
     """Audit the model beside pool images that were not drawn.
 
@@ -339,7 +352,11 @@ def write_report(
     rest = [image.tobytes() not in drawn for image in pool[0]]
     with contextlib.suppress(MissingDependencyError, SamplingError):
         report = augmenter.audit(
-            *train, X_holdout=pool[0][rest], y_holdout=pool[1][rest], n_samples=AUDIT_SAMPLES
+            *train,
+            X_holdout=pool[0][rest],
+            y_holdout=pool[1][rest],
+            n_samples=AUDIT_SAMPLES,
+            verdict=verdict,
         )
         report.to_html(path)
 
