@@ -216,8 +216,8 @@ def test_the_table_tells_the_task_every_remedy_and_what_was_chosen(finished):
 
     text = demo.describe(results, out)
 
-    assert "made imbalanced: 118 to 15 training images a class" in text
-    assert "540 untouched images, mean of the draws (2)" in text
+    assert "made imbalanced: 118 to 15 training images a class; 2 draws." in text
+    assert "540 untouched images, %, mean of the draws:" in text
     for arm in demo.arms_of(results["scores"]):
         assert re.search(rf"^{arm} +[\d.]+ ", text, flags=re.MULTILINE)
     assert re.search(r"^class weights +[\d.]+ +- +-$", text, flags=re.MULTILINE)
