@@ -15,7 +15,7 @@ JOBS ?= 2
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: .venv/core-installed  ## Train on imbalanced digits, measure, write demo-output/
+demo: .venv/core-installed  ## Choose and score remedies on imbalanced digits, write demo-output/
 	$(BIN)/ganaug demo
 
 test: .venv/dev-installed lint  ## Run every check that CI runs

@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from benchmarks.data import TASKS
 from benchmarks.resamplers import CEILING, GANAUG, MATCHED
 from benchmarks.results import FOLDER, Result, read
+from ganaug.cli.digits import draw_remedies
 
 IMAGES = Path(__file__).parent.parent / "docs" / "images"
 
@@ -74,7 +75,11 @@ def draw_worth(result: Result) -> Figure:
     return figure
 
 
-FIGURES: dict[str, Callable[[Result], Figure]] = {"pipelines": draw_gains, "worth": draw_worth}
+FIGURES: dict[str, Callable[[Result], Figure]] = {
+    "demo": draw_remedies,
+    "pipelines": draw_gains,
+    "worth": draw_worth,
+}
 
 if __name__ == "__main__":
     main()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -191,18 +192,30 @@ def test_both_recipes_are_judged_beside_the_floor(tmp_path, tiny, capsys):
 
 
 def test_the_demo_is_told_of(tmp_path, monkeypatch, capsys):
-    measured = {
-        "train_counts": {"0": 120, "1": 20},
-        "n_test": 100,
-        "baseline": "repeats",
-        "balanced_accuracy": {"repeats": [90.0, 92.0], "ganaug": [91.0, 92.0]},
-        "recall_by_class": {"repeats": [99.0, 83.0], "ganaug": [98.0, 85.0]},
-    }
-    monkeypatch.setattr(demo, "run_demo", lambda *args, **kwargs: measured)
-    found = run(tmp_path, "demo", "--draws", "2")
+    asked = []
 
-    assert found["scores"]["balanced accuracy"]["ganaug"] == [0.91, 0.92]
-    assert "| ganaug | 91.5 | 85.0 | +0.50 " in capsys.readouterr().out
+    def run_demo(files, **options):
+        asked.append((Path(files).is_dir(), options))
+        return {
+            "n": {"train": [118, 15], "test": 100},
+            "scores": {
+                "forest": {"nothing": [0.90, 0.92], "the choice": [0.95, 0.96]},
+                "SVC": {"nothing": [0.94, 0.94], "the choice": [0.94, 0.97]},
+            },
+            "choices": {"forest": ["smote", "smote"], "SVC": ["nothing", "ganaug"]},
+            "seconds": 100.0,
+        }
+
+    monkeypatch.setattr(demo, "run_demo", run_demo)
+    found = run(tmp_path, "demo", "--draws", "2", "--max-images", "99")
+
+    assert asked == [(True, {"n_draws": 2, "max_images": 99})]
+    assert found["scores"]["forest"]["the choice"] == [0.95, 0.96]
+    assert "seconds" not in found
+    shown = capsys.readouterr().out
+    assert "| digits 8x8, 118 to 15 images a class, 2 draws | forest | SVC | mean |" in shown
+    assert "| the choice | 95.5 | 95.5 | 95.5 |" in shown
+    assert "| what it chose | smote 2x | nothing 1x, ganaug 1x |  |" in shown
 
 
 @pytest.mark.parametrize("n_workers", [0, 2])

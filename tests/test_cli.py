@@ -768,7 +768,7 @@ def assert_one_line(err, said):
         (("sample", "m", "--class", "bag=²", "--out", "x"), "LABEL=N"),
         (("sample", "m", "--class", "=5", "--out", "x"), "LABEL=N"),
         (("sample", "m", "--class", "bag=5", "--start", "-1", "--out", "x"), "--start"),
-        (("demo", "--seeds", "2"), "--seeds"),
+        (("demo", "--draws", "0"), "--draws"),
     ],
 )
 def test_wrong_usage_ends_with_2_and_says_what_is_right(
@@ -985,7 +985,7 @@ ANSWERED_AT_ONCE = [
     ("sample", "m", "--class", "bag", "--out", "x"),
     ("sample", "m", "--class", "bag=1", "--class", "bag=2", "--out", "x"),
     ("audit", "m", "--train", "x.npz", "--out", "x.pdf"),
-    ("demo", "--seeds", "2"),
+    ("demo", "--draws", "0"),
 ]
 
 
@@ -1087,21 +1087,19 @@ def test_an_interrupted_training_does_not_replace_a_complete_model(
 
 @pytest.mark.parametrize("moment", ["after the training", "while saving"])
 def test_ctrl_c_after_the_training_does_not_lose_it(moment, run, npz, tmp_path, monkeypatch):
-    where, name = {
-        "after the training": (ganaug.augmenter, "describe_troubles"),
-        "while saving": (GANAugmenter, "save"),
-    }[moment]
-    function = getattr(where, name)
+    name = {"after the training": "_take_up", "while saving": "save"}[moment]
+    method = getattr(GANAugmenter, name)
 
-    def interrupted(*args):
+    def interrupted(self, *args):
+        method(self, *args)
         os.kill(os.getpid(), signal.SIGINT)
         time.sleep(0.01)  # where it is noticed
-        return function(*args)
 
-    monkeypatch.setattr(where, name, interrupted)
+    monkeypatch.setattr(GANAugmenter, name, interrupted)
 
     code, out, _ = run("fit", npz, "--out", tmp_path / "model", *SMALL, "--json")
 
+    monkeypatch.undo()
     assert code == 130
     assert not json.loads(out)["interrupted"]
     assert GANAugmenter.load(tmp_path / "model").n_images_seen_ == 128

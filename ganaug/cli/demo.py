@@ -16,16 +16,24 @@ from ganaug.cli.parameters import json_option, quiet_option
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("demo-output"),
     show_default=True,
-    help="Directory for results.json, the sample grid and the model.",
+    help="Directory for results, plot, sample grid, report and model.",
 )
-@click.option("--seeds", type=click.IntRange(3), default=5, show_default=True, help="Repeats.")
-@click.option("--max-images", type=click.IntRange(1), help="Training budget of each GAN.")
+@click.option("--draws", type=click.IntRange(1), help="Repeats with other training images; 2.")
+@click.option("--max-images", type=click.IntRange(1), help="Training budget of each GAN; 20000.")
 @json_option
 @quiet_option
-def command(out: Path, seeds: int, max_images: int | None, as_json: bool, quiet: bool) -> None:
-    """Train, rebalance and measure on scikit-learn's digits, made imbalanced."""
+def command(
+    out: Path, draws: int | None, max_images: int | None, as_json: bool, quiet: bool
+) -> None:
+    """Choose remedies for scikit-learn's digits, made imbalanced, and see what they give.
+
+    For a linear model, neighbours, a forest and an SVC, each remedy for rare classes is tried, one
+    chosen from the training images, and all are scored on untouched images. Takes up to four
+    minutes on two cores.
+    """
     from ganaug.cli import digits
 
-    options = {} if max_images is None else {"max_images": max_images}
-    results = digits.run_demo(out, n_seeds=seeds, verbose=int(not quiet), **options)
+    options = {"n_draws": draws, "max_images": max_images}
+    given = {name: value for name, value in options.items() if value is not None}
+    results = digits.run_demo(out, verbose=int(not quiet), **given)
     click.echo(json.dumps(results, indent=1) if as_json else digits.describe(results, out))

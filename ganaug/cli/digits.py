@@ -1,8 +1,7 @@
-"""The main job in one call: train, rebalance, measure, on scikit-learn's bundled digits.
+"""The main job in one call: choose a remedy for rare classes, and see what it gives.
 
-The digits are balanced; the demo makes them imbalanced on purpose and says so. A test part is
-set aside before anything else. Each seed draws other training rows, trains another GAN on them and
-other classifiers, and all arms of a seed share them, so that differences are paired.
+scikit-learn's digits are balanced; the demo makes them imbalanced on purpose and says so. A test
+part is set aside before anything else, and no remedy is chosen or fitted by it.
 """
 
 from __future__ import annotations
@@ -10,59 +9,73 @@ from __future__ import annotations
 import contextlib
 import copy
 import json
+import math
 import platform
-from collections.abc import Callable
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from imblearn.over_sampling import RandomOverSampler
 from joblib import Parallel, cpu_count, delayed, parallel_config
 from PIL import Image
 from sklearn.datasets import load_digits
-from sklearn.metrics import recall_score
+from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import train_test_split
 from tqdm.auto import tqdm
 
 from ganaug.augmenter import GANAugmenter
-from ganaug.classifier import fit_classifier, random_affine
+from ganaug.checks import require_extra
+from ganaug.cli.classifiers import classifier_of
 from ganaug.exceptions import MissingDependencyError, SamplingError
-from ganaug.gain.intervals import PairedInterval, paired_interval
+from ganaug.gain.evaluate import evaluate_gain
+from ganaug.gain.intervals import paired_interval
+from ganaug.gain.remedies import BUILT_IN, make_pipeline, select_remedies
+from ganaug.gain.trials import without_our_warnings
+from ganaug.gain.verdict import Verdict
 from ganaug.persistence import library_versions
 from ganaug.progress import bar_options
 
 Array = npt.NDArray[Any]
 Labels = npt.NDArray[np.int64]
+Scores = Mapping[str, Mapping[str, list[float]]]
+"""Balanced accuracies by classifier and remedy, one per draw."""
 
-COUNTS = (120, 100, 80, 60, 50, 40, 35, 30, 25, 20)
+COUNTS = (118, 94, 75, 59, 47, 38, 30, 24, 19, 15)
 IMAGE_SHAPE = (8, 8)
-CLASSIFIER_STEPS = 200
+CLASSIFIERS = {"linear model": "logistic", "neighbours": "knn", "forest": "rf", "SVC": "svc"}
+"""By what `ganaug evaluate --estimator` calls them."""
+N_DRAWS = 2
+MAX_IMAGES = 20_000
+"""A third of the default, so that all is done in four minutes on two cores."""
 TEST_SHARE = 0.3
-BASELINE = "over-sampling + classic"
-"""What ganaug is measured against: what a practitioner would do without it."""
-ARMS = ("nothing", "over-sampling", BASELINE, BASELINE + " + ganaug")
+NOTHING = "nothing"
+CHOICE = "the choice"
 GRID_COLUMNS = 8
-AUDIT_ROWS = 100
+AUDIT_SAMPLES = 100
+ENOUGH_DRAWS = 3  # for intervals
 
 
 def run_demo(
     out: str | Path = "demo-output",
     *,
-    n_seeds: int = 5,
-    max_images: int = 60_000,
+    n_draws: int = N_DRAWS,
+    max_images: int = MAX_IMAGES,
     verbose: int = 1,
 ) -> dict[str, Any]:
-    """Train, rebalance and measure on imbalanced digits; write what came of it.
+    """Choose remedies on imbalanced digits, score all of them on untouched images, and write that.
 
     Parameters
     ----------
     out : str or Path
-        Directory for ``results.json``, and of the first seed ``samples.png`` (real beside
-        synthetic, by class), ``model``, and ``report.html`` (needs the `report` extra).
-    n_seeds : int
-        Repeats, each with its own draw, GAN and classifiers.
+        Directory for ``results.json`` and ``remedies.png``, and of the first draw's GAN
+        ``samples.png`` (real beside synthetic, by class), ``model``, and ``report.html``. Plot and
+        report need the `report` extra.
+    n_draws : int
+        Repeats, each with its own training images, GANs and choices.
     max_images : int
         Training budget of each GAN.
     verbose : int
@@ -73,202 +86,288 @@ def run_demo(
     dict
         What ``results.json`` holds.
     """
-    out = Path(out)
+    out, began = Path(out), time.perf_counter()
     out.mkdir(parents=True, exist_ok=True)
+    parts = split_digits()
+    n_jobs = 1 if torch.cuda.is_available() else min(n_draws, cpu_count())
+    # a network this small is slower on two threads than on one, so draws share the cores instead
+    with (
+        tempfile.TemporaryDirectory() as cache_dir,
+        parallel_config(backend="loky", inner_max_num_threads=1),
+    ):
+        tasks = [delayed(run_draw)(n, parts, max_images, cache_dir, out) for n in range(n_draws)]
+        finished = Parallel(n_jobs=n_jobs, return_as="generator")(tasks)
+        title = "Draws (some minutes each: GANs, choices, scores)"
+        runs = list(tqdm(finished, title, n_draws, disable=not verbose, **bar_options()))
+    results = {
+        "task": "scikit-learn's digits (8x8), made imbalanced",
+        "n": {"train": list(COUNTS), "test": len(parts[3])},
+        "seeds": list(range(n_draws)),
+        "max_images": max_images,
+        "scores": _by_draw(runs, "scores"),
+        "choices": _by_draw(runs, "choice"),
+        "decided": _by_draw(runs, "is_decided"),
+        "alarms": [run["alarms"] for run in runs],
+        "seconds": round(time.perf_counter() - began, 1),
+        "machine": {"processor": platform.machine(), "cores": cpu_count()},
+        "versions": library_versions(),
+    }
+    (out / "results.json").write_text(json.dumps(results, indent=1), encoding="utf-8")
+    (out / "remedies.png").unlink(missing_ok=True)  # of an earlier run
+    with contextlib.suppress(MissingDependencyError):
+        draw_remedies(results).savefig(out / "remedies.png", dpi=150)
+    return results
+
+
+def _by_draw(runs: list[dict[str, Any]], what: str) -> dict[str, Any]:
+    """Turn draws of classifiers of values into classifiers of lists by draw."""
+    found = {name: [run[what][name] for run in runs] for name in CLASSIFIERS}
+    if what != "scores":
+        return found
+    return {name: {arm: [s[arm] for s in each] for arm in each[0]} for name, each in found.items()}
+
+
+def split_digits() -> tuple[Array, Labels, Array, Labels]:
+    """Set the test part aside: pool, its labels, test images, their labels."""
     X, y = load_digits(return_X_y=True)
     X_pool, X_test, y_pool, y_test = train_test_split(
         X, y, test_size=TEST_SHARE, stratify=y, random_state=0
     )
-    parts = (X_pool, y_pool, X_test, y_test)
-    tasks = [delayed(run_seed)(seed, *parts, max_images, out) for seed in range(n_seeds)]
-    n_jobs = 1 if torch.cuda.is_available() else min(n_seeds, cpu_count())
-    # a network this small is slower on two threads than on one, so seeds share the cores instead
-    with parallel_config(backend="loky", inner_max_num_threads=1):
-        finished = Parallel(n_jobs=n_jobs, return_as="generator")(tasks)
-        progress = tqdm(
-            finished,
-            total=n_seeds,
-            desc="Seeds (GAN, classifiers)",
-            disable=not verbose,
-            **bar_options(),
-        )
-        runs = list(progress)
-    results = summarise(runs, len(y_test), max_images)
-    (out / "results.json").write_text(json.dumps(results, indent=1), encoding="utf-8")
-    return results
+    return X_pool, y_pool, X_test, y_test
 
 
-def run_seed(
+def draw_imbalanced(X: Array, y: Labels, seed: int) -> tuple[Array, Labels]:
+    """Draw `COUNTS[c]` images of each class c."""
+    rng = np.random.default_rng(seed)
+    drawn = [rng.permutation(np.flatnonzero(y == c))[:n] for c, n in enumerate(COUNTS)]
+    index = np.concatenate(drawn)
+    return X[index], y[index]
+
+
+def run_draw(
     seed: int,
-    X_pool: Array,
-    y_pool: Labels,
-    X_test: Array,
-    y_test: Labels,
+    parts: tuple[Array, Labels, Array, Labels],
     max_images: int,
+    cache_dir: str,
     out: Path,
 ) -> dict[str, Any]:
-    """Draw, train and measure once; the first seed's model and samples are written."""
-    X_train, y_train = draw_imbalanced(X_pool, y_pool, seed)
+    """Choose and score for each classifier; the first draw's GAN is kept, drawn and audited.
+
+    Folds, seed and cache are the same for all classifiers: the first one trains the GANs of all.
+    """
+    X_pool, y_pool, X_test, y_test = parts
+    X, y = draw_imbalanced(X_pool, y_pool, seed)
     augmenter = GANAugmenter(
-        image_shape=IMAGE_SHAPE, max_images=max_images, random_state=seed, verbose=0
-    ).fit(X_train, y_train)
-    recalls = measure_arms(augmenter, X_train, y_train, X_test, y_test, seed)
-    n_synthetic = [plan.n_synthetic for plan in augmenter.resampling_report_]
-    if seed == 0:
-        augmenter.save(out / "model")
-        draw_grid(augmenter, X_train, y_train).save(out / "samples.png")
-        write_report(augmenter, (X_train, y_train), (X_pool, y_pool), out / "report.html")
+        image_shape=IMAGE_SHAPE,
+        max_images=max_images,
+        cache_dir=cache_dir,
+        random_state=seed,
+        verbose=0,
+    )
+    verdicts, scores = {}, {}
+    with without_our_warnings():
+        augmenter.fit(X, y)
+        for name, code in CLASSIFIERS.items():
+            verdict = evaluate_gain(
+                classifier_of(code), X, y, augmenter=augmenter, random_state=seed
+            )
+            verdicts[name] = verdict
+            scores[name] = score_remedies(verdict, X, y, X_test, y_test)
+        if seed == 0:
+            augmenter.save(out / "model")
+            draw_grid(augmenter, X, y).save(out / "samples.png")
+            gain = verdict.to_dict() | {"text": f"With the {name}: {verdict.text}"}
+            write_report(augmenter, (X, y), (X_pool, y_pool), out / "report.html", gain)
     return {
-        "seed": seed,
-        "n_synthetic": n_synthetic,
-        "recall": recalls,
+        "scores": scores,
+        "choice": {name: verdict.choice for name, verdict in verdicts.items()},
+        "is_decided": {name: verdict.is_decided for name, verdict in verdicts.items()},
         "alarms": augmenter.alarms_,
     }
 
 
+def score_remedies(
+    verdict: Verdict, X: Array, y: Labels, X_test: Array, y_test: Labels
+) -> dict[str, float]:
+    """Fit every remedy on the whole draw, and score it and the choice on untouched images."""
+    remedies, _ = select_remedies(None, verdict.task, verdict.estimator)
+    scores = {}
+    for remedy in remedies:
+        pipeline = make_pipeline(remedy, verdict.task, verdict.estimator).fit(X, y)
+        scores[remedy.name] = float(balanced_accuracy_score(y_test, pipeline.predict(X_test)))
+    return scores | {CHOICE: scores[verdict.choice]}
+
+
+# --- what is said of it ------------------------------------------------------------------------
+
+
+def arms_of(scores: Scores) -> list[str]:
+    """List what was scored for any classifier, the choice last."""
+    names = [remedy.name for remedy in BUILT_IN] + [CHOICE]
+    return [name for name in names if any(name in found for found in scores.values())]
+
+
+def mean_of(scores: Scores, arm: str) -> list[float]:
+    """Give the mean of all classifiers by draw; NaN where one of them cannot have the remedy."""
+    n_draws = len(next(iter(scores.values()))[CHOICE])
+    found = [of_classifier.get(arm, [math.nan] * n_draws) for of_classifier in scores.values()]
+    return [float(value) for value in np.mean(found, axis=0)]
+
+
+def table_of(scores: Scores) -> list[list[str]]:
+    """Give the table: a line per remedy, a column per classifier, and their mean, in %."""
+    lines = []
+    for arm in arms_of(scores):
+        cells = [found.get(arm, [math.nan]) for found in scores.values()] + [mean_of(scores, arm)]
+        means = [100 * float(np.mean(values)) for values in cells]
+        lines.append([arm, *("-" if math.isnan(mean) else f"{mean:.1f}" for mean in means)])
+    return lines
+
+
+def describe(results: dict[str, Any], out: Path) -> str:
+    """Format the results: a table, and what it shows."""
+    counts, n_draws, scores = results["n"]["train"], len(results["seeds"]), results["scores"]
+    columns = ["", *scores, "mean"]
+    widths = [max(len(arm) for arm in arms_of(scores)), *(len(name) + 3 for name in columns[1:])]
+    lines = [
+        f"{results['task']}: {counts[0]} to {counts[-1]} training images a class; {n_draws} draws.",
+        f"Balanced accuracy on {results['n']['test']} untouched images, %, mean of the draws:",
+        "",
+    ]
+    for cells in (columns, *table_of(scores)):
+        numbers = [f"{cell:>{w}}" for cell, w in zip(cells[1:], widths[1:], strict=True)]
+        lines.append(f"{cells[0]:{widths[0]}}{''.join(numbers)}")
+    lines += [_NO_MEAN] if any("-" in cells for cells in table_of(scores)) else []
+    lines += ["", "The choice, draw by draw, made from the training images alone:"]
+    lines += [f"  {name}: {', '.join(chosen)}" for name, chosen in results["choices"].items()]
+    lines += ["", *(f"{r.name}: {r.text}" for r in BUILT_IN if r.name in ("augmented", *_GAN))]
+    lines += ["", conclude(scores), "", f"Written to {out}:"]
+    for name, what in _WRITTEN.items():
+        lines += [f"  {name:13} {what}"] if (out / name).exists() else []
+    if not (out / "remedies.png").exists() or not (out / "report.html").exists():
+        lines.append('For a plot and an audit page, too: pip install "ganaug[report]"')
+    return "\n".join(lines)
+
+
+_GAN = [remedy.name for remedy in BUILT_IN if remedy.uses_gan and not remedy.on_request]
+_NO_MEAN = "-: not for this classifier, hence no mean of all"
+_WRITTEN = {
+    "results.json": "every score and choice",
+    "remedies.png": "the table as a plot",
+    "samples.png": "real images (left) beside synthetic ones of the first draw's GAN",
+    "report.html": "audit of that GAN; open it in a browser",
+    "model": "the GAN itself, for GANAugmenter.load",
+}
+
+
+def conclude(scores: Scores) -> str:
+    """Say in a few sentences what the scores allow one to say."""
+    means = {arm: mean_of(scores, arm) for arm in arms_of(scores)}
+    fixed = {arm: np.mean(v) for arm, v in means.items() if arm != CHOICE and not math.isnan(v[0])}
+
+    def best_of(arms: Iterable[str]) -> str:
+        return max(arms, key=fixed.__getitem__)
+
+    best = best_of(fixed)
+    real = best_of(arm for arm in fixed if arm not in _GAN)
+    synthetic = best_of(arm for arm in fixed if arm in _GAN)
+
+    def apart(arm: str, other: str) -> str:
+        found = paired_interval(*[[100 * value for value in means[name]] for name in (arm, other)])
+        interval = f" (95% interval {found.low:+.1f} to {found.high:+.1f}, n = {found.n})"
+        return f"{found.mean:+.1f}{interval if found.n >= ENOUGH_DRAWS else ''}"
+
+    n_draws = len(means[CHOICE])
+    text = (
+        f"In the mean of the classifiers, the choice is worth {apart(CHOICE, NOTHING)} points over "
+        f"doing nothing, and {apart(CHOICE, best)} over '{best}', the best remedy for all of them, "
+        f"which only hindsight tells. By hindsight, too, the best with a GAN ('{synthetic}') is "
+        f"worth {apart(synthetic, real)} points over the best without ('{real}')."
+    )
+    if n_draws < ENOUGH_DRAWS:
+        text += f" So few draws ({n_draws}) give no intervals; small differences may be chance."
+    return text + " One small data set says little about yours."
+
+
+def draw_remedies(results: Mapping[str, Any]) -> Any:
+    """Draw a remedy a line: a dot for each classifier and draw, and a bar at their mean.
+
+    Parameters
+    ----------
+    results : mapping
+        With `scores`, `seeds` and `n`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    MissingDependencyError
+        Without matplotlib, which comes with ``pip install "ganaug[report]"``.
+    """
+    figure = require_extra("matplotlib.figure", "report").Figure((7, 4), layout="constrained")
+    axes, scores, counts = figure.subplots(), results["scores"], results["n"]["train"]
+    arms = arms_of(scores)
+    for number, (name, found) in enumerate(scores.items()):
+        points = [
+            (100 * value, row + 0.15 * (number - 1.5))  # a little apart by classifier
+            for row, arm in enumerate(arms)
+            for value in found.get(arm, [])
+        ]
+        axes.plot(*zip(*points, strict=True), "o", c=f"C{number}", ms=4, alpha=0.7, label=name)
+    means = 100 * np.mean([mean_of(scores, arm) for arm in arms], axis=1)
+    lines = np.arange(len(arms))
+    axes.vlines(means, lines - 0.38, lines + 0.38, colors="k", label="mean")
+    axes.axhspan(len(arms) - 1.5, len(arms) - 0.5, color="0.92", zorder=0)
+    texts = ["" if math.isnan(mean) else f"  {mean:.1f}" for mean in means]
+    axes.set_yticks(lines, [f"{arm}{text}" for arm, text in zip(arms, texts, strict=True)])
+    axes.set_ylim(len(arms) - 0.5, -0.5)
+    n_test, n_draws = results["n"]["test"], len(results["seeds"])
+    axes.set_xlabel(f"balanced accuracy on {n_test} untouched images, %; a dot a draw ({n_draws})")
+    axes.grid(axis="x", alpha=0.3)
+    axes.tick_params(left=False)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    title = f"Digits, {counts[0]} to {counts[-1]} training images a class"
+    figure.legend(title=title, frameon=False, loc="outside upper center", ncols=len(scores) + 1)
+    return figure
+
+
+# --- the first draw's GAN ----------------------------------------------------------------------
+
+
 def write_report(
-    augmenter: GANAugmenter, train: tuple[Array, Labels], pool: tuple[Array, Labels], path: Path
+    augmenter: GANAugmenter,
+    train: tuple[Array, Labels],
+    pool: tuple[Array, Labels],
+    path: Path,
+    verdict: Mapping[str, Any] | None = None,
 ) -> None:
-    """Audit the model beside pool rows that were not drawn.
+    """Audit the model beside pool images that were not drawn.
 
     Without the `report` extra, or where the filter rejects all of a class, there is no report.
     """
     path.unlink(missing_ok=True)  # of an earlier run
-    drawn = {row.tobytes() for row in train[0]}
-    rest = [row.tobytes() not in drawn for row in pool[0]]
+    drawn = {image.tobytes() for image in train[0]}
+    rest = [image.tobytes() not in drawn for image in pool[0]]
     with contextlib.suppress(MissingDependencyError, SamplingError):
         report = augmenter.audit(
-            *train, X_holdout=pool[0][rest], y_holdout=pool[1][rest], n_samples=AUDIT_ROWS
+            *train,
+            X_holdout=pool[0][rest],
+            y_holdout=pool[1][rest],
+            n_samples=AUDIT_SAMPLES,
+            verdict=verdict,
         )
         report.to_html(path)
 
 
-def draw_imbalanced(X: Array, y: Labels, seed: int) -> tuple[Array, Labels]:
-    """Draw `COUNTS[c]` rows of each class c."""
-    rng = np.random.default_rng(seed)
-    rows = [rng.permutation(np.flatnonzero(y == c))[:n] for c, n in enumerate(COUNTS)]
-    index = np.concatenate(rows)
-    return X[index], y[index]
-
-
-def measure_arms(
-    augmenter: GANAugmenter, X: Array, y: Labels, X_test: Array, y_test: Labels, seed: int
-) -> dict[str, list[float]]:
-    """Train one classifier per arm on its rows; return each one's recalls by class."""
-    X_over, y_over = RandomOverSampler(random_state=seed).fit_resample(X, y)
-    X_aug, y_aug = augmenter.augment(X, y)
-    arms: dict[str, tuple[Array, Labels, bool]] = {
-        ARMS[0]: (X, y, False),
-        ARMS[1]: (X_over, y_over, False),
-        ARMS[2]: (X_over, y_over, True),
-        ARMS[3]: (X_aug, y_aug, True),
-    }
-    encode: Callable[[Array], Array] = augmenter.spec_.encode
-    recalls = {}
-    for name, (X_arm, y_arm, classic) in arms.items():
-        classifier = fit_classifier(
-            encode(X_arm),
-            y_arm.astype(np.int64),
-            len(COUNTS),
-            seed=seed,
-            max_steps=CLASSIFIER_STEPS,
-            balanced=False,
-            augmentation=random_affine if classic else None,
-        )
-        predicted = classifier.predict_proba(encode(X_test)).argmax(axis=1)
-        recalls[name] = recall_score(y_test, predicted, average=None).tolist()
-    return recalls
-
-
-def summarise(runs: list[dict[str, Any]], n_test: int, max_images: int) -> dict[str, Any]:
-    """Collect the runs, balanced accuracies and paired intervals (in points)."""
-    scores = {arm: [100 * float(np.mean(run["recall"][arm])) for run in runs] for arm in ARMS}
-    differences = {arm: vars(paired_interval(scores[arm], scores[BASELINE])) for arm in ARMS}
-    by_class = {
-        arm: (100 * np.mean([run["recall"][arm] for run in runs], axis=0)).tolist() for arm in ARMS
-    }
-    return {
-        "task": "scikit-learn's digits (8x8), made imbalanced",
-        "train_counts": dict(enumerate(COUNTS)),
-        "n_test": n_test,
-        "n_seeds": len(runs),
-        "max_images": max_images,
-        "balanced_accuracy": scores,
-        "difference_to_baseline": differences,
-        "baseline": BASELINE,
-        "recall_by_class": by_class,
-        "n_synthetic_by_class": np.mean([run["n_synthetic"] for run in runs], axis=0).tolist(),
-        "runs": runs,
-        "machine": {"processor": platform.machine(), "cores": cpu_count()},
-        "versions": library_versions(),
-    }
-
-
-def describe(results: dict[str, Any], out: Path) -> str:
-    """Format the results as a table and a sentence."""
-    counts = " ".join(f"{n:5d}" for n in results["train_counts"].values())
-    names = " ".join(f"{c:>5}" for c in results["train_counts"])
-    task = (
-        f"{results['task']}; {results['n_test']} untouched test rows; "
-        f"{results['n_seeds']} seeds, each with its own draw, GAN and classifiers."
-    )
-    lines = [
-        task,
-        "",
-        f"{'recall per class, %':34s} {names}   balanced accuracy, and paired difference",
-        f"{'  (training rows)':34s} {counts}   to '{results['baseline']}' (95% t-interval)",
-    ]
-    for arm, recalls in results["recall_by_class"].items():
-        cells = " ".join(f"{recall:5.1f}" for recall in recalls)
-        mean = float(np.mean(results["balanced_accuracy"][arm]))
-        d = results["difference_to_baseline"][arm]
-        paired = (
-            ""
-            if arm == results["baseline"]
-            else (f"  {d['mean']:+.2f} [{d['low']:+.2f}, {d['high']:+.2f}]")
-        )
-        lines.append(f"{arm:34s} {cells}   {mean:5.1f}{paired}")
-    added = " ".join(f"{n:5.0f}" for n in results["n_synthetic_by_class"])
-    lines.append(f"{'  (synthetic rows in it, mean)':34s} {added}")
-    lines += ["", conclude(results), "", f"Written to {out}: results.json, samples.png, model/"]
-    report = out / "report.html"
-    if report.exists():
-        lines.append(f"Audit of the first seed's model: {report} (open it in a browser)")
-    else:
-        lines.append('For an audit of the model, too: pip install "ganaug[report]"')
-    return "\n".join(lines)
-
-
-def conclude(results: dict[str, Any]) -> str:
-    """Say in a sentence what the numbers allow one to say."""
-    difference = PairedInterval(**results["difference_to_baseline"][ARMS[-1]])
-    points = f"{difference.mean:+.2f} points of balanced accuracy"
-    interval = f"95% interval {difference.low:+.2f} to {difference.high:+.2f}, n = {difference.n}"
-    sentences = {
-        "better": f"Here ganaug's rows helped: {points} over the baseline ({interval}).",
-        "worse": f"Here ganaug's rows did harm: {points} against the baseline ({interval}). "
-        "Do not use them on data like these.",
-        "no clear difference": f"Here ganaug's rows made no clear difference: {points} against "
-        f"the baseline ({interval}).",
-    }
-    sentence = sentences[difference.verdict]
-    means = {arm: float(np.mean(values)) for arm, values in results["balanced_accuracy"].items()}
-    best = max(ARMS[:-1], key=means.__getitem__)
-    if difference.verdict == "better" and means[best] > means[ARMS[-1]]:
-        sentence += (
-            f" But '{best}', which has none of them, does better on average ({means[best]:.1f}%; "
-            f"the baseline with them {means[ARMS[-1]]:.1f}%)."
-        )
-    return sentence + " One small data set says little about yours."
-
-
 def draw_grid(augmenter: GANAugmenter, X: Array, y: Labels, scale: int = 4) -> Image.Image:
-    """Draw real rows (left) beside synthetic ones (right), one class per line."""
+    """Draw real images (left) beside synthetic ones (right), one class per line."""
     encode: Callable[[Array], Array] = augmenter.spec_.encode
     lines = []
     for label in augmenter.classes_.tolist():
         real = encode(X[y == label][:GRID_COLUMNS])[:, 0]
-        fake = encode(_some_rows(augmenter, label))[:, 0]
+        fake = encode(_some_samples(augmenter, label))[:, 0]
         cells = [np.pad(image, 1, constant_values=96) for image in (*real, *fake)]
         gap = np.full((cells[0].shape[0], 4), 255, dtype=np.uint8)
         lines.append(np.concatenate([*cells[: len(real)], gap, *cells[len(real) :]], axis=1))
@@ -277,10 +376,10 @@ def draw_grid(augmenter: GANAugmenter, X: Array, y: Labels, scale: int = 4) -> I
     return picture.resize(size, Image.Resampling.NEAREST)
 
 
-def _some_rows(augmenter: GANAugmenter, label: int) -> Array:
+def _some_samples(augmenter: GANAugmenter, label: int) -> Array:
     """Sample a class for the grid: unfiltered where the filter lets nothing through."""
     try:
-        rows: Array = augmenter.sample({label: GRID_COLUMNS})[0]
+        samples: Array = augmenter.sample({label: GRID_COLUMNS})[0]
     except SamplingError:
-        rows = copy.copy(augmenter).set_params(filter=None).sample({label: GRID_COLUMNS})[0]
-    return rows
+        samples = copy.copy(augmenter).set_params(filter=None).sample({label: GRID_COLUMNS})[0]
+    return samples
