@@ -62,7 +62,7 @@ def run_small(out, watch=None, n_draws=N_DRAWS):
         patch.setattr(ganaug.fitting, "fit_classifier", quick)
         patch.setattr(GANAugmenter, "audit", audit)
         patch.setattr(demo, "evaluate_gain", evaluate)
-        tiny = functools.partial(GANAugmenter, n_generators=1, width=4)
+        tiny = functools.partial(GANAugmenter, width=4)
         patch.setattr(demo, "GANAugmenter", tiny)
         patch.setattr(ganaug.cache, "train_model", train)
         return demo.run_demo(out, n_draws=n_draws, max_images=64, verbose=0)
