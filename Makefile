@@ -10,7 +10,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: bench clean demo fuzz help install lint test test-floors venv
+.PHONY: bench clean demo docs fuzz help install lint test test-floors venv
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ test-floors: .venv-floors/installed  ## Run the tests with the oldest versions a
 
 fuzz: .venv/dev-installed  ## Damage, craft, kill: about 20 minutes; GANAUG_FUZZ_SEED=N for others
 	GANAUG_FUZZ=long OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) tests/fuzz
+
+docs: .venv/dev-installed  ## Build the API reference from the docstrings: build/docs/index.html
+	$(BIN)/python -m pdoc --docformat numpy --output-directory build/docs ganaug '!ganaug.integrations' '!ganaug.__main__'
 
 lint: .venv/dev-installed  ## Check style and types only
 	$(BIN)/ruff check

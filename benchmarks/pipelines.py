@@ -325,7 +325,9 @@ def describe_headline(result: Result) -> str:
             ]
             lines.append([name, *cells])
     n_draws = len(result["seeds"])
-    head = f"balanced accuracy, %, mean of {len(result['tasks'])} tasks, {n_draws} draws"
+    titles = [TASKS[task].title for task in result["tasks"]]
+    what = titles[0] if len(titles) == 1 else f"mean of {len(titles)} tasks"
+    head = f"balanced accuracy, %, {what}, {n_draws} draws"
     return markdown([head, *COLUMNS], lines)
 
 

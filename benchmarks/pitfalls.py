@@ -62,7 +62,9 @@ def measure(seed: int, max_images: int) -> dict[str, float]:
         augmenter = GANAugmenter(
             image_shape=(8, 8), width=16, max_images=max_images, device="cpu", verbose=0
         )
-        sampler = GANOverSampler(augmenter, random_state=seed, cache_dir=cache_dir)
+        sampler = GANOverSampler(
+            augmenter, synthetic_share=0.25, random_state=seed, cache_dir=cache_dir
+        )
         scores = {name: way(sampler, X, y, seed) for name, way in WAYS.items()}
         fitted = make_pipeline(sampler, SVC()).fit(X, y)
     scores[TRUTH] = balanced_accuracy_score(y_untouched, fitted.predict(X_untouched))
@@ -81,7 +83,7 @@ def train_the_gan_before_the_split(sampler: GANOverSampler, X: Array, y: Array, 
     trained_on_all.fit_resample(X, y)
     scores = []
     for train, held_out in folds(seed).split(X, y):
-        X_more, y_more = trained_on_all.augmenter_.augment(X[train], y[train])
+        X_more, y_more = trained_on_all.augmenter_.augment(X[train], y[train], synthetic_share=0.25)
         predicted = SVC().fit(X_more, y_more).predict(X[held_out])
         scores.append(balanced_accuracy_score(y[held_out], predicted))
     return float(np.mean(scores))

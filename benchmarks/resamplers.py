@@ -21,6 +21,7 @@ from benchmarks.data import Array, Images, Labels, Parts, augmented, first_of_ea
 from benchmarks.deepsmote import deepsmote
 from benchmarks.machine import cpu_seconds
 from ganaug import GANAugmenter, GANOverSampler
+from ganaug.resampling import default_share
 
 NOTHING, DUPLICATES = "nothing", "duplicates"
 UNMATCHED, MATCHED = "augmented, unmatched", "augmented, matched"
@@ -159,7 +160,12 @@ def by_imbalanced_learn(arm: str, draw: Draw) -> Training:
 
 
 def by_ganaug(draw: Draw, augmenter: Any, share: float | None, **parameters: Any) -> Training:
-    """Use the over-sampler, with a GAN that is trained already."""
+    """Use the over-sampler, with a GAN that is trained already.
+
+    Its share is the default, or a quarter where the default is to use no GAN.
+    """
+    if share is None:
+        share = default_share(len(draw.y)) or 0.25
     options: dict[str, Any] = {
         "augmenter": augmenter,
         "synthetic_share": share,

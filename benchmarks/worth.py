@@ -191,16 +191,16 @@ class Matched:
 
     def __init__(self, source: Source, places: Places) -> None:
         matching: Any = import_module("ganaug.matching")
-        train = places.parts.train
+        self.train = places.parts.train
         self.source, self.apply = source, matching.apply_lookup
-        self.statistics = matching.PixelStatistics.fit(train.X, train.y, places.n_classes)
+        self.statistics = matching.PixelStatistics.fit(self.train.X)
 
     def sample_values(self, counts: Mapping[int, int]) -> tuple[Array, Labels]:
         """Make exactly as many samples of each class."""
         X, y = self.source.sample_values(counts)
         for code in counts:
-            of_class = X[y == code]
-            X[y == code] = self.apply(self.statistics.lookup(of_class, code), of_class)
+            made, real = X[y == code], self.train.X[self.train.y == code]
+            X[y == code] = self.apply(self.statistics.lookup(made, real), made)
         return X, y
 
 

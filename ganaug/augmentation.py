@@ -7,6 +7,7 @@ forest then learns 'smooth = added' (docs/experiments.md).
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -124,8 +125,9 @@ def make_augmentation(augmentation: Any, kind: str = "image") -> Augmentation | 
     ----------
     augmentation : None, str or callable
         None is "affine". "affine", "mirror" and "quarter_turn" are built in; "none" leaves
-        images as they are. A callable takes one uint8 tensor (C, H, W) and returns another;
-        torchvision's v2 transforms do. An albumentations transform is called as it wants to be.
+        images as they are. A callable takes one uint8 tensor (C, H, W) and returns another, and
+        draws its random numbers from torch; torchvision's v2 transforms do. An albumentations
+        transform is called as it wants to be.
     kind : {"image", "table"}, default="image"
 
     Returns
@@ -166,8 +168,11 @@ def make_augmentation(augmentation: Any, kind: str = "image") -> Augmentation | 
         raise InvalidTypeError(
             f"`augmentation` must be a name, a transform or None. Got {augmentation!r} instead."
         )
-    one = _by_albumentations if hasattr(augmentation, "set_random_seed") else _by_call
-    return Augmentation(type(augmentation).__name__, one(augmentation), needs_check=True)
+    name = type(augmentation).__name__
+    if hasattr(augmentation, "set_random_seed"):
+        own = copy.deepcopy(augmentation)  # it is seeded anew for every batch
+        return Augmentation(name, _by_albumentations(own), needs_check=True)
+    return Augmentation(name, _by_call(augmentation), needs_check=True)
 
 
 def augments(augmentation: Any) -> bool:
@@ -218,8 +223,11 @@ class _DrawFrom(TorchFunctionMode):
     RANDOM = frozenset(
         (
             torch.rand,
+            torch.rand_like,
             torch.randn,
+            torch.randn_like,
             torch.randint,
+            torch.randint_like,
             torch.randperm,
             torch.normal,
             torch.bernoulli,
@@ -229,6 +237,9 @@ class _DrawFrom(TorchFunctionMode):
             torch.Tensor.random_,
             torch.Tensor.bernoulli_,
             torch.Tensor.exponential_,
+            torch.Tensor.log_normal_,
+            torch.Tensor.geometric_,
+            torch.Tensor.cauchy_,
             torch.Tensor.multinomial,
         )
     )

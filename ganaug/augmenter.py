@@ -44,6 +44,7 @@ from ganaug.history import alarms_of, describe_troubles, history_of
 from ganaug.inputs import (
     DataSpec,
     TrainingSet,
+    encode_dataset,
     encode_labels,
     read_labelled,
     read_training_set,
@@ -74,7 +75,7 @@ from ganaug.resampling import (
     plan,
 )
 from ganaug.sampler import TrainedSampler
-from ganaug.seeds import derived_seed
+from ganaug.seeds import derived_seed, draw_seed
 
 Array = npt.NDArray[Any]
 
@@ -127,8 +128,9 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     synthetic_share : float, optional
         Of the samples that `augment` and `wrap` add to a class, this share is synthetic, and none
         where the class is distrusted (see `trust_`); the others are augmented real ones. None is
-        what was best where it was measured: for `augment` 0.25, with 2,500 samples or more 0.5;
-        for `wrap` 0, since a convolutional network gains nothing from synthetic images.
+        what was best where it was measured: for `augment` 0 below 500 samples, 0.25 below 2,500,
+        and else 0.5; for `wrap` 0, since a convolutional network gains nothing from synthetic
+        images.
     augmentation : str, callable or None, default=None
         How real images are augmented: "affine" (None: small turns, shifts and scalings), "mirror"
         or "quarter_turn" (with "affine"), a transform of torchvision (v2) or albumentations, or any
@@ -219,6 +221,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     model_: FittedModel
     _sampler: TrainedSampler
+    _checked_augmentation: Any
     classes_: Array
     class_counts_: dict[Any, int]
     trust_: dict[Any, float]
@@ -328,7 +331,8 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         SmallClassWarning
             For classes with fewer than 20 rows.
         TrainingWarning
-            When the monitor raised an alarm, or Ctrl-C ended the training early.
+            When the monitor raised an alarm, or Ctrl-C ended the training early. (With `n_jobs`,
+            Ctrl-C leaves no fitted estimator.)
         """
         data, device = self.read(X, y), resolve_device(self.device)
         start_from = self._model_to_start_from()
@@ -348,7 +352,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             verbose=self.verbose,
         )
         self._take_up(model, options.device)
-        self.augmentation_check_ = found
+        self.augmentation_check_, self._checked_augmentation = found, self.augmentation
         if troubles := describe_troubles(model):
             warnings.warn(f"GANAugmenter: {troubles}", TrainingWarning, stacklevel=2)
         return self
@@ -400,7 +404,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     def _forget(self) -> None:
         """Drop everything that an earlier fit has left."""
-        for name in [name for name in vars(self) if name.endswith("_") or name == "_sampler"]:
+        for name in [name for name in vars(self) if name.endswith("_") or name in _PRIVATE]:
             delattr(self, name)
 
     def _take_up(self, model: FittedModel, device: str) -> None:
@@ -487,7 +491,13 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     # --- mixing ---
 
     def augment(
-        self, X: Any, y: Any, *, sampling_strategy: Any = None, synthetic_share: float | None = None
+        self,
+        X: Any,
+        y: Any,
+        *,
+        sampling_strategy: Any = None,
+        synthetic_share: float | None = None,
+        random_state: int | None = None,
     ) -> tuple[Any, Any]:
         """Add synthetic samples and augmented real ones to real ones.
 
@@ -497,6 +507,8 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             Need not be those of `fit`, but of its classes. No Dataset: see `wrap`.
         sampling_strategy, synthetic_share : optional
             Instead of the estimator's own.
+        random_state : int, optional
+            Another seed than the fitted one: other samples.
 
         Returns
         -------
@@ -514,6 +526,8 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
         Warns
         -----
+        GanaugWarning
+            When no `synthetic_share` is set and its default is 0, for fewer than 500 samples.
         TrainingWarning
             When no class is trusted with synthetic samples.
         """
@@ -522,30 +536,47 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         if self.spec_.kind == "image":
             refuse_two_looks(X, self.spec_.resize)
         values, codes = read_labelled(X, y, spec=self.spec_, classes=self.classes_)
-        augmentation = self._augmentation(values, codes)
-        share = default_share(len(codes))
-        plans = self._plan(codes, sampling_strategy, synthetic_share, share)
+        seed = self.seed_ if random_state is None else draw_seed(random_state)
+        default = default_share(len(codes))
+        plans = self._plan(codes, sampling_strategy, synthetic_share, default)
+        augmentation = self._augmentation(values, codes, plans)
+        if self._is_default(synthetic_share) and default == 0:
+            _warn_of_no_synthetic_samples(
+                "augment", "GANs of so few samples did harm to scikit-learn's classifiers", plans
+            )
         added = carry_out(
             plans,
             values,
             codes,
-            sampler=self.sampler_,
+            sampler=self.sampler_.reseeded(seed),
             augmentation=augmentation,
-            seed=self.seed_,
+            seed=seed,
         )
         mixed = mix(X, y, added, self.spec_, self.classes_)
         self.kinds_, self.sample_indices_ = mixed.kinds, mixed.sources
         return mixed.X, mixed.y
 
-    def _augmentation(self, values: Array, codes: Array) -> Augmentation | None:
-        """Give the augmentation as it is set now, checked on the samples if `fit` has not."""
+    def _augmentation(
+        self, values: Array, codes: Array, plans: Mapping[int, ClassPlan]
+    ) -> Augmentation | None:
+        """Give the augmentation as it is set now; check it on the samples if `fit` has not."""
         augmentation = make_augmentation(self.augmentation, self.spec_.kind)
-        known = getattr(self, "augmentation_check_", None)
-        if augmentation is not None and (known is None or known.name != augmentation.name):
+        is_used = any(p.n_augmented for p in plans.values())
+        if is_used and not self._is_checked():
             self.augmentation_check_ = accept_transform(
                 augmentation, values, codes, seed=self.seed_
             )
+            self._checked_augmentation = self.augmentation
         return augmentation
+
+    def _is_checked(self) -> bool:
+        checked = getattr(self, "_checked_augmentation", None)
+        return checked is self.augmentation or (
+            isinstance(checked, str) and checked == self.augmentation
+        )
+
+    def _is_default(self, synthetic_share: float | None) -> bool:
+        return synthetic_share is None and self.synthetic_share is None
 
     def _plan(
         self,
@@ -557,6 +588,8 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         """Resolve a strategy to plans by class code, and report them."""
         strategy = self.sampling_strategy if sampling_strategy is None else sampling_strategy
         share = self.synthetic_share if synthetic_share is None else synthetic_share
+        if mistake := CHECKS["synthetic_share"]("synthetic_share", share):
+            raise InvalidInputError(mistake)
         plans = plan(
             self.classes_[codes],
             strategy,
@@ -728,15 +761,16 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         keys = {"image_key": self.spec_.image_key, "label_key": self.spec_.label_key}
         labels = read_dataset_labels(dataset, self.classes_, **keys)
         codes = labels.codes
-        augmentation = make_augmentation(self.augmentation, self.spec_.kind)
         default = NETWORK_SHARE if self.spec_.kind == "image" else default_share(len(codes))
         plans = self._plan(codes, sampling_strategy, synthetic_share, default)
-        if default == 0 and synthetic_share is None and self.synthetic_share is None:
-            warn_user(
-                "wrap adds augmented real images and no synthetic ones: a convolutional network "
-                "trained with augmentation gained nothing from them where it was measured. Pass "
-                "synthetic_share=0.25 to add them all the same.",
-                GanaugWarning,
+        augmentation = make_augmentation(self.augmentation, self.spec_.kind)
+        if augmentation is not None and augmentation.needs_check and not self._is_checked():
+            self._augmentation(encode_dataset(dataset, self.spec_), codes, plans)
+        if self._is_default(synthetic_share) and default == 0:
+            _warn_of_no_synthetic_samples(
+                "wrap",
+                "a convolutional network trained with augmentation gained nothing from them",
+                plans,
             )
 
         return wrap_dataset(
@@ -920,3 +954,16 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         tags.target_tags.required = True
         tags.input_tags.three_d_array = True
         return tags
+
+
+_PRIVATE = ("_sampler", "_checked_augmentation")
+
+
+def _warn_of_no_synthetic_samples(method: str, reason: str, plans: Mapping[int, ClassPlan]) -> None:
+    if not any(p.n_added for p in plans.values()):
+        return
+    warn_user(
+        f"{method} adds samples made of real ones and no synthetic ones: {reason} where it was "
+        "measured. Pass synthetic_share=0.25 to add them all the same.",
+        GanaugWarning,
+    )

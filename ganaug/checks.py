@@ -22,6 +22,7 @@ __all__ = [
     "check_parameters",
     "did_you_mean",
     "multiple_of",
+    "n_jobs",
     "number",
     "one_of",
     "require_extra",
@@ -152,6 +153,14 @@ def multiple_of(factor: int, high: float) -> Check:
         return mistake
 
     return check
+
+
+def n_jobs(name: str, value: Any) -> str | None:
+    """Check joblib's number of jobs: an integer other than 0, or None."""
+    is_integer = isinstance(value, numbers.Integral) and value is not True
+    if value is None or (is_integer and value != 0):
+        return None
+    return f"`{name}` must be an integer other than 0, or None. Got {value!r} instead."
 
 
 def strategy(names: tuple[str, ...]) -> Check:

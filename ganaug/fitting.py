@@ -25,15 +25,12 @@ from ganaug.gan.monitor import Features
 from ganaug.gan.scaling import ColumnScaler
 from ganaug.gan.training import TrainedGAN, estimate_seconds, train
 from ganaug.inputs import TrainingSet
-from ganaug.matching import PixelStatistics
 from ganaug.model import FittedModel
 from ganaug.sampler import TrainedSampler
+from ganaug.seeds import derived_seed
 from ganaug.settings import own_settings
 
 __all__ = ["Training", "TrainingOptions", "estimate_cost", "train_model"]
-
-SEEDS_BETWEEN_GENERATORS = 10_007
-"""More than there are networks in one generator, so that no two start alike."""
 
 OnProgress = Callable[[Progress], None]
 
@@ -145,7 +142,7 @@ def plan_trainings(data: TrainingSet, options: TrainingOptions) -> list[Training
     if options.conditioning == "per_class":
         parts = [(_of_one_class(joint, code), code) for code in range(len(counts))]
     return [
-        Training(config, code, options.seed + generator * SEEDS_BETWEEN_GENERATORS + position)
+        Training(config, code, derived_seed(options.seed, "network", generator, position))
         for generator in range(options.n_generators)
         for position, (config, code) in enumerate(parts)
     ]
@@ -244,8 +241,7 @@ def _calibrate(model: FittedModel, data: TrainingSet, options: TrainingOptions) 
     """Measure, once and for all samples, whom to trust and which pixel values to match."""
     sampler = TrainedSampler(model, options.device)
     if data.spec.kind == "image":
-        statistics = PixelStatistics.fit(data.values, data.labels, len(data.classes))
-        model.lookups = sampler.measure_lookups(statistics)
+        model.lookups = sampler.measure_lookups(data.values, data.labels)
     if model.classifier is not None:
         model.generator_trust = sampler.measure_trust()
 

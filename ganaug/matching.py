@@ -24,83 +24,81 @@ Lookup = npt.NDArray[np.uint8]
 """(n_channels, 256): the value that each value becomes."""
 
 
+CHUNK = 2**16
+"""Pixels counted at a time: NumPy counts in eight bytes what is held in one."""
+
+
 @dataclass(frozen=True)
 class PixelStatistics:
-    """Shares of the darkest and the brightest value by class, and the grid of values.
+    """Darkest and brightest value of real images, and the grid of their values.
 
     Attributes
     ----------
     low, high : ndarray of shape (n_channels,), uint8
         Darkest and brightest value of the real images.
-    share_low, share_high : ndarray of shape (n_classes, n_channels), float64
-        Share of a class's pixels that have exactly these values.
     grid : ndarray of uint8, or None
         Sorted distinct values, where there are few.
     """
 
     low: npt.NDArray[np.uint8]
     high: npt.NDArray[np.uint8]
-    share_low: npt.NDArray[np.float64]
-    share_high: npt.NDArray[np.float64]
     grid: npt.NDArray[np.uint8] | None
 
     @classmethod
-    def fit(cls, values: Array, codes: npt.NDArray[np.int64], n_classes: int) -> PixelStatistics:
+    def fit(cls, values: Array) -> PixelStatistics:
         """Measure real images.
 
         Parameters
         ----------
         values : ndarray of shape (n, C, H, W), uint8
-        codes : ndarray of shape (n,), int64
-        n_classes : int
 
         Examples
         --------
         >>> import numpy as np
         >>> real = np.zeros((2, 1, 8, 8), dtype=np.uint8)
         >>> real[..., 4:] = 200
-        >>> statistics = PixelStatistics.fit(real, np.array([0, 0]), 1)
+        >>> statistics = PixelStatistics.fit(real)
         >>> added = np.linspace(3, 190, 64).round().astype(np.uint8).reshape(1, 1, 8, 8)
-        >>> matched = apply_lookup(statistics.lookup(added, 0), added)
+        >>> matched = apply_lookup(statistics.lookup(added, real), added)
         >>> np.unique(matched, return_counts=True)
         (array([  0, 200], dtype=uint8), array([32, 32]))
         """
         by_channel = (0, 2, 3)
-        low, high = values.min(axis=by_channel), values.max(axis=by_channel)
-        share_low = np.zeros((n_classes, values.shape[1]))
-        share_high = np.zeros_like(share_low)
-        for code in np.unique(codes):
-            members = values[codes == code]
-            share_low[code] = (members == low[:, None, None]).mean(axis=by_channel)
-            share_high[code] = (members == high[:, None, None]).mean(axis=by_channel)
-        levels = np.flatnonzero(np.bincount(values.ravel(), minlength=256)).astype(np.uint8)
-        return cls(low, high, share_low, share_high, levels if len(levels) <= FEW_LEVELS else None)
+        levels = np.flatnonzero(_count_values(values).sum(axis=0)).astype(np.uint8)
+        return cls(
+            values.min(axis=by_channel),
+            values.max(axis=by_channel),
+            levels if len(levels) <= FEW_LEVELS else None,
+        )
 
-    def lookup(self, values: Array, code: int) -> Lookup:
-        """Find what each value of a class's added images must become for their shares to match.
+    def lookup(self, added: Array, real: Array) -> Lookup:
+        """Find what each value of added images must become for their shares to match.
 
         One lookup serves all images of a class: images differ in how much of them is background.
 
         Parameters
         ----------
-        values : ndarray of shape (n, C, H, W), uint8
-            Added images of the class, as many as there are to measure on.
-        code : int
+        added : ndarray of shape (n, C, H, W), uint8
+            Added images, as many as there are to measure on.
+        real : ndarray of shape (m, C, H, W), uint8
+            The images that they were made from, or all of their class.
 
         Returns
         -------
         ndarray of shape (C, 256), uint8
             Rises with the value.
         """
-        channels = range(values.shape[1])
-        return np.stack([self._lookup_channel(values[:, c], code, c) for c in channels])
+        counts, wanted = _count_values(added), _count_values(real)
+        channels = range(added.shape[1])
+        return np.stack([self._lookup_channel(counts[c], wanted[c], c) for c in channels])
 
-    def _lookup_channel(self, pixels: Array, code: int, channel: int) -> npt.NDArray[np.uint8]:
+    def _lookup_channel(
+        self, counts: npt.NDArray[np.int64], real: npt.NDArray[np.int64], channel: int
+    ) -> npt.NDArray[np.uint8]:
         low, high = int(self.low[channel]), int(self.high[channel])
-        counts = np.bincount(pixels.ravel(), minlength=256)
         # how many of the lowest (highest) values must become the extreme one
-        n_low = _nearest(counts, self.share_low[code, channel])
-        n_high = _nearest(counts[::-1], self.share_high[code, channel])
+        n_low = _nearest(counts, real[low] / real.sum())
+        n_high = _nearest(counts[::-1], real[high] / real.sum())
         between = np.clip(np.arange(256), low, high)
         if high - low >= 2:  # what is not extreme stays off it
             between = between.clip(low + 1, high - 1)
@@ -143,3 +141,14 @@ def _nearest(counts: npt.NDArray[np.int64], share: float) -> int:
     """Give how many of the values, from the first on, have a share nearest to the one wanted."""
     shares = np.concatenate([[0.0], counts.cumsum() / counts.sum()])
     return int(np.abs(shares - share).argmin())
+
+
+def _count_values(values: Array) -> npt.NDArray[np.int64]:
+    """Count how often each of the 256 values occurs, by channel: (C, 256)."""
+    counts = np.zeros((values.shape[1], 256), dtype=np.int64)
+    step = max(1, CHUNK // (values.shape[2] * values.shape[3]))
+    for channel in range(values.shape[1]):
+        for start in range(0, len(values), step):
+            pixels = values[start : start + step, channel].ravel()
+            counts[channel] += np.bincount(pixels, minlength=256)
+    return counts

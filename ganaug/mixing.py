@@ -103,46 +103,42 @@ def wrap_dataset(
     -------
     AugmentedDataset
     """
-    values = _values_to_augment(dataset, labels.codes, plans, sampler.spec)
+    # only what is to be augmented is read
+    augmented = [code for code, plan in plans.items() if plan.n_augmented]
+    read = np.flatnonzero(np.isin(labels.codes, augmented))
+    values = encode_dataset(Subset(dataset, read.tolist()), sampler.spec)
+    codes = labels.codes if not len(read) else labels.codes[read]
 
     def make(epoch: int) -> Added:
         seed = derived_seed(sampler.seed, "epoch", epoch) if epoch else sampler.seed
         return carry_out(
             plans,
             values,
-            labels.codes,
+            codes,
             sampler=sampler.reseeded(seed),
             augmentation=augmentation,
-            seed=seed,
+            seed=sampler.seed,
+            epoch=epoch,
         )
 
     def made(added: Added) -> tuple[Array, npt.NDArray[np.int64]]:
         return added.values, added.codes[: added.n_made]
 
     first = make(0)
+    sources = first.sources[: first.n_made]
+    if len(read):
+        sources = np.where(sources < 0, -1, read[sources])
     return AugmentedDataset(
         dataset,
         (lambda epoch: made(make(epoch))) if refresh else made(first),
         spec=sampler.spec,
         classes=sampler.classes,
         labels=labels,
-        sources=first.sources[: first.n_made],
+        sources=sources,
         duplicates=first.repeated,
         refresh=refresh,
         **options,
     )
-
-
-def _values_to_augment(
-    dataset: Any, codes: npt.NDArray[np.int64], plans: Mapping[int, ClassPlan], spec: DataSpec
-) -> Array:
-    """Read the items of a Dataset that are to be augmented; the others stay zeros, unread."""
-    augmented = [code for code, plan in plans.items() if plan.n_augmented]
-    positions = np.flatnonzero(np.isin(codes, augmented))
-    some = encode_dataset(Subset(dataset, positions.tolist()), spec)
-    values = np.zeros((len(codes), *some.shape[1:]), dtype=some.dtype)
-    values[positions] = some
-    return values
 
 
 def plans_by_code(plans: Mapping[Any, ClassPlan], classes: Array) -> dict[int, ClassPlan]:

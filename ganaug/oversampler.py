@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+import warnings
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -19,7 +20,7 @@ from torch.utils.data import Dataset
 from ganaug.augmentation import accept_transform, augments, make_augmentation
 from ganaug.augmenter import GANAugmenter
 from ganaug.checks import check_parameter_names, did_you_mean
-from ganaug.exceptions import InvalidInputError, InvalidTypeError
+from ganaug.exceptions import InvalidInputError, InvalidTypeError, SmallClassWarning
 from ganaug.inputs import as_labels
 from ganaug.inputs.containers import refuse_two_looks, refuse_unsupported
 from ganaug.inputs.labels import one_hot_codes, one_hot_like
@@ -48,8 +49,8 @@ class GANOverSampler(BaseOverSampler):
     synthetic_share : float from 0 to 1, optional
         Of the samples that a class gets, this share is synthetic (none where a classifier of the
         real ones does not take them for the class), the others are augmented real ones. None is
-        what was best over scikit-learn's classifiers: 0.25, with 2,500 samples or more 0.5. With 0
-        nothing is trained.
+        what was best over scikit-learn's classifiers: 0 below 500 samples, 0.25 below 2,500, and
+        else 0.5. With 0 nothing is trained.
     augmentation : str, callable or None, default=None
         How real images are augmented, see `GANAugmenter`. Feature rows are interpolated (SMOTE).
     n_generators : int, optional
@@ -206,9 +207,10 @@ class GANOverSampler(BaseOverSampler):
         -------
         GANAugmenter
         """
+        seed = None if self.random_state is None else draw_seed(self.random_state)
         if isinstance(self.augmenter, FrozenEstimator):
             frozen: GANAugmenter = copy.copy(self.augmenter.estimator)
-            return frozen
+            return frozen if seed is None else frozen.set_params(random_state=seed)
         augmenter = GANAugmenter() if self.augmenter is None else clone(self.augmenter)
         parameters = {
             "image_shape": self.image_shape,
@@ -217,7 +219,7 @@ class GANOverSampler(BaseOverSampler):
             "n_jobs": self.n_jobs,
             "cache_dir": self.cache_dir,
             "augmentation": self.augmentation,
-            "random_state": None if self.random_state is None else draw_seed(self.random_state),
+            "random_state": seed,
         }
         given = {name: value for name, value in parameters.items() if value is not None}
         return augmenter.set_params(**given)
@@ -227,16 +229,19 @@ class GANOverSampler(BaseOverSampler):
         if self.augmentation is not None:  # a frozen augmenter has its own
             augmenter.augmentation = self.augmentation
         refuse_two_looks(X, augmenter.resize)  # before the training
-        n_new = sum(self.sampling_strategy_.values())
-        if not n_new or not self._share(augmenter, len(y)):
+        is_fitted = isinstance(self.augmenter, FrozenEstimator)
+        share = self._share(augmenter, len(y))
+        planned = plan(as_labels(y), self._totals, synthetic_share=share)
+        if not is_fitted and not any(p.n_synthetic for p in planned.values()):
             return self._without_gan(augmenter, X, y)
-        if not isinstance(self.augmenter, FrozenEstimator):
+        if not is_fitted:
             augmenter.fit(X, y)
         resampled: tuple[Any, Any] = augmenter.augment(
             X,
             y,
-            sampling_strategy=self.sampling_strategy,
-            synthetic_share=self._share(augmenter, len(y)),
+            sampling_strategy=self._totals,
+            synthetic_share=share,
+            random_state=None if self.random_state is None else augmenter.random_state,
         )
         self.resampling_report_ = augmenter.resampling_report_
         self.kinds_, self.sample_indices_ = augmenter.kinds_, augmenter.sample_indices_
@@ -252,11 +257,13 @@ class GANOverSampler(BaseOverSampler):
 
     def _without_gan(self, augmenter: GANAugmenter, X: Any, y: Any) -> tuple[Any, Any]:
         """Check parameters and samples as the augmenter's `fit` does, and add real ones only."""
-        data, seed = augmenter.read(X, y), draw_seed(augmenter.random_state)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SmallClassWarning)  # it advises what is done here
+            data, seed = augmenter.read(X, y), draw_seed(augmenter.random_state)
         augmentation = make_augmentation(augmenter.augmentation, data.spec.kind)
         plans = plan(
             data.classes[data.labels],
-            self.sampling_strategy,
+            self._totals,
             synthetic_share=0,
             augments=augments(augmenter.augmentation),
         )
@@ -291,6 +298,7 @@ class GANOverSampler(BaseOverSampler):
         _, labels, is_one_hot = self._check_X_y(X, y)
         plans = plan(labels, self.sampling_strategy, synthetic_share=0)
         self.sampling_strategy_ = {label: p.n_added for label, p in plans.items() if p.n_added}
+        self._totals = {label: p.n_total for label, p in plans.items()}
         return labels, is_one_hot
 
     def _check_X_y(  # noqa: N802 - imbalanced-learn's name
@@ -346,6 +354,11 @@ class GANOverSampler(BaseOverSampler):
             For an unknown name; suggests the intended one.
         """
         check_parameter_names(self, params)
+        nested = [name for name in params if name.startswith("augmenter__")]
+        if nested and params.get("augmenter", self.augmenter) is None:
+            raise InvalidInputError(
+                f"`augmenter` must be a GANAugmenter for `{nested[0]}` to be set. Got None instead."
+            )
         super().set_params(**params)
         return self
 

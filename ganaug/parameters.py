@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ganaug.checks import multiple_of, number, one_of, strategy, whole_number
+from ganaug.checks import multiple_of, n_jobs, number, one_of, strategy, whole_number
 from ganaug.fitting import TrainingOptions
 from ganaug.gan.config import GROUP_SIZE, LOSSES, classic_options
 from ganaug.inputs import TrainingSet
@@ -44,7 +44,7 @@ CHECKS = {
     "synthetic_share": number(0, 1, None),
     "mix_fraction": number(0, 1),
     "min_real": whole_number(0),
-    "n_jobs": whole_number(-64, 1024, None),
+    "n_jobs": n_jobs,
     "verbose": whole_number(0),
 }
 

@@ -34,9 +34,10 @@ Strategy = str | float | Mapping[Any, int] | Callable[[Any], Mapping[Any, int]]
 STRATEGIES = ("auto", "minority", "not minority", "not majority", "all")
 KINDS = ("real", "synthetic", "augmented", "duplicate")
 
-LARGE_SET = 2500
-"""From this many real samples on, a half of what is added is synthetic, below it a quarter: the
-robust shares over scikit-learn's classifiers (docs/experiments.md)."""
+SMALL_SET, LARGE_SET = 500, 2500
+"""Of fewer real samples than the first a GAN learns too little for any share to be worth it; from
+the second on, a half of what is added is synthetic, between them a quarter: what was robust over
+scikit-learn's classifiers (docs/experiments.md)."""
 NETWORK_SHARE = 0.0
 """The same for a convolutional network trained with augmentation, which gains nothing from
 synthetic samples (docs/experiments.md)."""
@@ -138,7 +139,7 @@ def plan(
     plans = {}
     for label, n_real in counts.items():
         n, note = n_new.get(label, 0), ""
-        n_synthetic = math.floor(synthetic_share * n)
+        n_synthetic = math.floor(synthetic_share * n + 1e-9)  # 0.29 * 100 is 28.999...
         share = (trust or {}).get(label, 1.0)
         if n_synthetic and not is_trusted(share):
             n_synthetic = 0
@@ -168,6 +169,8 @@ def is_trusted(share: float) -> bool:
 
 def default_share(n_samples: int) -> float:
     """Give the share of synthetic samples among those added, for scikit-learn's classifiers."""
+    if n_samples < SMALL_SET:
+        return 0.0
     return 0.5 if n_samples >= LARGE_SET else 0.25
 
 
@@ -221,6 +224,7 @@ def carry_out(
     sampler: SampleSource | None,
     augmentation: Augmentation | None,
     seed: int,
+    epoch: int = 0,
 ) -> Added:
     """Make what a plan asks for.
 
@@ -236,6 +240,9 @@ def carry_out(
     augmentation : Augmentation or None
         None where none are augmented, and for feature rows, which are interpolated.
     seed : int
+        Of which real samples are augmented or repeated, and how.
+    epoch : int, default=0
+        Others augment the same real images in another way.
 
     Returns
     -------
@@ -250,7 +257,7 @@ def carry_out(
         made.append(synthetic)
         made_codes.append(synthetic_codes)
         sources.append(np.full(len(synthetic), -1, dtype=np.int64))
-    augmented = _augment_all(plans, values, codes, augmentation, seed)
+    augmented = _augment_all(plans, values, codes, augmentation, seed, epoch)
     for code, (new, of) in augmented.items():
         made.append(new)
         made_codes.append(np.full(len(new), code, dtype=np.int64))
@@ -274,6 +281,7 @@ def _augment_all(
     codes: Codes,
     augmentation: Augmentation | None,
     seed: int,
+    epoch: int,
 ) -> dict[int, tuple[Array, Codes]]:
     """Make the augmented samples of every class, and tell which real ones they came from."""
     counts = {code: p.n_augmented for code, p in plans.items() if p.n_augmented}
@@ -282,14 +290,12 @@ def _augment_all(
     if values.ndim == 2:
         return {code: _interpolate(values, codes, code, n, seed) for code, n in counts.items()}
     assert augmentation is not None
-    is_augmented = np.isin(codes, list(counts))  # those of other classes may not have been read
-    n_classes = int(codes.max()) + 1
-    statistics = PixelStatistics.fit(values[is_augmented], codes[is_augmented], n_classes)
+    statistics = PixelStatistics.fit(values)
     augmented = {}
     for code, n in counts.items():
         of = _draw(codes, code, n, seed)
-        images = augmentation(values[of], derived_seed(seed, "augmented", code))
-        augmented[code] = apply_lookup(statistics.lookup(images, code), images), of
+        images = augmentation(values[of], derived_seed(seed, "augmented", code, epoch))
+        augmented[code] = apply_lookup(statistics.lookup(images, values[of]), images), of
     return augmented
 
 
@@ -304,7 +310,8 @@ def _draw(codes: Codes, code: int, n: int, seed: int) -> Codes:
 def _interpolate(values: Array, codes: Codes, code: int, n: int, seed: int) -> tuple[Array, Codes]:
     """Interpolate between feature rows of a class (Chawla et al., 2002, SMOTE).
 
-    A class of one sample has no neighbours: it is repeated.
+    A class of one sample has no neighbours: it is repeated. SMOTE does not tell from which samples
+    it made one: the nearest is given as its source.
     """
     members = np.flatnonzero(codes == code)
     rows = values[members]
@@ -321,7 +328,7 @@ def _interpolate(values: Array, codes: Codes, code: int, n: int, seed: int) -> t
     y = np.repeat([0, 1], [len(others), len(rows)])
     resampled, _ = smote.fit_resample(X, y)
     made = resampled[len(X) :].astype(values.dtype, copy=False)
-    return made, members[pairwise_distances_argmin(made, rows)]  # SMOTE does not tell
+    return made, members[pairwise_distances_argmin(made, rows)]
 
 
 # --- strategies --------------------------------------------------------------------------------

@@ -276,10 +276,18 @@ class TrainedSampler:
         return float(accepted.float().mean())
 
     @own_settings()
-    def measure_lookups(self, statistics: PixelStatistics) -> npt.NDArray[np.uint8]:
-        """Find what each pixel value must become, by generator, class and channel."""
+    def measure_lookups(self, values: Array, codes: Codes) -> npt.NDArray[np.uint8]:
+        """Find what each pixel value must become, by generator, class and channel.
+
+        Parameters
+        ----------
+        values : ndarray of shape (n, C, H, W), uint8
+            The real images.
+        codes : ndarray of shape (n,), int64
+        """
+        statistics = PixelStatistics.fit(values)
         found = [
-            statistics.lookup(self._as_served(index, code), code)
+            statistics.lookup(self._as_served(index, code), values[codes == code])
             for index in range(len(self._members))
             for code in range(self.model.n_classes)
         ]

@@ -44,6 +44,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::ganaug.exceptions.TrainingWarni
 
 TINY = {
     "n_generators": 1,
+    "synthetic_share": 0.5,
     "width": 4,
     "latent_dim": 4,
     "batch_size": 32,
@@ -919,7 +920,10 @@ def test_equal_data_and_parameters_train_once(kind, digits, n_trainings, tmp_pat
 
     again = GANAugmenter(**parameters).fit(*digits)
     mixed = GANAugmenter(
-        **parameters, mix_fraction=0.1, min_real=5, synthetic_share=1, sampling_strategy="all"
+        **{**parameters, "synthetic_share": 1},
+        mix_fraction=0.1,
+        min_real=5,
+        sampling_strategy="all",
     ).fit(*digits)
 
     assert n_trainings() == 1

@@ -6,6 +6,9 @@ import doctest
 import importlib.util
 import pkgutil
 import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -35,10 +38,10 @@ def test_the_code_of_the_guide_runs_from_top_to_bottom(imbalanced_digits, tmp_pa
     monkeypatch.setattr(ganaug.parameters, "auto_max_images", lambda *args: 64)
     leave_unfiltered(monkeypatch)
     monkeypatch.chdir(tmp_path)
-    rows, y = imbalanced_digits
-    X = (rows * 15).astype(np.uint8).reshape(-1, 8, 8)
+    pixels, y = imbalanced_digits
+    X = (pixels * 15).astype(np.uint8).reshape(-1, 8, 8)
     dataset = TensorDataset(torch.from_numpy(X)[:, None] / 255, torch.from_numpy(y))
-    names = {"X": X, "y": y, "rows": rows, "dataset": dataset}
+    names = {"X": X, "y": y, "pixels": pixels, "dataset": dataset}
     blocks = BLOCK.findall((ROOT / "docs" / "guide.md").read_text(encoding="utf-8"))
     assert len(blocks) > 8
     for library, code in blocks:
@@ -72,3 +75,15 @@ def headings(page):
     """Anchors that a Markdown viewer makes of a page's headings."""
     titles = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.slow
+def test_the_api_reference_can_be_built(tmp_path):
+    command = (ROOT / "Makefile").read_text(encoding="utf-8").split("-m pdoc ")[1].split("\n")[0]
+    arguments = shlex.split(command.replace("build/docs", str(tmp_path)))
+    run = subprocess.run(
+        [sys.executable, "-m", "pdoc", *arguments], capture_output=True, text=True, cwd=ROOT
+    )
+    assert run.returncode == 0, run.stderr
+    page = (tmp_path / "ganaug.html").read_text(encoding="utf-8")
+    assert [name for name in ganaug.__all__ if f'id="{name}"' not in page] == []

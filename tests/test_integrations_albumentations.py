@@ -181,16 +181,16 @@ def test_data_that_cannot_be_replaced_is_refused_on_every_call(model_path, data,
 
 def test_a_path_without_a_model_is_refused_at_once(tmp_path):
     with pytest.raises(ModelFileError, match=r"model\.safetensors is missing"):
-        SyntheticReplace(tmp_path)
+        SyntheticReplace(tmp_path, p=0.25)
 
 
 @pytest.mark.parametrize("parameters", [{"p": 1.5}, {"n_per_class": 0}])
 def test_parameters_out_of_range_are_refused(model_path, parameters):
     with pytest.raises(ValueError, match=next(iter(parameters))):
-        SyntheticReplace(model_path, **parameters)
+        SyntheticReplace(model_path, **{"p": 0.25, **parameters})
 
 
 def test_a_model_of_a_table_is_refused(digits, tmp_path):
     tiny_augmenter().fit(digits[0].reshape(-1, 64) - 0.5, digits[1]).save(tmp_path / "table")
     with pytest.raises(InvalidInputError, match="model of images"):
-        SyntheticReplace(tmp_path / "table")
+        SyntheticReplace(tmp_path / "table", p=0.25)

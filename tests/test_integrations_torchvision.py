@@ -84,7 +84,7 @@ def test_the_batch_that_came_in_is_not_modified(augmenter, digits):
 def test_it_composes_with_what_mixes_images(augmenter, digits, follower):
     images, labels = digits
     torch.manual_seed(0)
-    transform = v2.Compose([SyntheticMix(augmenter), follower(num_classes=9)])
+    transform = v2.Compose([SyntheticMix(augmenter, p=0.25), follower(num_classes=9)])
     mixed, soft = transform(images[:32], labels[:32])
     assert mixed.shape == (32, 1, 8, 8)
     assert soft.shape == (32, 9)
@@ -93,12 +93,12 @@ def test_it_composes_with_what_mixes_images(augmenter, digits, follower):
 
 def test_draws_follow_the_batch_and_the_seed_alone(augmenter, digits):
     images, labels = digits
-    first, _ = SyntheticMix(augmenter)(images, labels)
-    mix = SyntheticMix(augmenter)
+    first, _ = SyntheticMix(augmenter, p=0.25)(images, labels)
+    mix = SyntheticMix(augmenter, p=0.25)
     mix(images[:7], labels[:7])
     torch.manual_seed(123)
     assert torch.equal(mix(images, labels)[0], first)
-    assert not torch.equal(SyntheticMix(augmenter, seed=1)(images, labels)[0], first)
+    assert not torch.equal(SyntheticMix(augmenter, p=0.25, seed=1)(images, labels)[0], first)
     positions = changed(images[:64], mix(images[:64], labels[:64])[0])
     others = changed(images[64:128], mix(images[64:128], labels[64:128])[0])
     assert not torch.equal(positions, others)
@@ -107,7 +107,7 @@ def test_draws_follow_the_batch_and_the_seed_alone(augmenter, digits):
 def test_global_random_state_is_left_alone(augmenter, digits):
     torch.manual_seed(0)
     before = torch.get_rng_state()
-    SyntheticMix(augmenter)(*digits)
+    SyntheticMix(augmenter, p=0.25)(*digits)
     assert torch.equal(torch.get_rng_state(), before)
 
 
@@ -132,7 +132,7 @@ def test_workers_give_what_the_main_process_gives(augmenter, digits, context, n_
 
 
 def test_it_pickles_as_a_path_and_without_the_networks(augmenter):
-    mix = SyntheticMix(augmenter, n_per_class=500)  # 500 x 3 x 64 bytes in the bank
+    mix = SyntheticMix(augmenter, p=0.25, n_per_class=500)  # 500 x 3 x 64 bytes in the bank
     assert len(pickle.dumps(mix)) < 10_000
 
 
@@ -176,9 +176,9 @@ def test_names_of_classes_need_the_index_of_each(digits):
     names = np.array(["", "", "", "cat", "", "dog", "", "", "emu"])[digits[1]]
     fitted = tiny_augmenter().fit(digits[0], names)
     with pytest.raises(InvalidInputError, match="`class_to_idx` is needed"):
-        SyntheticMix(fitted)
+        SyntheticMix(fitted, p=0.25)
     with pytest.raises(InvalidInputError, match=r"\['emu'\] are not in it"):
-        SyntheticMix(fitted, class_to_idx={"cat": 3, "dog": 5})
+        SyntheticMix(fitted, p=0.25, class_to_idx={"cat": 3, "dog": 5})
     mix = SyntheticMix(fitted, class_to_idx={"emu": 0, "dog": 1, "cat": 2}, p=1, n_per_class=10)
     mixed, _ = mix(digits[0][:4], torch.zeros(4, dtype=torch.int64))
     emus, _ = fitted.sample({"emu": 10})
@@ -235,15 +235,15 @@ def test_a_batch_that_cannot_be_mixed_is_refused(augmenter, digits, spoil, error
 @pytest.mark.parametrize("parameters", [{"p": 1.5}, {"n_per_class": 0}])
 def test_parameters_out_of_range_are_refused(augmenter, parameters):
     with pytest.raises(InvalidInputError, match=next(iter(parameters))):
-        SyntheticMix(augmenter, **parameters)
+        SyntheticMix(augmenter, **{"p": 0.25, **parameters})
 
 
 def test_an_augmenter_that_is_not_fitted_is_refused():
     with pytest.raises(NotFittedError):
-        SyntheticMix(tiny_augmenter())
+        SyntheticMix(tiny_augmenter(), p=0.25)
 
 
 def test_an_augmenter_of_a_table_is_refused(digits):
     fitted = tiny_augmenter().fit(digits[0].flatten(1).numpy() - 0.5, digits[1])
     with pytest.raises(InvalidInputError, match="table"):
-        SyntheticMix(fitted)
+        SyntheticMix(fitted, p=0.25)

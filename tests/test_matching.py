@@ -16,9 +16,7 @@ images = arrays.arrays(np.uint8, st.tuples(st.integers(1, 6), st.just(2), st.jus
 
 @given(real=images, added=images)
 def test_added_images_keep_the_order_of_values_and_the_range_of_real_ones(real, added):
-    statistics = PixelStatistics.fit(real, np.zeros(len(real), dtype=np.int64), 1)
-
-    lookup = statistics.lookup(added, 0)
+    lookup = PixelStatistics.fit(real).lookup(added, real)
     matched = apply_lookup(lookup, added)
 
     assert lookup.shape == (2, 256)
@@ -37,23 +35,23 @@ def test_the_share_of_the_darkest_value_is_matched_class_by_class(share):
     real[(rng.random(real.shape) < share) & (codes == 1)[:, None, None, None]] = 0
     real[codes == 0, :, 0, 0] = 0
     added = rng.integers(0, 256, (500, 1, 8, 8), dtype=np.uint8)
-    statistics = PixelStatistics.fit(real, codes, 2)
+    statistics = PixelStatistics.fit(real)
 
     for code in (0, 1):
-        matched = apply_lookup(statistics.lookup(added, code), added)
-        wanted = (real[codes == code] == 0).mean()
+        of_class = real[codes == code]
+        matched = apply_lookup(statistics.lookup(added, of_class), added)
+        wanted = (of_class == 0).mean()
         assert (matched == 0).mean() == pytest.approx(wanted, abs=1 / 256)
 
 
 def test_few_values_are_a_grid_and_many_are_not():
-    codes = np.zeros(4, dtype=np.int64)
     steps = np.arange(0, 256, 17, dtype=np.uint8)
     few = np.resize(steps, (4, 1, 8, 8))
     many = np.resize(np.arange(256, dtype=np.uint8), (4, 1, 8, 8))
     added = np.arange(256, dtype=np.uint8).reshape(4, 1, 8, 8)
 
-    on_grid = apply_lookup(PixelStatistics.fit(few, codes, 1).lookup(added, 0), added)
-    free = apply_lookup(PixelStatistics.fit(many, codes, 1).lookup(added, 0), added)
+    on_grid = apply_lookup(PixelStatistics.fit(few).lookup(added, few), added)
+    free = apply_lookup(PixelStatistics.fit(many).lookup(added, many), added)
 
     assert_array_equal(np.unique(on_grid), steps)
     assert len(np.unique(free)) > 200

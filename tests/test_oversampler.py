@@ -30,6 +30,7 @@ def tiny_augmenter(**parameters):
         **{
             "max_images": 128,
             "n_generators": 1,
+            "synthetic_share": 0.25,
             "width": 4,
             "filter": None,
             "verbose": 0,
@@ -191,11 +192,12 @@ def test_a_share_of_what_a_class_gets_is_synthetic(
     assert n_trainings() == (share > 0)
 
 
-@pytest.mark.parametrize(("n", "share"), [(110, 0.25), (2500, 0.5)])
-def test_the_default_share_is_a_quarter_and_with_many_samples_a_half(n, share):
+@pytest.mark.parametrize(("n", "share"), [(499, 0), (500, 0.25), (2500, 0.5)])
+def test_the_default_share_grows_with_the_number_of_samples(n, share):
     y = np.repeat([0, 1], [n - 30, 30])
     X = np.random.default_rng(0).normal(size=(n, 2)) + y[:, None]
-    sampler = GANOverSampler(tiny_augmenter(), sampling_strategy={1: 50}, random_state=0)
+    augmenter = tiny_augmenter(synthetic_share=None)
+    sampler = GANOverSampler(augmenter, sampling_strategy={1: 50}, random_state=0)
     sampler.fit_resample(X, y)
     assert (sampler.kinds_ == "synthetic").sum() == share * 20
 

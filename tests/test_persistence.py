@@ -34,6 +34,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::ganaug.exceptions.TrainingWarni
 
 TINY = {
     "n_generators": 1,
+    "synthetic_share": 0.5,
     "width": 4,
     "max_images": 128,
     "filter": None,

@@ -27,7 +27,15 @@ pytestmark = [
 
 
 def tiny_augmenter(**parameters):
-    tiny = {"image_shape": (8, 8), "max_images": 128, "width": 4, "filter": None, "verbose": 0}
+    tiny = {
+        "image_shape": (8, 8),
+        "n_generators": 1,
+        "synthetic_share": 0.5,
+        "max_images": 128,
+        "width": 4,
+        "filter": None,
+        "verbose": 0,
+    }
     return GANAugmenter(**{**tiny, **parameters})
 
 

@@ -32,6 +32,7 @@ from ganaug.exceptions import (
     SamplingError,
 )
 from ganaug.gain.verdict import ClassGain
+from ganaug.gan.monitor import REMEDIES, Alarm
 from ganaug.sampler import TrainedSampler
 from tests.stand_ins import verdict_of
 
@@ -636,20 +637,20 @@ def test_the_model_card_says_how_the_model_came_about(fitted, rows, tmp_path, mo
     monkeypatch.setattr("ganaug.persistence.library_versions", lambda: {"torch": "another"})
     monkeypatch.setattr("ganaug.model_audit.library_versions", lambda: {"torch": "another"})
     loaded = GANAugmenter.load(tmp_path / "model")
-    loaded.alarms_ = [{"kind": "collapsed", "class": 1, "value": 0.2, "remedy": "Train longer."}]
+    loaded.model_.gans[0].alarms = (Alarm("collapsed", 1, 0.2),)
     report = loaded.audit(**rows, n_samples=20)
     card = report.to_dict()["questions"]["model_card"]
     assert card["samples per class"] == {str(k): n for k, n in fitted.class_counts_.items()}
     assert card["data fingerprint"] == fitted.data_fingerprint_
-    assert (card["seed"], card["recipe"], card["images seen"]) == (0, "default", 256)
+    assert (card["seed"], card["recipe"], card["images seen"]) == (0, "default", 3 * 256)
     assert card["training seconds"] > 0
     assert card["hardware of the training"]["device"] == "cpu"
     assert card["hardware of the training"]["processor"]
     assert card["versions at the training"]["torch"] == torch.__version__
     assert card["versions at the audit"] == {"torch": "another"}
-    assert card["alarms and remedies"] == ["collapsed in class 1: Train longer."]
+    assert card["alarms and remedies"] == [f"collapsed in class 1: {REMEDIES['collapsed']}"]
     assert set(card["acceptance by the filters"]) == {"0", "1", "2"}
-    assert "collapsed in class 1: Train longer." in report.to_markdown()
+    assert "collapsed in class 1: " in report.to_markdown()
 
 
 @pytest.mark.usefixtures("quick")

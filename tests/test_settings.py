@@ -14,7 +14,14 @@ from ganaug import GANAugmenter
 from ganaug.exceptions import TrainingWarning
 from ganaug.settings import own_settings
 
-TINY = {"n_generators": 1, "width": 4, "max_images": 192, "random_state": 0, "verbose": 0}
+TINY = {
+    "n_generators": 1,
+    "synthetic_share": 0.5,
+    "width": 4,
+    "max_images": 192,
+    "random_state": 0,
+    "verbose": 0,
+}
 
 
 @contextlib.contextmanager

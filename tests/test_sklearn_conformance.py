@@ -27,6 +27,8 @@ pytestmark = [
 ]
 
 TINY: dict[str, Any] = {
+    "n_generators": 1,
+    "synthetic_share": 0.5,
     "max_images": 128,
     "width": 4,
     "filter": None,

@@ -46,6 +46,11 @@ if TYPE_CHECKING:
 )
 @overwrite_option
 @allow_distrusted_option
+@click.option(
+    "--share",
+    type=click.FloatRange(0, 1),
+    help="Of what a class gets, this share is synthetic; the rest are augmented real samples.",
+)
 @budget_options
 @device_option
 @seed_option
@@ -62,6 +67,7 @@ def command(
     image_shape: tuple[int, ...] | None,
     overwrite: bool,
     allow_distrusted: bool,
+    share: float | None,
     n_generators: int | None,
     width: int | None,
     max_images: int | None,
@@ -88,13 +94,18 @@ def command(
 
     check_output(out, overwrite=overwrite)
     here: dict[str, Any] = {"device": device, "verbose": int(not quiet)}
-    budget = {"n_generators": n_generators, "width": width, "max_images": max_images}
+    budget = {
+        "n_generators": n_generators,
+        "width": width,
+        "max_images": max_images,
+        "synthetic_share": share,
+    }
     given: dict[str, Any] = {name: value for name, value in budget.items() if value is not None}
     verdict = None if verdict_file is None else Verdict.load(verdict_file)
     if verdict is not None:
         if given:
             raise click.UsageError(
-                "--generators, --width and --max-images are the verdict's: leave them out."
+                "--share, --generators, --width and --max-images are the verdict's: leave them out."
             )
         image_shape = image_shape or verdict.task.image_shape
         sampler = _sampler_of(verdict, here)
@@ -119,14 +130,17 @@ def command(
     if trained is not None and trained.__sklearn_is_fitted__():
         if trained.model_.interrupted:
             raise KeyboardInterrupt  # an output of a half-trained model was not asked for
-        check_trust(trained, [], allow_distrusted)
+        if "synthetic" in sampler.kinds_ or allow_distrusted:
+            check_trust(trained, [], allow_distrusted)
         origin = _origin(trained)
     names, n_real = [str(label) for label in y], len(arrays.y)
     is_repeated = verdict is not None and verdict.choice == "duplicates"
     kinds = ["real"] * n_real + ["duplicate" if is_repeated else "augmented"] * (len(X) - n_real)
     kinds = list(getattr(sampler, "kinds_", kinds))
     files = [str(file) for file in source.files]
-    sources = files + [""] * (len(names) - len(files))
+    of = getattr(sampler, "sample_indices_", range(len(files)))
+    sources = [files[i] if 0 <= i < len(files) else "" for i in of]
+    sources += [""] * (len(names) - len(sources))
     with open_output(out, arrays.spec, origin, overwrite=overwrite) as output:
         output.add(arrays.decode(X), names, kinds, _indices(names, kinds), sources)
     written = _counted(names, kinds)

@@ -204,7 +204,7 @@ def _spec_of(images: list[Any], spec: DataSpec) -> DataSpec:
         ) from None
     if spec.value_range is not None:
         _check_scale(pixels, spec.value_range)
-    return DataSpec.of(source.format, spec.value_range)
+    return DataSpec.of(source.format, spec.value_range, spec.levels)
 
 
 def _check_scale(pixels: list[Array], value_range: tuple[float, float]) -> None:

@@ -143,9 +143,12 @@ class Interpolation(Remedy):
 
 
 class Synthetic(Remedy):
-    """`GANOverSampler` with a given share of synthetic samples; None for its default."""
+    """`GANOverSampler` with a given share of synthetic samples.
 
-    def __init__(self, name: str, text: str, share: float | None, on_request: bool = False) -> None:
+    Not with its default share: a fold has fewer samples than the whole, and might have another.
+    """
+
+    def __init__(self, name: str, text: str, share: float, on_request: bool = False) -> None:
         self.name = name
         self.text = text
         self.share = share
@@ -159,9 +162,11 @@ class Synthetic(Remedy):
 
     def make_sampler(self, task: Task) -> Any:
         """`GANOverSampler`, with the user's augmenter where there is one."""
-        parameters: dict[str, Any] = {"random_state": task.seed, "n_jobs": task.n_jobs}
-        if self.share is not None:
-            parameters["synthetic_share"] = self.share
+        parameters: dict[str, Any] = {
+            "synthetic_share": self.share,
+            "random_state": task.seed,
+            "n_jobs": task.n_jobs,
+        }
         if task.augmenter is not None:
             parameters["augmenter"] = clone(task.augmenter)
         else:
@@ -191,7 +196,7 @@ BUILT_IN: tuple[Remedy, ...] = (  # from the simplest on: of equals the first is
     Duplicates(),
     Interpolation(),
     Synthetic("augmented", "augmented duplicates", 0.0),
-    Synthetic("ganaug", "augmented duplicates and synthetic samples (GANOverSampler)", None),
+    Synthetic("ganaug", "augmented duplicates, a quarter synthetic (GANOverSampler)", 0.25),
     Synthetic("half and half", "half augmented duplicates, half synthetic samples", 0.5),
     Synthetic("gan only", "synthetic samples only", 1.0, on_request=True),
 )

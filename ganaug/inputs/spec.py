@@ -243,7 +243,9 @@ class DataSpec(DataFormat):
         units = np.linspace(*_known(self.value_range), 256)
         if self.levels is not None:
             levels = np.asarray(self.levels)
-            units[self._quantise(levels)] = levels
+            codes = self._quantise(levels)
+            if len(np.unique(codes)) == len(codes):  # else some have no code of their own
+                units[codes] = levels
         return units
 
     def _wrap_images(self, images: Array) -> Samples:

@@ -275,7 +275,10 @@ def _with_value_range(source: Source, value_range: tuple[float, float] | None) -
             f"`value_range` must hold all values of X. Got {tuple(value_range)} for values from "
             f"{low:g} to {high:g} instead."
         )
-    return DataSpec.of(data, (float(value_range[0]), float(value_range[1])), levels)
+    low, high = float(value_range[0]), float(value_range[1])
+    if levels is not None:  # the slack is no part of the range
+        levels = tuple(sorted({min(max(level, low), high) for level in levels}))
+    return DataSpec.of(data, (low, high), levels)
 
 
 def _scan_values(source: Source) -> tuple[float, float, tuple[float, ...] | None]:

@@ -42,9 +42,10 @@ class SyntheticReplace(A.ImageOnlyTransform):
         What `GANAugmenter.save` has written: a path, so that pipelines can be serialised.
     n_per_class : int, default=256
         Synthetic images of each class to draw from.
-    p : float, default=0.25
-        Probability to replace the image. Classes whose `trust_` is less than the model's
-        `min_trust` are left alone.
+    p : float
+        Probability to replace the image; distrusted classes are left alone. There is no default:
+        for convolutional networks trained with augmentation no value was worth it where it was
+        measured, and a quarter did harm (docs/experiments.md).
 
     Raises
     ------
@@ -86,7 +87,7 @@ class SyntheticReplace(A.ImageOnlyTransform):
         n_per_class: int = pydantic.Field(ge=1)
 
     def __init__(
-        self, model_path: str | os.PathLike[str], n_per_class: int = 256, p: float = 0.25
+        self, model_path: str | os.PathLike[str], n_per_class: int = 256, *, p: float
     ) -> None:
         super().__init__(p=p)
         self.model_path = str(model_path)

@@ -41,9 +41,10 @@ class SyntheticMix(v2.Transform):
     ----------
     augmenter : GANAugmenter
         Fitted on images.
-    p : float, default=0.25
-        Probability for each image to be replaced. Classes whose `trust_` is less than the
-        augmenter's `min_trust` are left alone.
+    p : float
+        Probability for each image to be replaced; distrusted classes are left alone. There is no
+        default: for convolutional networks trained with augmentation no value was worth it where
+        it was measured, and a quarter did harm (docs/experiments.md).
     n_per_class : int, default=500
         Synthetic images of each class to draw from.
     transform : callable, optional
@@ -82,7 +83,7 @@ class SyntheticMix(v2.Transform):
     >>> from ganaug import GANAugmenter
     >>> images, labels = torch.rand(80, 1, 8, 8), torch.arange(80) % 2
     >>> augmenter = GANAugmenter(max_images=128, filter=None, verbose=0).fit(images, labels)
-    >>> batch_transform = v2.Compose([SyntheticMix(augmenter), v2.MixUp(num_classes=2)])
+    >>> batch_transform = v2.Compose([SyntheticMix(augmenter, p=0.1), v2.MixUp(num_classes=2)])
     >>> mixed, soft_labels = batch_transform(images[:16], labels[:16])
     >>> mixed.shape, soft_labels.shape
     (torch.Size([16, 1, 8, 8]), torch.Size([16, 2]))
@@ -92,7 +93,7 @@ class SyntheticMix(v2.Transform):
         self,
         augmenter: GANAugmenter,
         *,
-        p: float = 0.25,
+        p: float,
         n_per_class: int = 500,
         transform: Callable[[Any], Tensor] | None = None,
         class_to_idx: Mapping[Any, int] | None = None,
