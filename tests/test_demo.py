@@ -252,7 +252,7 @@ def test_two_draws_are_told_without_intervals():
 
     text = demo.conclude(scores)
 
-    assert "the choice is worth +5.5 points over doing nothing, and -0.5 over 'augmented'" in text
+    assert "the choice is worth +5.5 points over doing nothing, and -0.5 points over 'augmented'" in text
     assert "the best with a GAN ('ganaug') is worth -1.0 points over the best without" in text
     assert "So few draws (2) give no intervals" in text
     assert "interval " not in text
@@ -267,7 +267,7 @@ def test_three_draws_are_told_with_intervals():
 
     found = paired_interval([93, 95, 94], [90, 91, 92])
     interval = f"95% interval {found.low:+.1f} to {found.high:+.1f}, n = 3"
-    assert f"the choice is worth +3.0 ({interval}) points over doing nothing" in text
+    assert f"the choice is worth +3.0 points ({interval}) over doing nothing" in text
     assert "few draws" not in text
 
 

@@ -278,14 +278,14 @@ def conclude(scores: Scores) -> str:
     def apart(arm: str, other: str) -> str:
         found = paired_interval(*[[100 * value for value in means[name]] for name in (arm, other)])
         interval = f" (95% interval {found.low:+.1f} to {found.high:+.1f}, n = {found.n})"
-        return f"{found.mean:+.1f}{interval if found.n >= ENOUGH_DRAWS else ''}"
+        return f"{found.mean:+.1f} points{interval if found.n >= ENOUGH_DRAWS else ''}"
 
     n_draws = len(means[CHOICE])
     text = (
-        f"In the mean of the classifiers, the choice is worth {apart(CHOICE, NOTHING)} points over "
+        f"In the mean of the classifiers, the choice is worth {apart(CHOICE, NOTHING)} over "
         f"doing nothing, and {apart(CHOICE, best)} over '{best}', the best remedy for all of them, "
         f"which only hindsight tells. By hindsight, too, the best with a GAN ('{synthetic}') is "
-        f"worth {apart(synthetic, real)} points over the best without ('{real}')."
+        f"worth {apart(synthetic, real)} over the best without ('{real}')."
     )
     if n_draws < ENOUGH_DRAWS:
         text += f" So few draws ({n_draws}) give no intervals; small differences may be chance."
