@@ -252,7 +252,10 @@ def test_two_draws_are_told_without_intervals():
 
     text = demo.conclude(scores)
 
-    assert "the choice is worth +5.5 points over doing nothing, and -0.5 points over 'augmented'" in text
+    assert (
+        "the choice is worth +5.5 points over doing nothing, and -0.5 points over 'augmented'"
+        in text
+    )
     assert "the best with a GAN ('ganaug') is worth -1.0 points over the best without" in text
     assert "So few draws (2) give no intervals" in text
     assert "interval " not in text
