@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.results import Result, Store, markdown
-from ganaug.cli.digits import MAX_IMAGES, run_demo, table_of
+from ganaug.cli.digits import MAX_IMAGES, N_GENERATORS, run_demo, table_of
 
 N_DRAWS = 4
 
@@ -23,7 +23,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def settings(options: argparse.Namespace) -> dict[str, Any]:
     """What draws must have in common."""
-    return {"task": "digits", "max_images": options.max_images}
+    return {"task": "digits", "max_images": options.max_images, "n_generators": N_GENERATORS}
 
 
 def run(options: argparse.Namespace, store: Store) -> dict[str, Any]:

@@ -62,7 +62,7 @@ def run_small(out, watch=None, n_draws=N_DRAWS):
         patch.setattr(ganaug.fitting, "fit_classifier", quick)
         patch.setattr(GANAugmenter, "audit", audit)
         patch.setattr(demo, "evaluate_gain", evaluate)
-        tiny = functools.partial(GANAugmenter, n_generators=1, width=4)
+        tiny = functools.partial(GANAugmenter, width=4)
         patch.setattr(demo, "GANAugmenter", tiny)
         patch.setattr(ganaug.cache, "train_model", train)
         return demo.run_demo(out, n_draws=n_draws, max_images=64, verbose=0)
@@ -252,7 +252,10 @@ def test_two_draws_are_told_without_intervals():
 
     text = demo.conclude(scores)
 
-    assert "the choice is worth +5.5 points over doing nothing, and -0.5 over 'augmented'" in text
+    assert (
+        "the choice is worth +5.5 points over doing nothing, and -0.5 points over 'augmented'"
+        in text
+    )
     assert "the best with a GAN ('ganaug') is worth -1.0 points over the best without" in text
     assert "So few draws (2) give no intervals" in text
     assert "interval " not in text
@@ -267,7 +270,7 @@ def test_three_draws_are_told_with_intervals():
 
     found = paired_interval([93, 95, 94], [90, 91, 92])
     interval = f"95% interval {found.low:+.1f} to {found.high:+.1f}, n = 3"
-    assert f"the choice is worth +3.0 ({interval}) points over doing nothing" in text
+    assert f"the choice is worth +3.0 points ({interval}) over doing nothing" in text
     assert "few draws" not in text
 
 

@@ -19,7 +19,7 @@ from ganaug.cli.parameters import json_option, quiet_option
     help="Directory for results, plot, sample grid, report and model.",
 )
 @click.option("--draws", type=click.IntRange(1), help="Repeats with other training images; 2.")
-@click.option("--max-images", type=click.IntRange(1), help="Training budget of each GAN; 20000.")
+@click.option("--max-images", type=click.IntRange(1), help="Training budget of each GAN; 60000.")
 @json_option
 @quiet_option
 def command(
