@@ -76,8 +76,8 @@ class Variety:
             fine="synthetic samples vary as real samples do",
             defect="synthetic samples vary less than real samples, or miss part of them",
             advice={
-                Level.DOUBTFUL: "Use few synthetic samples of {classes} (a lower `synthetic_share`), or "
-                "train longer (`max_images`)."
+                Level.DOUBTFUL: "Use few synthetic samples of {classes} (a lower "
+                "`synthetic_share`), or train longer (`max_images`)."
             },
             unfit=True,
         )
