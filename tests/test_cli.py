@@ -1085,7 +1085,16 @@ def test_an_interrupted_training_does_not_replace_a_complete_model(
     assert GANAugmenter.load(f"{model}.partial").seed_ == 7
 
 
+@pytest.fixture
+def usual_sigint():
+    """SIGINT as in a terminal: what a shell starts in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize("moment", ["after the training", "while saving"])
+@pytest.mark.usefixtures("usual_sigint")
 def test_ctrl_c_after_the_training_does_not_lose_it(moment, run, npz, tmp_path, monkeypatch):
     name = {"after the training": "_take_up", "while saving": "save"}[moment]
     method = getattr(GANAugmenter, name)

@@ -274,7 +274,8 @@ def test_a_frozen_augmenter_is_not_trained_and_gives_what_training_it_gives(imag
     assert n_trainings() == 1
 
 
-def test_a_frozen_augmenter_stays_as_it_was(images):
+def test_a_frozen_augmenter_stays_as_it_was(images, monkeypatch):
+    monkeypatch.setattr("ganaug.augmentation.CHECK_STEPS", 20)
     X, y = images
     fitted = tiny_augmenter(random_state=0).fit(X, y)
     before = dict(vars(fitted))
