@@ -61,12 +61,15 @@ class Task:
         Images per class of the development part.
     load : callable
         Reads the official training or test set.
+    test_per_class : int, optional
+        Images per class of the official test set that are used; None: all.
     """
 
     title: str
     counts: tuple[int, ...]
     development_per_class: int
     load: Loader
+    test_per_class: int | None = None
 
 
 @dataclass(frozen=True)
@@ -194,9 +197,9 @@ TASKS: dict[str, Task] = {
     "digits": Task("scikit-learn's digits", DIGITS_COUNTS, 20, _digits),
     "mnist": Task("MNIST", PROTOCOL_COUNTS, 500, _idx("MNIST")),
     "fashion-mnist": Task("Fashion-MNIST", PROTOCOL_COUNTS, 500, _idx("FashionMNIST")),
-    "mnist-small": Task("MNIST, 1,950 images", SMALL_COUNTS, 500, _idx("MNIST")),
+    "mnist-small": Task("MNIST, 1,950 images", SMALL_COUNTS, 200, _idx("MNIST"), 300),
     "fashion-mnist-small": Task(
-        "Fashion-MNIST, 1,950 images", SMALL_COUNTS, 500, _idx("FashionMNIST")
+        "Fashion-MNIST, 1,950 images", SMALL_COUNTS, 200, _idx("FashionMNIST"), 300
     ),
     "spoken-digits": Task("spoken digits", SPOKEN_COUNTS, 40, _spoken_digits(32)),
     "spoken-digits-64": Task("spoken digits, 64x64", SPOKEN_COUNTS, 40, _spoken_digits(64)),
@@ -219,7 +222,10 @@ def load_train(task: str, data_dir: Path) -> Images:
 @lru_cache(maxsize=1)
 def load_test(task: str, data_dir: Path) -> Images:
     """Load the official test set without the images that the training set holds as well."""
-    return without(TASKS[task].load(data_dir, False), load_train(task, data_dir))
+    images = without(TASKS[task].load(data_dir, False), load_train(task, data_dir))
+    n = TASKS[task].test_per_class
+    # ordered by content, the first ones are a random choice, the same for any copy of the data
+    return images if n is None else first_of_each(distinct(images), [n] * len(TASKS[task].counts))
 
 
 def draw_parts(task: str, data_dir: Path, seed: int) -> Parts:

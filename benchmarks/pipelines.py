@@ -193,12 +193,9 @@ def summarise(
         draws = [found[task, seed] for seed in range(options.draws)]
         for name in options.classifiers:
             for part in parts:
-                # all would be more than the 50 kB of a result
-                is_choice = options.part == TEST and part == DEVELOPMENT
                 table = {
                     arm: [_balanced(draw["arms"][arm], name, part) for draw in draws]
                     for arm in options.arms
-                    if arm in IMBALANCED_LEARN or not is_choice
                 }
                 if any(value is not None for values in table.values() for value in values):
                     scores[f"{task}, {name}, {part}"] = table
