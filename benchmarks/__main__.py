@@ -20,6 +20,7 @@ from typing import Any, Protocol
 from benchmarks.results import FOLDER, Result, Store, new_result, write
 
 NAMES = (
+    "choices",
     "cnn",
     "demo",
     "pipelines",

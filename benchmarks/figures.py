@@ -17,7 +17,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from benchmarks.data import TASKS
-from benchmarks.resamplers import CEILING, GANAUG, MATCHED
+from benchmarks.resamplers import CEILING, GANAUG, MIXED
 from benchmarks.results import FOLDER, Result, read
 from ganaug.cli.digits import draw_remedies
 
@@ -41,19 +41,19 @@ def digest(path: Path) -> str:
 
 
 def draw_gains(result: Result) -> Figure:
-    """Gain per class over matched augmentation, against its number of images, by task."""
-    tasks = [t for t, a in result["tasks"].items() if {GANAUG, MATCHED} <= set(a["recalls"])]
+    """Gain per class over the mix without a GAN, against its number of images, by task."""
+    tasks = [t for t, a in result["tasks"].items() if {GANAUG, MIXED} <= set(a["recalls"])]
     figure = Figure(figsize=(2.6 * max(len(tasks), 1), 2.6), layout="constrained")
     axes = figure.subplots(1, max(len(tasks), 1), squeeze=False)[0]
     for task, axis in zip(tasks, axes, strict=False):
         found, counts = result["tasks"][task]["recalls"], result["n"][task]["train"]
         for arm, marker in ((CEILING, "x"), (GANAUG, "o")):
             if arm in found:
-                gains = 100 * np.subtract(found[arm], found[MATCHED])
+                gains = 100 * np.subtract(found[arm], found[MIXED])
                 axis.plot(counts, gains, marker, label=arm, markersize=4)
         axis.axhline(0, color="0.7", linewidth=0.8, zorder=0)
         axis.set(xscale="log", title=TASKS[task].title, xlabel="images of the class")
-    axes[0].set_ylabel("recall, points over\naugmented real images")
+    axes[0].set_ylabel("recall, points over\nthe mix without a GAN")
     axes[0].legend(frameon=False)
     return figure
 

@@ -39,6 +39,7 @@ from benchmarks.resamplers import (
     GANS,
     IMBALANCED_LEARN,
     MATCHED,
+    MIXED,
     NOTHING,
     Draw,
     Training,
@@ -228,8 +229,8 @@ def about_task(
     about["fit_seconds"] = fit_seconds(arms, options.classifiers)
     labels = np.array(draws[0]["labels"][part])
     # only the test set has the same images in every draw
-    if part == TEST and len(labels) <= SMALL_PART and {GANAUG, MATCHED} <= {*about["recalls"]}:
-        with_gan, without = (_hits(arms[arm], part) for arm in (GANAUG, MATCHED))
+    if part == TEST and len(labels) <= SMALL_PART and {GANAUG, MIXED} <= {*about["recalls"]}:
+        with_gan, without = (_hits(arms[arm], part) for arm in (GANAUG, MIXED))
         about["bootstrap"] = bootstrap_interval(with_gan, without, labels)
     return about
 
@@ -258,7 +259,7 @@ def _hits(records: list[Any], part: str) -> Any:
 # --- tables ------------------------------------------------------------------------------------
 
 BEST_OTHER = "best of imbalanced-learn"
-COLUMNS = (NOTHING, BEST_OTHER, MATCHED, GANAUG, CEILING)
+COLUMNS = (NOTHING, BEST_OTHER, MATCHED, MIXED, GANAUG, CEILING)
 
 
 def part_of(result: Result) -> str:
@@ -329,27 +330,27 @@ def describe_headline(result: Result) -> str:
 
 
 def describe_arms(result: Result) -> str:
-    """Give all arms of each task, mean over classifiers, beside matched augmentation."""
+    """Give all arms of each task, mean over classifiers, beside the mix without a GAN."""
     lines = []
     for task in result["tasks"]:
         scores = mean_over_classifiers(result, task)
         arms = [arm for arm in result["tasks"][task]["recalls"] if arm in scores]
         for arm in arms:
             gain = ""
-            if MATCHED in scores and arm != MATCHED:
-                gain = show_interval(difference(scores[arm], scores[MATCHED]))
+            if MIXED in scores and arm != MIXED:
+                gain = show_interval(difference(scores[arm], scores[MIXED]))
             lines.append([TASKS[task].title, arm, _percent(scores[arm]), gain])
         for arm, reason in result["tasks"][task]["failed"].items():
             lines.append(
                 [TASKS[task].title, arm, "failed", " ".join(reason.replace("|", "/").split())[:80]]
             )
-    columns = ["task", "arm", "mean over classifiers, %", f"over {MATCHED} (95% interval)"]
+    columns = ["task", "arm", "mean over classifiers, %", f"over {MIXED} (95% interval)"]
     return markdown(columns, lines)
 
 
 def describe_gains(result: Result) -> str:
     """Give paired gains, mean over classifiers, and the exchange rate."""
-    pairs = ((GANAUG, MATCHED), (GANAUG, BEST_OTHER), (MATCHED, BEST_OTHER), (CEILING, MATCHED))
+    pairs = ((MIXED, BEST_OTHER), (MIXED, MATCHED), (GANAUG, MIXED), (CEILING, MIXED))
     columns = ["points, mean over classifiers (95% interval)"]
     columns += [f"{arm} over {other}" for arm, other in pairs]
     columns += ["exchange rate", "GAN, CPU s"]
@@ -362,7 +363,7 @@ def describe_gains(result: Result) -> str:
             cells.append(show_interval(difference(scores[arm], scores[other])) if known else "")
         if "bootstrap" in about:
             low, high = about["bootstrap"][1:]
-            cells[1] += f"; over test images too: {low:+.2f} to {high:+.2f}"
+            cells[3] += f"; over test images too: {low:+.2f} to {high:+.2f}"
         seconds = about["gan_cpu_seconds"].get(GANAUG, [])
         spent = f"{np.mean(seconds):.0f}" if len(seconds) else ""
         lines.append([*cells, exchange_rate(scores), spent])
@@ -370,10 +371,10 @@ def describe_gains(result: Result) -> str:
 
 
 def exchange_rate(scores: Mapping[str, list[float]]) -> str:
-    """Give ganaug's gain over that of further real images, both over matched augmentation."""
-    if not {GANAUG, CEILING, MATCHED} <= set(scores):
+    """Give ganaug's gain over that of further real images, both over the mix without a GAN."""
+    if not {GANAUG, CEILING, MIXED} <= set(scores):
         return ""
-    gains = [np.subtract(scores[arm], scores[MATCHED]).tolist() for arm in (GANAUG, CEILING)]
+    gains = [np.subtract(scores[arm], scores[MIXED]).tolist() for arm in (GANAUG, CEILING)]
     return str(fieller_interval(*gains))
 
 

@@ -25,6 +25,7 @@ from ganaug.resampling import default_share
 
 NOTHING, DUPLICATES = "nothing", "duplicates"
 UNMATCHED, MATCHED = "augmented, unmatched", "augmented, matched"
+MIXED = "mixed, no GAN"
 GANAUG, CEILING = "ganaug", "further real images"
 IMBALANCED_LEARN: dict[str, Callable[..., Any]] = {
     DUPLICATES: RandomOverSampler,
@@ -41,7 +42,7 @@ GANS: dict[str, dict[str, Any]] = {
 """Parameters of the GANs, by the name of their arm."""
 AUTOENCODER = "DeepSMOTE-like"
 AUTOENCODER_STEPS = 2000
-ARMS = (NOTHING, *IMBALANCED_LEARN, UNMATCHED, MATCHED, GANAUG, CEILING)
+ARMS = (NOTHING, *IMBALANCED_LEARN, UNMATCHED, MATCHED, MIXED, GANAUG, CEILING)
 """What is run unless arms are named."""
 
 
@@ -179,6 +180,11 @@ def by_ganaug(draw: Draw, augmenter: Any, share: float | None, **parameters: Any
 
 def augmented_matched(draw: Draw) -> Training:
     """Let the over-sampler add augmented real images only: no GAN is trained."""
+    return by_ganaug(draw, None, 0.0, image_shape=draw.image_shape, augmentation="affine")
+
+
+def mixed(draw: Draw) -> Training:
+    """Let the over-sampler add augmented and interpolated images, its default without a GAN."""
     return by_ganaug(draw, None, 0.0, image_shape=draw.image_shape)
 
 
@@ -190,19 +196,19 @@ def augmented_unmatched(draw: Draw) -> Training:
 def further_real(draw: Draw) -> Training:
     """Put further real images into the places of ganaug's synthetic ones: the ceiling.
 
-    Where they run out, augmented ones stay.
+    Where they run out, variations of those that are there take their places.
     """
     X, y, kinds = make(GANAUG, draw)
     X, kinds = X.copy(), kinds.astype("U16")
     further = draw.parts.further
-    spare = augmented_matched(draw)
+    spare = mixed(draw)
     for code in np.unique(y[kinds == "synthetic"]):
         places = np.flatnonzero((kinds == "synthetic") & (y == code))
         real = further.X[further.y == code][: len(places)].reshape(-1, X.shape[1])
-        rest = spare.X[(spare.kinds == "augmented") & (spare.y == code)]
+        rest = spare.X[(spare.kinds != "real") & (spare.y == code)]
         n_rest = len(places) - len(real)
         X[places] = np.concatenate([real, rest[len(rest) - n_rest :]])
-        kinds[places] = ["further"] * len(real) + ["augmented"] * n_rest
+        kinds[places] = ["further"] * len(real) + ["varied"] * n_rest
     return Training(X, y, kinds)
 
 
@@ -215,6 +221,7 @@ def autoencoder(draw: Draw) -> Training:
 OTHERS: dict[str, Callable[[Draw], Training]] = {
     UNMATCHED: augmented_unmatched,
     MATCHED: augmented_matched,
+    MIXED: mixed,
     CEILING: further_real,
     AUTOENCODER: autoencoder,
 }

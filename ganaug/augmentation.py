@@ -33,6 +33,7 @@ __all__ = [
     "accept_transform",
     "augments",
     "check_transform",
+    "interpolated_share",
     "make_augmentation",
 ]
 
@@ -124,16 +125,16 @@ def make_augmentation(augmentation: Any, kind: str = "image") -> Augmentation | 
     Parameters
     ----------
     augmentation : None, str or callable
-        None is "affine". "affine", "mirror" and "quarter_turn" are built in; "none" leaves
-        images as they are. A callable takes one uint8 tensor (C, H, W) and returns another, and
-        draws its random numbers from torch; torchvision's v2 transforms do. An albumentations
-        transform is called as it wants to be.
+        "affine", "mirror" and "quarter_turn" are built in, "mixed" (None) is "affine" for those
+        that are not interpolated; "interpolation" and "none" augment nothing. A callable takes one
+        uint8 tensor (C, H, W) and returns another, and draws its random numbers from torch;
+        torchvision's v2 transforms do. An albumentations transform is called as it wants to be.
     kind : {"image", "table"}, default="image"
 
     Returns
     -------
     Augmentation or None
-        None for "none", and for tables.
+        None where nothing is augmented.
 
     Raises
     ------
@@ -146,19 +147,19 @@ def make_augmentation(augmentation: Any, kind: str = "image") -> Augmentation | 
     (True, None)
     """
     if kind == "table":
-        if augmentation in (None, "none"):
+        if augmentation in (None, "none", "interpolation"):
             return None
         raise InvalidInputError(
             f"`augmentation` is for images. Got {augmentation!r} for feature rows instead: leave "
             "it None, they are interpolated; or pass `image_shape` if they are images."
         )
-    if augmentation is None:
+    if augmentation is None or (isinstance(augmentation, str) and augmentation == "mixed"):
         augmentation = "affine"
     if isinstance(augmentation, str):
-        if augmentation == "none":
+        if augmentation in ("none", "interpolation"):
             return None
         if augmentation not in TRANSFORMS:
-            options = [*TRANSFORMS, "none"]
+            options = ["mixed", *TRANSFORMS, "interpolation", "none"]
             raise InvalidInputError(
                 f"`augmentation` must be one of {', '.join(map(repr, options))}, a callable or "
                 f"None. Got {augmentation!r} instead.{did_you_mean(augmentation, options)}"
@@ -178,6 +179,28 @@ def make_augmentation(augmentation: Any, kind: str = "image") -> Augmentation | 
 def augments(augmentation: Any) -> bool:
     """Tell whether the parameter `augmentation` asks for new samples rather than repetitions."""
     return not (isinstance(augmentation, str) and augmentation == "none")
+
+
+def interpolated_share(augmentation: Any, kind: str = "image") -> float:
+    """Give the share of real ones' variations that is interpolated, by `augmentation`.
+
+    Parameters
+    ----------
+    augmentation : None, str or callable
+    kind : {"image", "table"}, default="image"
+
+    Returns
+    -------
+    float
+        Half by default: as good as augmentation where that is best, and as good as interpolation
+        where augmentation does harm (docs/experiments.md).
+    """
+    is_named = augmentation is None or isinstance(augmentation, str)
+    if kind == "table":
+        return 0.0 if is_named and augmentation == "none" else 1.0
+    return (
+        {None: 0.5, "mixed": 0.5, "interpolation": 1.0}.get(augmentation, 0.0) if is_named else 0.0
+    )
 
 
 def _by_call(transform: Callable[[Tensor], Any]) -> BatchTransform:

@@ -22,6 +22,7 @@ from ganaug.augmentation import (
     TransformCheck,
     accept_transform,
     augments,
+    interpolated_share,
     make_augmentation,
 )
 from ganaug.cache import check_cache_dir, obtain_model
@@ -127,16 +128,17 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         dict gives totals per class.
     synthetic_share : float, optional
         Of the samples that `augment` and `wrap` add to a class, this share is synthetic, and none
-        where the class is distrusted (see `trust_`); the others are augmented real ones. None is
+        where the class is distrusted (see `trust_`); the others vary real ones. None is
         what was best where it was measured: for `augment` 0 below 500 samples, 0.25 below 2,500,
         and else 0.5; for `wrap` 0, since a convolutional network gains nothing from synthetic
         images.
     augmentation : str, callable or None, default=None
-        How real images are augmented: "affine" (None: small turns, shifts and scalings), "mirror"
-        or "quarter_turn" (with "affine"), a transform of torchvision (v2) or albumentations, or any
-        function of one uint8 tensor (C, H, W); "none" repeats images as they are. All but "affine"
-        are refused where training with them makes images of some classes be taken for others.
-        Feature rows are interpolated as by SMOTE instead.
+        How real images are varied: "affine" (small turns, shifts and scalings), "mirror" or
+        "quarter_turn" (with "affine"), "interpolation" (between neighbours, as by SMOTE), "mixed"
+        (half "affine", half "interpolation"), a transform of torchvision (v2) or albumentations, or
+        any function of one uint8 tensor (C, H, W); "none" repeats images as they are. None is
+        "mixed" for `augment`, "affine" for `wrap`. Transforms are refused where training with them
+        makes images of some classes be taken for others. Feature tables are interpolated.
     mix_fraction : float, default=0.3
         Share of samples that `fit_transform` replaces by synthetic ones. 0 replaces nothing.
     min_real : int, default=100
@@ -194,8 +196,8 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     augmentation_check_ : TransformCheck or None
         What was found about an `augmentation` other than "affine".
     kinds_ : ndarray of str
-        Of each sample of the last `fit_transform` or `augment`: "real", "synthetic", "augmented"
-        or "duplicate".
+        Of each sample of the last `fit_transform` or `augment`: "real", "synthetic", "augmented",
+        "interpolated" or "duplicate".
     sample_indices_ : ndarray of int64
         Which of the X given to the last `augment` each sample is, repeats or was made from; -1 for
         synthetic ones.
@@ -538,7 +540,8 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         values, codes = read_labelled(X, y, spec=self.spec_, classes=self.classes_)
         seed = self.seed_ if random_state is None else draw_seed(random_state)
         default = default_share(len(codes))
-        plans = self._plan(codes, sampling_strategy, synthetic_share, default)
+        interpolated = interpolated_share(self.augmentation, self.spec_.kind)
+        plans = self._plan(codes, sampling_strategy, synthetic_share, default, interpolated)
         augmentation = self._augmentation(values, codes, plans)
         if self._is_default(synthetic_share) and default == 0:
             _warn_of_no_synthetic_samples(
@@ -584,6 +587,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         sampling_strategy: Any,
         synthetic_share: float | None,
         default: float,
+        interpolated: float,
     ) -> dict[int, ClassPlan]:
         """Resolve a strategy to plans by class code, and report them."""
         strategy = self.sampling_strategy if sampling_strategy is None else sampling_strategy
@@ -595,6 +599,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             strategy,
             synthetic_share=default if share is None else share,
             trust=self.trust_,
+            interpolated_share=interpolated,
             augments=augments(self.augmentation),
         )
         self.resampling_report_ = list(plans.values())
@@ -762,7 +767,10 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         labels = read_dataset_labels(dataset, self.classes_, **keys)
         codes = labels.codes
         default = NETWORK_SHARE if self.spec_.kind == "image" else default_share(len(codes))
-        plans = self._plan(codes, sampling_strategy, synthetic_share, default)
+        # a convolutional network learns from interpolated images what harms it
+        is_unset = self.augmentation is None and self.spec_.kind == "image"
+        interpolated = 0 if is_unset else interpolated_share(self.augmentation, self.spec_.kind)
+        plans = self._plan(codes, sampling_strategy, synthetic_share, default, interpolated)
         augmentation = make_augmentation(self.augmentation, self.spec_.kind)
         if augmentation is not None and augmentation.needs_check and not self._is_checked():
             self._augmentation(encode_dataset(dataset, self.spec_), codes, plans)

@@ -33,7 +33,7 @@ class Mixed:
     ----------
     X, y : like the user's
     kinds : ndarray of str, shape (n,)
-        "real", "synthetic", "augmented" or "duplicate".
+        "real", "synthetic", "augmented", "interpolated" or "duplicate".
     sources : ndarray of int64, shape (n,)
         Which of the user's samples each is, repeats, or was made from; -1 for synthetic ones.
     """
@@ -103,9 +103,9 @@ def wrap_dataset(
     -------
     AugmentedDataset
     """
-    # only what is to be augmented is read
-    augmented = [code for code, plan in plans.items() if plan.n_augmented]
-    read = np.flatnonzero(np.isin(labels.codes, augmented))
+    # only what is to be varied is read
+    varied = [code for code, plan in plans.items() if plan.n_augmented or plan.n_interpolated]
+    read = np.flatnonzero(np.isin(labels.codes, varied))
     values = encode_dataset(Subset(dataset, read.tolist()), sampler.spec)
     codes = labels.codes if not len(read) else labels.codes[read]
 
@@ -134,6 +134,7 @@ def wrap_dataset(
         spec=sampler.spec,
         classes=sampler.classes,
         labels=labels,
+        kinds=first.kinds[: first.n_made],
         sources=sources,
         duplicates=first.repeated,
         refresh=refresh,

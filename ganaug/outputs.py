@@ -75,7 +75,7 @@ class Output(Protocol):
             In the container of the `DataSpec`.
         names : sequence of str
             The class of each.
-        kinds : sequence of {"real", "synthetic", "augmented", "duplicate"}
+        kinds : sequence of {"real", "synthetic", "augmented", "interpolated", "duplicate"}
         indices : sequence of int
             The number of each among those of its class and kind.
         sources : sequence of str, optional

@@ -17,7 +17,12 @@ from sklearn.utils._param_validation import Interval, InvalidParameterError
 from sklearn.utils.validation import validate_data
 from torch.utils.data import Dataset
 
-from ganaug.augmentation import accept_transform, augments, make_augmentation
+from ganaug.augmentation import (
+    accept_transform,
+    augments,
+    interpolated_share,
+    make_augmentation,
+)
 from ganaug.augmenter import GANAugmenter
 from ganaug.checks import check_parameter_names, did_you_mean
 from ganaug.exceptions import InvalidInputError, InvalidTypeError, SmallClassWarning
@@ -48,11 +53,12 @@ class GANOverSampler(BaseOverSampler):
         Shape of the images that the columns of 2-D X hold. Without it, 2-D X are plain features.
     synthetic_share : float from 0 to 1, optional
         Of the samples that a class gets, this share is synthetic (none where a classifier of the
-        real ones does not take them for the class), the others are augmented real ones. None is
+        real ones does not take them for the class), the others vary real ones. None is
         what was best over scikit-learn's classifiers: 0 below 500 samples, 0.25 below 2,500, and
         else 0.5. With 0 nothing is trained.
     augmentation : str, callable or None, default=None
-        How real images are augmented, see `GANAugmenter`. Feature rows are interpolated (SMOTE).
+        How real images are varied, see `GANAugmenter`; by default half of them is augmented, half
+        interpolated. Feature tables are interpolated.
     n_generators : int, optional
         Independently trained generators; 3 by default.
     max_images : int, optional
@@ -79,7 +85,8 @@ class GANOverSampler(BaseOverSampler):
     resampling_report_ : list of ClassPlan
         Samples of each kind per class, and why.
     kinds_ : ndarray of str, shape (n_resampled,)
-        Of each sample returned: "real", "synthetic", "augmented" or "duplicate".
+        Of each sample returned: "real", "synthetic", "augmented",
+        "interpolated" or "duplicate".
     sample_indices_ : ndarray of int64, shape (n_resampled,)
         Which of the X given each sample is, repeats or was made from; -1 for synthetic ones.
     augmentation_check_ : TransformCheck or None
@@ -109,7 +116,7 @@ class GANOverSampler(BaseOverSampler):
     >>> sampler = GANOverSampler(image_shape=(8, 8), synthetic_share=0, random_state=0)
     >>> X_resampled, y_resampled = sampler.fit_resample(X, y)
     >>> np.unique(sampler.kinds_).tolist()
-    ['augmented', 'real']
+    ['augmented', 'interpolated', 'real']
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
@@ -167,7 +174,7 @@ class GANOverSampler(BaseOverSampler):
         Returns
         -------
         X_resampled, y_resampled : like X and y
-            The real samples first and untouched, then synthetic, augmented and repeated ones, class
+            The real samples first and untouched, then those of each other kind, class
             by class within each kind. A data frame's index is continued.
 
         Raises
@@ -265,6 +272,7 @@ class GANOverSampler(BaseOverSampler):
             data.classes[data.labels],
             self._totals,
             synthetic_share=0,
+            interpolated_share=interpolated_share(augmenter.augmentation, data.spec.kind),
             augments=augments(augmenter.augmentation),
         )
         self.augmentation_check_ = accept_transform(

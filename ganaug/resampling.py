@@ -13,9 +13,8 @@ from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
-from imblearn.over_sampling import SMOTE
 from imblearn.utils import check_sampling_strategy
-from sklearn.metrics import pairwise_distances_argmin
+from sklearn.neighbors import NearestNeighbors
 
 from ganaug.augmentation import Augmentation
 from ganaug.checks import check_option, did_you_mean
@@ -32,7 +31,7 @@ Codes = npt.NDArray[np.int64]
 Strategy = str | float | Mapping[Any, int] | Callable[[Any], Mapping[Any, int]]
 
 STRATEGIES = ("auto", "minority", "not minority", "not majority", "all")
-KINDS = ("real", "synthetic", "augmented", "duplicate")
+KINDS = ("real", "synthetic", "augmented", "interpolated", "duplicate")
 
 SMALL_SET, LARGE_SET = 500, 2500
 """Of fewer real samples than the first a GAN learns too little for any share to be worth it; from
@@ -57,7 +56,9 @@ class ClassPlan:
     n_synthetic : int
         New ones from the generator.
     n_augmented : int
-        New ones from real ones: classically augmented images, interpolated feature rows.
+        New ones from real ones each: classically augmented images.
+    n_interpolated : int
+        New ones between two real ones, as by SMOTE.
     n_duplicates : int
         New ones that repeat real ones.
     note : str
@@ -68,13 +69,14 @@ class ClassPlan:
     n_real: int
     n_synthetic: int = 0
     n_augmented: int = 0
+    n_interpolated: int = 0
     n_duplicates: int = 0
     note: str = ""
 
     @property
     def n_added(self) -> int:
         """New samples, of all kinds."""
-        return self.n_synthetic + self.n_augmented + self.n_duplicates
+        return self.n_synthetic + self.n_augmented + self.n_interpolated + self.n_duplicates
 
     @property
     def n_total(self) -> int:
@@ -88,6 +90,7 @@ def plan(
     *,
     synthetic_share: float,
     trust: Mapping[Any, float] | None = None,
+    interpolated_share: float = 0.0,
     augments: bool = True,
 ) -> dict[Any, ClassPlan]:
     """Decide how many samples of which kind each class gets, and why.
@@ -108,8 +111,10 @@ def plan(
         Of the samples that a class gets, rounded down.
     trust : mapping of label to float, optional
         Classes below `MIN_TRUST` get no synthetic samples.
+    interpolated_share : float from 0 to 1, default=0
+        Of those that are not synthetic, rounded down.
     augments : bool, default=True
-        Whether the others are augmented; False repeats real ones.
+        Whether all others are augmented; False repeats real ones.
 
     Returns
     -------
@@ -132,14 +137,15 @@ def plan(
     --------
     >>> plans = plan({"bag": 900, "boot": 100}, synthetic_share=0.25)
     >>> plans["boot"]
-    ClassPlan(label='boot', n_real=100, n_synthetic=200, n_augmented=600, n_duplicates=0, note='')
+    ClassPlan(label='boot', n_real=100, n_synthetic=200, n_augmented=600, n_interpolated=0,
+              n_duplicates=0, note='')
     """
     counts, y = _count(y_or_counts)
     n_new = new_samples(counts, y, sampling_strategy)
     plans = {}
     for label, n_real in counts.items():
         n, note = n_new.get(label, 0), ""
-        n_synthetic = math.floor(synthetic_share * n + 1e-9)  # 0.29 * 100 is 28.999...
+        n_synthetic = _share_of(synthetic_share, n)
         share = (trust or {}).get(label, 1.0)
         if n_synthetic and not is_trusted(share):
             n_synthetic = 0
@@ -147,10 +153,15 @@ def plan(
                 f"no synthetic samples: a classifier of the real ones takes {share:.0%} of them "
                 f"for their class, less than {MIN_TRUST:.0%}"
             )
-        rest = n - n_synthetic
-        n_augmented, n_duplicates = (rest, 0) if augments else (0, rest)
-        plans[label] = ClassPlan(label, n_real, n_synthetic, n_augmented, n_duplicates, note)
+        n_interpolated = _share_of(interpolated_share, n - n_synthetic)
+        rest = n - n_synthetic - n_interpolated
+        of_one = (rest, n_interpolated, 0) if augments else (0, n_interpolated, rest)
+        plans[label] = ClassPlan(label, n_real, n_synthetic, *of_one, note)
     return plans
+
+
+def _share_of(share: float, n: int) -> int:
+    return math.floor(share * n + 1e-9)  # 0.29 * 100 is 28.999...
 
 
 def new_samples(counts: dict[Any, int], y: Any, strategy: Strategy) -> dict[Any, int]:
@@ -192,16 +203,17 @@ class Added:
     Attributes
     ----------
     values : ndarray
-        Synthetic, then augmented samples as the networks see them: uint8 (m, C, H, W), or float32
-        (m, d) for tables.
+        Synthetic, augmented and interpolated samples, in this order, as the networks see them:
+        uint8 (m, C, H, W), or float32 (m, d) for tables.
     codes : ndarray of int64, shape (m + k,)
         Class codes, those of the repeated ones included.
     repeated : ndarray of int64, shape (k,)
         Positions of the real samples that are repeated.
     kinds : ndarray of str, shape (m + k,)
-        "synthetic", "augmented" or "duplicate".
+        "synthetic", "augmented", "interpolated" or "duplicate".
     sources : ndarray of int64, shape (m + k,)
-        Position of the real sample that each was made from; -1 for synthetic ones.
+        Position of the real sample that each was made from (of the first of two); -1 for synthetic
+        ones.
     """
 
     values: Array
@@ -232,13 +244,13 @@ def carry_out(
     ----------
     plans : mapping of class code to ClassPlan
     values : ndarray
-        Real samples as the networks see them; read only where a class is augmented.
+        Real samples as the networks see them; read only where some are augmented or interpolated.
     codes : ndarray of int64, shape (n,)
         Their class codes.
     sampler : TrainedSampler or None
         None where no class gets synthetic samples.
     augmentation : Augmentation or None
-        None where none are augmented, and for feature rows, which are interpolated.
+        None where none are augmented.
     seed : int
         Of which real samples are augmented or repeated, and how.
     epoch : int, default=0
@@ -249,86 +261,75 @@ def carry_out(
     Added
         Exactly the counts of the plan, class by class within each kind.
     """
-    made, made_codes, sources = [values[:0]], [codes[:0]], [codes[:0]]
+    made, made_codes, kinds, sources = [values[:0]], [codes[:0]], [np.empty(0, "U12")], [codes[:0]]
+
+    def keep(kind: str, samples: Array, of_code: Codes, of: Codes) -> None:
+        made.append(samples)
+        made_codes.append(of_code)
+        kinds.append(np.full(len(samples), kind))
+        sources.append(of)
+
     n_synthetic = {code: p.n_synthetic for code, p in plans.items() if p.n_synthetic}
     if n_synthetic:
         assert sampler is not None
-        synthetic, synthetic_codes = sampler.sample_values(n_synthetic)
-        made.append(synthetic)
-        made_codes.append(synthetic_codes)
-        sources.append(np.full(len(synthetic), -1, dtype=np.int64))
-    augmented = _augment_all(plans, values, codes, augmentation, seed, epoch)
-    for code, (new, of) in augmented.items():
-        made.append(new)
-        made_codes.append(np.full(len(new), code, dtype=np.int64))
-        sources.append(of)
+        synthetic, of_code = sampler.sample_values(n_synthetic)
+        keep("synthetic", synthetic, of_code, np.full(len(synthetic), -1, dtype=np.int64))
+    of_one = {code: p.n_augmented for code, p in plans.items() if p.n_augmented}
+    of_two = {code: p.n_interpolated for code, p in plans.items() if p.n_interpolated}
+    is_matched = values.ndim > 2 and bool(of_one or of_two)
+    statistics = PixelStatistics.fit(values) if is_matched else None
+    for kind, counts in (("augmented", of_one), ("interpolated", of_two)):
+        for code, n in counts.items():
+            of = _draw(codes, code, n, seed, kind)
+            if kind == "interpolated":
+                samples = _interpolate(values, of, np.flatnonzero(codes == code), seed, code, epoch)
+            else:
+                assert augmentation is not None
+                samples = augmentation(values[of], derived_seed(seed, kind, code, epoch))
+            if statistics is not None:
+                samples = apply_lookup(statistics.lookup(samples, values[of]), samples)
+            keep(kind, samples, np.full(n, code, dtype=np.int64), of)
     repeated = np.concatenate(
         [codes[:0], *(_draw(codes, c, p.n_duplicates, seed) for c, p in plans.items())]
     )
-    n_kinds = [sum(n_synthetic.values()), sum(len(of) for _, of in augmented.values())]
     return Added(
         values=np.concatenate(made),
         codes=np.concatenate([*made_codes, codes[repeated]]),
         repeated=repeated,
-        kinds=np.repeat(np.array(KINDS[1:]), [*n_kinds, len(repeated)]),
+        kinds=np.concatenate([*kinds, np.full(len(repeated), "duplicate")]),
         sources=np.concatenate([*sources, repeated]),
     )
 
 
-def _augment_all(
-    plans: Mapping[int, ClassPlan],
-    values: Array,
-    codes: Codes,
-    augmentation: Augmentation | None,
-    seed: int,
-    epoch: int,
-) -> dict[int, tuple[Array, Codes]]:
-    """Make the augmented samples of every class, and tell which real ones they came from."""
-    counts = {code: p.n_augmented for code, p in plans.items() if p.n_augmented}
-    if not counts:
-        return {}
-    if values.ndim == 2:
-        return {code: _interpolate(values, codes, code, n, seed) for code, n in counts.items()}
-    assert augmentation is not None
-    statistics = PixelStatistics.fit(values)
-    augmented = {}
-    for code, n in counts.items():
-        of = _draw(codes, code, n, seed)
-        images = augmentation(values[of], derived_seed(seed, "augmented", code, epoch))
-        augmented[code] = apply_lookup(statistics.lookup(images, values[of]), images), of
-    return augmented
-
-
-def _draw(codes: Codes, code: int, n: int, seed: int) -> Codes:
+def _draw(codes: Codes, code: int, n: int, seed: int, purpose: str = "duplicates") -> Codes:
     """Draw positions of real samples: every one of a class equally often, but for one."""
     if not n:
         return codes[:0]
-    rng = np.random.default_rng(derived_seed(seed, "duplicates", code))
+    rng = np.random.default_rng(derived_seed(seed, purpose, code))
     return np.resize(rng.permutation(np.flatnonzero(codes == code)), n)
 
 
-def _interpolate(values: Array, codes: Codes, code: int, n: int, seed: int) -> tuple[Array, Codes]:
-    """Interpolate between feature rows of a class (Chawla et al., 2002, SMOTE).
+def _interpolate(
+    values: Array, of: Codes, members: Codes, seed: int, code: int, epoch: int
+) -> Array:
+    """Interpolate between samples of a class and their neighbours (Chawla et al., 2002, SMOTE).
 
-    A class of one sample has no neighbours: it is repeated. SMOTE does not tell from which samples
-    it made one: the nearest is given as its source.
+    Unlike imbalanced-learn's it takes every sample equally often, and says which it took. A class
+    of one sample has no neighbours: it is repeated.
     """
-    members = np.flatnonzero(codes == code)
-    rows = values[members]
     if len(members) == 1:
-        return np.repeat(rows, n, axis=0), np.repeat(members, n)
-    smote = SMOTE(
-        sampling_strategy={1: len(members) + n},
-        k_neighbors=min(SMOTE_NEIGHBOURS, len(members) - 1),
-        random_state=derived_seed(seed, "interpolated", code) % 2**32,
-    )
-    # another class, which SMOTE wants to see and leaves alone
-    others = np.repeat(rows[:1], len(members) + n, axis=0)
-    X = np.concatenate([others, rows])
-    y = np.repeat([0, 1], [len(others), len(rows)])
-    resampled, _ = smote.fit_resample(X, y)
-    made = resampled[len(X) :].astype(values.dtype, copy=False)
-    return made, members[pairwise_distances_argmin(made, rows)]
+        return values[of]
+    flat = values[members].reshape(len(members), -1)
+    flat = flat.astype(np.float64 if values.ndim == 2 else np.float32)
+    k = min(SMOTE_NEIGHBOURS, len(members) - 1)
+    neighbours = NearestNeighbors(n_neighbors=k).fit(flat).kneighbors(return_distance=False)
+    rng = np.random.default_rng(derived_seed(seed, "between", code, epoch))
+    first = np.searchsorted(members, of)
+    second = neighbours[first, rng.integers(k, size=len(of))]
+    made = flat[first] + rng.random((len(of), 1), flat.dtype.type) * (flat[second] - flat[first])
+    made = np.rint(made) if values.dtype == np.uint8 else made
+    samples: Array = made.astype(values.dtype).reshape(len(of), *values.shape[1:])
+    return samples
 
 
 # --- strategies --------------------------------------------------------------------------------

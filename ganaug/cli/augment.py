@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 @click.option(
     "--share",
     type=click.FloatRange(0, 1),
-    help="Of what a class gets, this share is synthetic; the rest are augmented real samples.",
+    help="Of what a class gets, this share is synthetic; the rest vary real ones.",
 )
 @budget_options
 @device_option
@@ -87,6 +87,7 @@ def command(
     from ganaug.cli.arrays import arrays_of
     from ganaug.cli.terminal import progress_over_files
     from ganaug.cli.trust import check_trust
+    from ganaug.gain.remedies import Remedy, provenance
     from ganaug.gain.verdict import Verdict
     from ganaug.inputs.files import read_data
     from ganaug.outputs import Origin, check_output, open_output
@@ -134,13 +135,11 @@ def command(
             check_trust(trained, [], allow_distrusted)
         origin = _origin(trained)
     names, n_real = [str(label) for label in y], len(arrays.y)
-    is_repeated = verdict is not None and verdict.choice == "duplicates"
-    kinds = ["real"] * n_real + ["duplicate" if is_repeated else "augmented"] * (len(X) - n_real)
-    kinds = list(getattr(sampler, "kinds_", kinds))
+    remedy = (verdict.remedy if verdict else None) or Remedy()
+    kind_of, of = provenance(remedy, sampler, n_real, len(X))
+    kinds: list[str] = kind_of.tolist()
     files = [str(file) for file in source.files]
-    of = getattr(sampler, "sample_indices_", range(len(files)))
-    sources = [files[i] if 0 <= i < len(files) else "" for i in of]
-    sources += [""] * (len(names) - len(sources))
+    sources = [files[i] if 0 <= i < len(files) else "" for i in of.tolist()]
     with open_output(out, arrays.spec, origin, overwrite=overwrite) as output:
         output.add(arrays.decode(X), names, kinds, _indices(names, kinds), sources)
     written = _counted(names, kinds)

@@ -52,9 +52,11 @@ class AugmentedDataset(Dataset[Any]):
         Sorted classes seen in ``fit``.
     labels : DatasetLabels, optional
         What :func:`read_dataset_labels` gave for the dataset, to spare reading it again.
+    kinds : ndarray of str, shape (m,), optional
+        Of the samples made: "synthetic", which is the default, "augmented" or "interpolated".
     sources : ndarray of int64, shape (m,), optional
-        Positions in `dataset` of the items that made samples are augmented copies of; -1, which is
-        the default, for synthetic ones.
+        Positions in `dataset` of the items that they were made from; -1, which is the default, for
+        synthetic ones.
     duplicates : sequence of int, optional
         Positions in `dataset` of items to repeat.
     transform : callable, optional
@@ -86,7 +88,7 @@ class AugmentedDataset(Dataset[Any]):
         Position in the dataset of the item that stands there, or is augmented or repeated; -1 if
         synthetic.
     kinds : ndarray of str, shape (n,)
-        "real", "synthetic", "augmented" or "duplicate".
+        "real", "synthetic", "augmented", "interpolated" or "duplicate".
     classes : list
         The dataset's own ``classes``, or the classes seen in ``fit``.
     class_to_idx : dict
@@ -94,7 +96,7 @@ class AugmentedDataset(Dataset[Any]):
     is_synthetic : ndarray of bool, shape (n,)
     weights : ndarray of float32, shape (n,)
         Weight of every item.
-    n_real, n_synthetic, n_augmented, n_duplicates : int
+    n_real, n_synthetic, n_augmented, n_interpolated, n_duplicates : int
     bank : SyntheticBank
         The samples that were made.
 
@@ -139,6 +141,7 @@ class AugmentedDataset(Dataset[Any]):
         spec: DataSpec,
         classes: npt.NDArray[Any],
         labels: DatasetLabels | None = None,
+        kinds: npt.NDArray[np.str_] | None = None,
         sources: npt.NDArray[np.int64] | None = None,
         duplicates: Sequence[int] | npt.NDArray[np.int64] = (),
         transform: Transform | None = None,
@@ -166,14 +169,16 @@ class AugmentedDataset(Dataset[Any]):
         self._duplicates = np.asarray(duplicates, dtype=np.int64)
         sources = np.full(len(codes), -1) if sources is None else np.asarray(sources)
         self.n_real, self.n_duplicates = len(labels.codes), len(self._duplicates)
-        self.n_synthetic = int((sources < 0).sum())
-        self.n_augmented = len(codes) - self.n_synthetic
         self.source_index = np.concatenate([np.arange(self.n_real), sources, self._duplicates])
-        made = np.where(sources < 0, "synthetic", "augmented")
+        made = np.full(len(codes), "synthetic") if kinds is None else kinds
         repeated = np.full(self.n_duplicates, "duplicate")
         self.kinds = np.concatenate([np.full(self.n_real, "real"), made, repeated])
+        self.n_synthetic, self.n_augmented, self.n_interpolated = (
+            int(np.count_nonzero(made == kind))
+            for kind in ("synthetic", "augmented", "interpolated")
+        )
         all_codes = np.concatenate([labels.codes, codes, labels.codes[self._duplicates]])
-        self.is_synthetic = self.source_index < 0
+        self.is_synthetic = self.kinds == "synthetic"
         self.weights = np.where(self.is_synthetic, weight, 1)
         self.weights = self.weights.astype(np.float32)
         self.targets = _targets_like(
@@ -253,7 +258,8 @@ class AugmentedDataset(Dataset[Any]):
     def __repr__(self) -> str:
         return (
             f"AugmentedDataset({self.n_real} real + {self.n_synthetic} synthetic + "
-            f"{self.n_augmented} augmented + {self.n_duplicates} duplicate items of "
+            f"{self.n_augmented} augmented + {self.n_interpolated} interpolated + "
+            f"{self.n_duplicates} duplicate items of "
             f"{type(self.dataset).__name__})"
         )
 

@@ -33,12 +33,13 @@ __all__ = [
     "class_weight_parameter",
     "find_remedy",
     "make_pipeline",
+    "provenance",
     "select_remedies",
 ]
 
 Array = npt.NDArray[Any]
 
-DEFAULTS = ("augmented", "smote", "duplicates")
+DEFAULTS = ("mixed", "augmented", "smote", "duplicates")
 """What is recommended where nothing can be decided: the first that was tried."""
 
 
@@ -86,6 +87,7 @@ class Remedy:
     name = "nothing"
     text = "the samples as they are"
     uses_gan = False
+    kind = "synthetic"  # of what its sampler adds, where that does not say so itself
     on_request = False  # tried only where `remedies` names it
 
     def obstacle(self, task: Task, estimator: Any) -> str:  # noqa: ARG002
@@ -123,7 +125,7 @@ class ClassWeights(Remedy):
 class Duplicates(Remedy):
     """Random over-sampling."""
 
-    name = "duplicates"
+    name, kind = "duplicates", "duplicate"
     text = "duplicates (RandomOverSampler)"
 
     def make_sampler(self, task: Task) -> Any:
@@ -134,7 +136,7 @@ class Duplicates(Remedy):
 class Interpolation(Remedy):
     """SMOTE."""
 
-    name = "smote"
+    name, kind = "smote", "interpolated"
     text = "interpolation (SMOTE)"
 
     def make_sampler(self, task: Task) -> Any:
@@ -146,19 +148,32 @@ class Synthetic(Remedy):
     """`GANOverSampler` with a given share of synthetic samples.
 
     Not with its default share: a fold has fewer samples than the whole, and might have another.
+    Without an `augmentation`, it is the user's augmenter's, or the default.
     """
 
-    def __init__(self, name: str, text: str, share: float, on_request: bool = False) -> None:
+    def __init__(
+        self,
+        name: str,
+        text: str,
+        share: float,
+        augmentation: str | None = None,
+        on_request: bool = False,
+    ) -> None:
         self.name = name
         self.text = text
         self.share = share
+        self.augmentation = augmentation
         self.uses_gan = share != 0
         self.on_request = on_request
 
     def obstacle(self, task: Task, estimator: Any) -> str:  # noqa: ARG002
-        """Feature rows are augmented by interpolation, which is tried already."""
-        is_classic_only = not self.uses_gan and not task.is_image
-        return "of feature rows, that is 'smote'" if is_classic_only else ""
+        """Feature tables are interpolated, which is tried already; own transforms are kept."""
+        if self.uses_gan:
+            return ""
+        if not task.is_image:
+            return "of feature tables, that is 'smote'"
+        is_own = getattr(task.augmenter, "augmentation", None) is not None
+        return "the augmenter has its own `augmentation`" if is_own and self.name == "mixed" else ""
 
     def make_sampler(self, task: Task) -> Any:
         """`GANOverSampler`, with the user's augmenter where there is one."""
@@ -171,6 +186,8 @@ class Synthetic(Remedy):
             parameters["augmenter"] = clone(task.augmenter)
         else:
             parameters |= {"image_shape": task.image_shape, "max_images": task.max_images}
+        if getattr(task.augmenter, "augmentation", None) is None and task.is_image:
+            parameters["augmentation"] = self.augmentation
         return GANOverSampler(**parameters)
 
 
@@ -195,9 +212,10 @@ BUILT_IN: tuple[Remedy, ...] = (  # from the simplest on: of equals the first is
     ClassWeights(),
     Duplicates(),
     Interpolation(),
-    Synthetic("augmented", "augmented duplicates", 0.0),
-    Synthetic("ganaug", "augmented duplicates, a quarter synthetic (GANOverSampler)", 0.25),
-    Synthetic("half and half", "half augmented duplicates, half synthetic samples", 0.5),
+    Synthetic("augmented", "augmented duplicates", 0.0, "affine"),
+    Synthetic("mixed", "half augmented, half interpolated (GANOverSampler without a GAN)", 0.0),
+    Synthetic("ganaug", "mixed, and a quarter synthetic (GANOverSampler)", 0.25),
+    Synthetic("half and half", "half mixed, half synthetic samples", 0.5),
     Synthetic("gan only", "synthetic samples only", 1.0, on_request=True),
 )
 
@@ -277,6 +295,34 @@ def make_pipeline(remedy: Remedy, task: Task, estimator: Any) -> Any:
     return Pipeline([("remedy", sampler), ("estimator", estimator)])
 
 
+def provenance(
+    remedy: Remedy, sampler: Any, n_real: int, n_samples: int
+) -> tuple[npt.NDArray[np.str_], npt.NDArray[np.int64]]:
+    """Say of what kind each sample is that a sampler gave, and of which real one.
+
+    Parameters
+    ----------
+    remedy : Remedy
+    sampler : imbalanced-learn sampler
+        Its own, after `fit_resample`.
+    n_real, n_samples : int
+        Samples before and after; the real ones come first.
+
+    Returns
+    -------
+    kinds : ndarray of str, shape (n_samples,)
+    sources : ndarray of int64, shape (n_samples,)
+        -1 where it is not known.
+    """
+    sampler = getattr(sampler, "fitted_", sampler)
+    sources = np.concatenate([np.arange(n_real), np.full(n_samples - n_real, -1)])
+    sources = np.asarray(getattr(sampler, "sample_indices_", sources))
+    is_repeat = isinstance(sampler, RandomOverSampler)
+    added = np.full(n_samples - n_real, "duplicate" if is_repeat else remedy.kind)
+    kinds = np.concatenate([np.full(n_real, "real"), added])
+    return np.asarray(getattr(sampler, "kinds_", kinds)), sources
+
+
 def class_weight_parameter(estimator: Any) -> str | None:
     """Name the parameter of an estimator, or of a pipeline's last step, that weights classes."""
     steps = getattr(estimator, "steps", None)
@@ -329,7 +375,8 @@ class FlatSampler(BaseEstimator):
     def fit_resample(self, X: Any, y: Any) -> tuple[Array, Any]:
         """Flatten, resample, and give the shape back."""
         X = np.asarray(X)
-        flat, y = clone(self.sampler).fit_resample(_as_float(X.reshape(len(X), -1)), y)
+        self.fitted_ = clone(self.sampler)
+        flat, y = self.fitted_.fit_resample(_as_float(X.reshape(len(X), -1)), y)
         return _as_dtype(X.dtype, flat).reshape(-1, *X.shape[1:]), y
 
     def fit(self, X: Any, y: Any) -> FlatSampler:  # noqa: ARG002 - pipelines ask for it

@@ -27,6 +27,7 @@ from ganaug.gain.remedies import (
     UsersSampler,
     checked_augmenter,
     find_remedy,
+    provenance,
 )
 from ganaug.gain.remedies import make_pipeline as pipeline_of
 from ganaug.inputs import read_training_set
@@ -71,7 +72,7 @@ class Verdict:
     ----------
     choice : str
         Name of the remedy: "nothing", "class weights", "duplicates", "smote", "augmented",
-        "ganaug", "half and half", "gan only", or one of the user's own.
+        "mixed", "ganaug", "half and half", "gan only", or one of the user's own.
     is_decided : bool
         False where the scores cannot tell it from others, so that it is a default.
     gain : PairedInterval
@@ -222,12 +223,13 @@ class Verdict:
         sampler = self._known_remedy().make_sampler(task)
         values, labels = sampler.fit_resample(data.values, data.classes[data.labels])
         n_real, codes = len(data.values), np.searchsorted(data.classes, labels)
-        sources = getattr(sampler, "sample_indices_", np.full(len(codes), -1))
+        kinds, sources = provenance(self._known_remedy(), sampler, n_real, len(codes))
         return AugmentedDataset(
             dataset,
             (values[n_real:], codes[n_real:].astype(np.int64)),
             spec=data.spec,
             classes=data.classes,
+            kinds=kinds[n_real:],
             sources=sources[n_real:],
         )
 
