@@ -391,7 +391,7 @@ def test_a_distrusted_class_gets_augmented_samples_only(strategy, fitted, digits
     assert np.bincount(y_aug).tolist() == [40, 40, 40]
     plans = {plan.label: plan for plan in augmenter.resampling_report_}
     assert (plans[1].n_synthetic, plans[1].n_augmented, plans[1].note) == (10, 0, "")
-    assert (plans[2].n_synthetic, plans[2].n_augmented) == (0, 20)
+    assert [plans[2].n_synthetic, plans[2].n_augmented, plans[2].n_interpolated] == [0, 10, 10]
     assert "79%" in plans[2].note
 
 
@@ -408,7 +408,7 @@ def test_a_distrusted_minority_gets_no_synthetic_sample_for_a_ratio_either(
             TrainingWarning, match="adds no synthetic samples.*at most 10% .*max_images"
         ):
             augmenter.augment(X[rows], y[rows], sampling_strategy=ratio)
-        assert [p.n_augmented for p in augmenter.resampling_report_] == [0, 20]
+        assert [p.n_augmented for p in augmenter.resampling_report_] == [0, 10]
 
 
 def test_agreement_is_measured_with_the_classifier_filter_only(fitted, digits, tmp_path):

@@ -530,7 +530,7 @@ def test_augment_balances_data_and_tells_the_kinds_apart(data, out, run, request
     assert written[frequent] == {"real": 40}
     assert written[rare]["real"] == 25
     assert sum(written[rare].values()) == 40
-    assert set(written[rare]) <= {"real", "synthetic", "augmented", "duplicate"}
+    assert set(written[rare]) <= {"real", "synthetic", "augmented", "interpolated"}
     if out.suffix == ".npz":
         with np.load(out) as arrays:
             assert np.unique(arrays["y"], return_counts=True)[1].tolist() == [40, 40]
@@ -561,7 +561,7 @@ def test_augment_exports_nothing_of_a_model_that_knows_no_class(run, npz, tmp_pa
     code, out, _ = run("augment", npz, "--out", tmp_path / "new", "--share", 0.5, "--json", *SMALL)
 
     assert code == 0
-    assert json.loads(out)["written"]["boot"] == {"real": 25, "augmented": 15}
+    assert json.loads(out)["written"]["boot"] == {"real": 25, "augmented": 8, "interpolated": 7}
 
 
 # --- what it would take --------------------------------------------------------------------------

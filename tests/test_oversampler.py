@@ -185,9 +185,9 @@ def test_a_share_of_what_a_class_gets_is_synthetic(
     )
     _, y_out = sampler.fit_resample(X, y)
     plans = {plan.label: plan for plan in sampler.resampling_report_}
-    assert (plans[2].n_synthetic, plans[2].n_augmented) == (n_synthetic, 40 - n_synthetic)
+    assert (plans[2].n_synthetic, plans[2].n_interpolated) == (n_synthetic, 40 - n_synthetic)
     assert Counter(sampler.kinds_[y_out == 2]) == +Counter(
-        {"real": 20, "synthetic": n_synthetic, "augmented": 40 - n_synthetic}
+        {"real": 20, "synthetic": n_synthetic, "interpolated": 40 - n_synthetic}
     )
     assert n_trainings() == (share > 0)
 
@@ -213,11 +213,35 @@ def test_every_sample_says_where_it_comes_from(images):
     assert_array_equal(y_out[known], y[sampler.sample_indices_[known]])
 
 
-def test_real_samples_are_augmented_equally_often_and_stay_in_their_class(images):
+@pytest.mark.parametrize(
+    ("augmentation", "n_augmented", "n_interpolated"),
+    [
+        (None, 20, 20),
+        ("mixed", 20, 20),
+        ("affine", 40, 0),
+        ("interpolation", 0, 40),
+        ("none", 0, 0),
+        (lambda image: image.clone(), 40, 0),
+    ],
+)
+def test_augmentation_says_how_real_images_are_varied(
+    images, augmentation, n_augmented, n_interpolated
+):
+    sampler = GANOverSampler(synthetic_share=0, augmentation=augmentation, random_state=0)
+    _, y_out = sampler.fit_resample(*images)
+    n_repeated = 40 - n_augmented - n_interpolated
+    assert Counter(sampler.kinds_[y_out == 2]) == +Counter(
+        real=20, augmented=n_augmented, interpolated=n_interpolated, duplicate=n_repeated
+    )
+
+
+@pytest.mark.parametrize("kind", ["augmented", "interpolated"])
+def test_real_samples_are_varied_equally_often_and_stay_in_their_class(images, kind):
     X, y = images
-    sampler = GANOverSampler(image_shape=None, synthetic_share=0, random_state=0)
+    augmentation = {"augmented": "affine", "interpolated": "interpolation"}[kind]
+    sampler = GANOverSampler(synthetic_share=0, augmentation=augmentation, random_state=0)
     X_out, y_out = sampler.fit_resample(X, y)
-    is_new = sampler.kinds_ == "augmented"
+    is_new = sampler.kinds_ == kind
     sources = sampler.sample_indices_[is_new]
     assert_array_equal(y[sources], y_out[is_new])
     times = Counter(sources[y[sources] == 2].tolist())
@@ -230,7 +254,7 @@ def test_feature_rows_are_interpolated_within_their_class(table):
     X, y = table
     sampler = GANOverSampler(synthetic_share=0, random_state=0)
     X_out, y_out = sampler.fit_resample(X, y)
-    is_new = sampler.kinds_ == "augmented"
+    is_new = sampler.kinds_ == "interpolated"
     for label in (1, 2):
         new, real = X_out[is_new & (y_out == label)], X[y == label]
         assert (new >= real.min(axis=0) - 1e-6).all()
@@ -245,7 +269,7 @@ def test_a_class_of_which_little_is_trusted_gets_no_synthetic_sample_also_by_a_d
     sampler.fit_resample(*images)  # of a GAN that has learnt nothing
     assert sampler.augmenter_.trust_[2] < 0.8
     (plan,) = [plan for plan in sampler.resampling_report_ if plan.label == 2]
-    assert (plan.n_synthetic, plan.n_augmented) == (0, 40)
+    assert (plan.n_synthetic, plan.n_augmented, plan.n_interpolated) == (0, 20, 20)
     assert "less than 80%" in plan.note
 
 
@@ -254,7 +278,7 @@ def test_whatever_is_added_has_only_values_that_real_images_have(imbalanced_digi
     X = X.reshape(-1, 8, 8) / 16 * 3.2  # whole steps of 0.2: the nearest of 256 are no such steps
     sampler = GANOverSampler(tiny_augmenter(), random_state=0)
     X_out, _ = sampler.fit_resample(X, y)
-    assert {"synthetic", "augmented"} <= set(sampler.kinds_)
+    assert {"synthetic", "augmented", "interpolated"} <= set(sampler.kinds_)
     assert set(np.unique(X_out)) <= set(np.unique(X))
 
 

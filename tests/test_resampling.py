@@ -200,9 +200,10 @@ def test_the_same_seed_gives_the_same_and_another_seed_others(digits):
     assert not np.array_equal(made(0), made(1))
 
 
-def test_augmented_images_have_their_classs_shares_of_black_and_white(digits):
+@pytest.mark.parametrize("interpolated_share", [0, 1])
+def test_varied_images_have_their_classs_shares_of_black_and_white(digits, interpolated_share):
     values, codes = digits
-    plans = plan(codes, {3: 500}, synthetic_share=0)
+    plans = plan(codes, {3: 500}, synthetic_share=0, interpolated_share=interpolated_share)
     added = carry_out(
         plans, values, codes, sampler=None, augmentation=make_augmentation(None), seed=0
     )
@@ -212,10 +213,28 @@ def test_augmented_images_have_their_classs_shares_of_black_and_white(digits):
     assert set(np.unique(added.values)) <= set(np.unique(values))
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_interpolated_samples_lie_between_their_source_and_one_of_its_neighbours(dtype):
+    rng = np.random.default_rng(0)
+    values = rng.integers(0, 200, (12, 30)).astype(dtype)
+    values = values if dtype == np.float32 else values.reshape(12, 1, 5, 6)
+    codes = np.repeat([0, 1], [9, 3])
+    plans = plan(codes, {1: 33}, synthetic_share=0, interpolated_share=1)
+    added = carry_out(plans, values, codes, sampler=None, augmentation=None, seed=0)
+    assert added.kinds.tolist() == ["interpolated"] * 30
+    assert Counter(added.sources.tolist()) == {9: 10, 10: 10, 11: 10}
+    if dtype == np.uint8:  # what is matched to real images' values lies elsewhere
+        return
+    for made, source in zip(added.values, added.sources, strict=True):
+        others = [values[i] for i in (9, 10, 11) if i != source]
+        steps = [(made - values[source]) / (other - values[source] + 1e-9) for other in others]
+        assert min(np.ptp(step[np.abs(step) < 2]) for step in steps) < 1e-3
+
+
 def test_a_single_feature_row_is_repeated():
     values = np.arange(12, dtype=np.float32).reshape(4, 3)
     codes = np.array([0, 0, 0, 1])
-    plans = plan(codes, "auto", synthetic_share=0)
+    plans = plan(codes, "auto", synthetic_share=0, interpolated_share=1)
     added = carry_out(plans, values, codes, sampler=None, augmentation=None, seed=0)
     assert_array_equal(added.values, values[[3, 3]])
     assert_array_equal(added.sources, [3, 3])
