@@ -62,6 +62,7 @@ class StandInSampler(BaseOverSampler):
         *,
         image_shape=None,
         synthetic_share=0.25,
+        augmentation=None,
         max_images=None,
         sampling_strategy="auto",
         random_state=None,
@@ -71,6 +72,7 @@ class StandInSampler(BaseOverSampler):
         self.augmenter = augmenter
         self.image_shape = image_shape
         self.synthetic_share = synthetic_share
+        self.augmentation = augmentation
         self.max_images = max_images
         self.random_state = random_state
         self.n_jobs = n_jobs

@@ -29,6 +29,7 @@ from torch.utils.data import TensorDataset
 import ganaug.gain.problem
 import ganaug.gain.remedies
 import ganaug.parameters
+import ganaug.resampling
 from ganaug import GANAugmenter, GANOverSampler, evaluate_gain
 from ganaug.exceptions import GanaugError, SamplingError, SmallClassWarning, TrainingError
 from ganaug.gain.cost import Clock, CostEstimate, GanCost, plan_gans, time_for_gans
@@ -80,6 +81,7 @@ def stand_in(monkeypatch, all_digits):
     """GANOverSampler without a GAN, of the kind that is returned when called with it."""
     monkeypatch.setattr(StandInGAN, "seen", [])
     monkeypatch.setattr(ganaug.gain.remedies, "GANOverSampler", StandInSampler)
+    monkeypatch.setattr(ganaug.resampling, "SMALL_SET", 0)  # they train in no time
 
     def set_kind(kind, X_pool=None, y_pool=None):
         monkeypatch.setattr(StandInSampler, "kind", kind)
@@ -532,6 +534,17 @@ def test_no_gan_is_trained_where_nothing_is_to_be_filled(all_digits, stand_in):
     assert verdict.gan == "not tried"
     assert "nothing to fill up" in verdict.text
     assert StandInGAN.seen == []
+
+
+def test_below_500_samples_a_gan_is_tried_on_request_only(digits, stand_in, monkeypatch):
+    monkeypatch.setattr(ganaug.resampling, "SMALL_SET", 500)
+
+    verdict = evaluate(digits)
+
+    assert verdict.gan == "not tried"
+    assert "320 samples are too few" in verdict.text
+    assert not StandInGAN.seen
+    assert evaluate(digits, remedies=["ganaug"]).gan != "not tried"
 
 
 def test_no_gan_is_trained_where_there_is_no_room_above(all_digits, stand_in):

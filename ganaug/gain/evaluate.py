@@ -29,6 +29,7 @@ from ganaug.gain.problem import Problem, Split, make_splits, pose
 from ganaug.gain.remedies import Remedy, Synthetic, Task, checked_augmenter, select_remedies
 from ganaug.gain.trials import Trials
 from ganaug.gain.verdict import Verdict
+from ganaug.resampling import default_share
 from ganaug.seeds import draw_seed
 
 __all__ = ["evaluate_gain"]
@@ -81,7 +82,8 @@ def evaluate_gain(  # type: ignore[misc]  # the overloads do not repeat every pa
     remedies : list of str, or dict of str to imbalanced-learn sampler, optional
         A list is all that is tried, of "class weights", "duplicates", "smote", "augmented",
         "mixed", "ganaug", "half and half" and "gan only"; a dict is tried beside the default, which
-        is all of these but "gan only". "nothing" always is.
+        is all of these but "gan only" (below 500 samples, and without an `augmenter`: but those
+        with a GAN). "nothing" always is.
     cv : int, splitter or iterable of (train, test), default=5
         As in scikit-learn. An int is a number of stratified folds, of `groups` if there are any:
         fewer where a class is smaller, and drawn several times below 300 samples.
@@ -140,6 +142,9 @@ def evaluate_gain(  # type: ignore[misc]  # the overloads do not repeat every pa
     listed, of_remedies = select_remedies(remedies, task, problem.estimator)
     cheap = [remedy for remedy in listed if not remedy.uses_gan]
     gans = [remedy for remedy in listed if remedy.uses_gan]
+    too_few = ""
+    if augmenter is None and not isinstance(remedies, list | tuple):
+        gans, too_few = _worth_trying(gans, len(problem.y))
     trials = Trials(problem, splits, task)
     trials.run([cheap[0]], [0])  # the pilot; it shows whether the estimator works, too
     trials.run([cheap[-1]], [0])
@@ -155,8 +160,21 @@ def evaluate_gain(  # type: ignore[misc]  # the overloads do not repeat every pa
     notes += of_remedies
     if len(done) < len(splits):
         notes.append(f"`max_seconds` left time for {len(done)} of {len(splits)} splits")
-    race = _try_gans(Race(trials, cheap, gans, done, ""), scoring, clock, costs, gan_cost, notes)
+    race = Race(trials, cheap, gans, done, too_few)
+    race = _try_gans(race, scoring, clock, costs, gan_cost, notes)
     return judge(race, scoring, notes, clock.seconds)
+
+
+def _worth_trying(gans: list[Remedy], n_samples: int) -> tuple[list[Remedy], str]:
+    """Leave built-in GANs out where so few samples are known to be too few; say why."""
+    if default_share(n_samples) > 0:
+        return gans, ""
+    reason = (
+        f"{n_samples} samples are too few for one to be worth it where that was measured; name "
+        "'ganaug' in `remedies` to try it all the same"
+    )
+    kept = [remedy for remedy in gans if not isinstance(remedy, Synthetic)]
+    return kept, "" if kept else reason
 
 
 def _task(problem: Problem, augmenter: Any, seed: int, n_jobs: int | None) -> Task:
@@ -202,7 +220,7 @@ def _try_gans(
 ) -> Race:
     """Try what uses a GAN, on as many splits as it takes; give the race with its reason to end."""
     trials, gans = race.trials, race.gans
-    reason = _why_no_gan(race, scoring)
+    reason = race.gan_reason if not gans else _why_no_gan(race, scoring)
     plan = GanPlan(FIRST_GAN_FOLDS, MOST_GAN_FOLDS)
     if not reason and clock.left < math.inf:
         left = clock.left - 0.02 * clock.max_seconds
