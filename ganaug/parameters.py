@@ -6,16 +6,37 @@ from typing import Any
 
 import numpy as np
 import torch
+from sklearn.frozen import FrozenEstimator
 
-from ganaug.checks import multiple_of, n_jobs, number, one_of, strategy, whole_number
+from ganaug.augmentation import make_augmentation
+from ganaug.cache import check_cache_dir
+from ganaug.checks import (
+    check_parameters,
+    multiple_of,
+    n_jobs,
+    number,
+    one_of,
+    strategy,
+    whole_number,
+)
+from ganaug.devices import resolve_device
+from ganaug.exceptions import InvalidInputError
 from ganaug.fitting import TrainingOptions
 from ganaug.gan.config import GROUP_SIZE, LOSSES, classic_options
 from ganaug.inputs import TrainingSet
+from ganaug.model import FittedModel
 from ganaug.options import CONDITIONINGS, RECIPES
+from ganaug.persistence import load_model
 from ganaug.resampling import STRATEGIES
 from ganaug.seeds import draw_seed
 
-__all__ = ["CHECKS", "auto_max_images", "training_options"]
+__all__ = [
+    "CHECKS",
+    "auto_max_images",
+    "check_augmenter",
+    "model_to_start_from",
+    "training_options",
+]
 
 IMAGES_PER_SAMPLE = 40
 MIN_AUTO_IMAGES, MAX_AUTO_IMAGES = 60_000, 200_000
@@ -47,6 +68,48 @@ CHECKS = {
     "n_jobs": n_jobs,
     "verbose": whole_number(0),
 }
+
+
+def check_augmenter(augmenter: Any) -> None:
+    """Collect all mistakes in a `GANAugmenter`'s parameters, and raise once.
+
+    Raises
+    ------
+    InvalidInputError, InvalidTypeError
+    """
+    check_parameters(augmenter, CHECKS)
+    if augmenter.max_images is None and augmenter.max_seconds is None:
+        raise InvalidInputError("`max_images` and `max_seconds` are both None: set one of them.")
+    make_augmentation(augmenter.augmentation)
+    check_cache_dir(augmenter.cache_dir)
+    resolve_device(augmenter.device)
+
+
+def model_to_start_from(warm_start_from: Any) -> FittedModel | None:
+    """Give the model that the parameter `warm_start_from` names.
+
+    Raises
+    ------
+    InvalidInputError
+        For an estimator that is not a fitted `GANAugmenter`.
+    ModelFileError
+        For a path without a model.
+    """
+    source = warm_start_from
+    source = source.estimator if isinstance(source, FrozenEstimator) else source
+    if source is None:
+        return None
+    if not hasattr(source, "fit"):
+        return load_model(source).model
+    if not hasattr(source, "model_"):
+        raise InvalidInputError(
+            "`warm_start_from` must be fitted. Got a "
+            f"{type(source).__name__} that is not instead. "
+            "(scikit-learn's `clone`, which searches and cross-validation use, forgets a fit: "
+            "pass FrozenEstimator(augmenter), or the path of a saved model.)"
+        )
+    model: FittedModel = source.model_
+    return model
 
 
 def training_options(estimator: Any, data: TrainingSet, device: torch.device) -> TrainingOptions:
