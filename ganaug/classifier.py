@@ -169,30 +169,16 @@ class RealClassifier:
         Training batches are balanced over classes, so the probabilities leave out how frequent
         each class was in training.
 
-        Parameters
-        ----------
-        values : numpy.ndarray
-            uint8 (n, C, H, W) in 0 to 255, or float32 (n, d): as in training.
-
-        Returns
-        -------
-        numpy.ndarray
-            float32 (n, n_classes); rows sum to 1.
+        `values`: uint8 (n, C, H, W) in 0 to 255, or float32 (n, d): as in training. Returns:
+        float32 (n, n_classes); rows sum to 1.
         """
         return self._score(values, self._probabilities, self.config.n_classes)
 
     def features(self, values: NDArray[Any]) -> NDArray[np.float32]:
         """Return feature vectors: the batch-normalised layer before the class scores.
 
-        Parameters
-        ----------
-        values : numpy.ndarray
-            uint8 (n, C, H, W) in 0 to 255, or float32 (n, d): as in training.
-
-        Returns
-        -------
-        numpy.ndarray
-            float32 (n, n_features).
+        `values`: uint8 (n, C, H, W) in 0 to 255, or float32 (n, d): as in training. Returns:
+        float32 (n, n_features).
         """
         return self._score(values, self._network.embed, self.config.n_features)
 
@@ -255,16 +241,8 @@ def random_shift(images: Tensor, generator: torch.Generator) -> Tensor:
 def random_affine(images: Tensor, generator: torch.Generator) -> Tensor:
     """Turn each image by up to 10 degrees, scale it by 0.9 to 1.1 and shift it by up to 1/12.
 
-    Parameters
-    ----------
-    images : Tensor of shape (n, C, H, W)
-        uint8.
-    generator : torch.Generator
-
-    Returns
-    -------
-    Tensor of shape (n, C, H, W)
-        float32 in 0 to 255 (bilinear); what comes in from outside is the nearest edge pixel.
+    `images` (Tensor of shape (n, C, H, W)): uint8. Returns: Tensor of shape (n, C, H, W): float32
+    in 0 to 255 (bilinear); what comes in from outside is the nearest edge pixel.
     """
     n, _, height, width = images.shape
     angle, zoom, right, down = torch.rand((4, n), generator=generator) * 2 - 1

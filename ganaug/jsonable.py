@@ -41,15 +41,9 @@ class SchemaError(ValueError):
 def jsonable(value: Any) -> Any:
     """Turn figures into what any JSON reader takes: for results that are read, not loaded again.
 
-    Parameters
-    ----------
-    value : object
-        Numbers, texts, None, NumPy scalars and arrays, and sequences and mappings of these.
-
-    Returns
-    -------
-    object
-        The same in dicts, lists and Python's numbers; NaN and infinity are None, keys are texts.
+    `value`: numbers, texts, None, NumPy scalars and arrays, and sequences and mappings of these.
+    Returns: the same in dicts, lists and Python's numbers; NaN and infinity are None, keys are
+    texts.
 
     Examples
     --------
@@ -94,10 +88,7 @@ def marked(value: Any) -> Any:
 def from_marked(value: Any) -> Any:
     """Undo `marked`.
 
-    Raises
-    ------
-    SchemaError
-        When a mark is not one that `marked` makes.
+    Raises SchemaError when a mark is not one that `marked` makes.
     """
     if isinstance(value, list):
         return [from_marked(item) for item in value]
@@ -113,10 +104,7 @@ def from_marked(value: Any) -> Any:
 def as_read_back(value: Any) -> Any:
     """Give what would come back of a value that is written, marked, to JSON.
 
-    Raises
-    ------
-    SchemaError
-        When it cannot be written.
+    Raises SchemaError when it cannot be written.
     """
     try:
         return from_marked(loads_strictly(dumps(marked(value))))
@@ -132,11 +120,8 @@ def dumps(value: Any, *, indent: int | None = None) -> str:
 def loads_strictly(text: str | bytes) -> Any:
     """Read JSON of unknown origin.
 
-    Raises
-    ------
-    SchemaError
-        For what is no JSON, NaN, numbers past 64 bits, keys that occur twice, and nesting
-        past any sense.
+    Raises SchemaError for what is no JSON, NaN, numbers past 64 bits, keys that occur twice, and
+    nesting past any sense.
     """
     try:
         return json.loads(
@@ -155,24 +140,10 @@ def loads_strictly(text: str | bytes) -> Any:
 def read_as(kind: Any, value: Any, where: str) -> Any:
     """Read a value from a file as what it is declared to be, or refuse it.
 
-    Parameters
-    ----------
-    kind : type or annotation
-        bool, int, float, str, None, Literal, unions, tuples, lists and dicts of these, dataclasses
-        and TypedDicts. `object` is a number, a text or None, and `Any` a tuple of these, too.
-    value : object
-        From JSON. Lists become the tuples that are declared; whole numbers are taken for floats.
-    where : str
-        What the message calls the value.
-
-    Returns
-    -------
-    object
-        Of the declared kind.
-
-    Raises
-    ------
-    SchemaError
+    `kind`: bool, int, float, str, None, Literal, unions, tuples, lists and dicts of these,
+    dataclasses and TypedDicts. `object` is a number, a text or None, and `Any` a tuple of these,
+    too. `value`: from JSON. Lists become the tuples that are declared; whole numbers are taken for
+    floats. `where`: what the message calls the value. Returns: of the declared kind.
 
     Examples
     --------

@@ -65,10 +65,8 @@ def read_real(
 ) -> tuple[Samples, Any, Any]:
     """Give samples to which others can be added, their values as the networks see them, and codes.
 
-    Raises
-    ------
-    InvalidInputError, InvalidTypeError
-        For samples that synthetic ones would not look like, and for unknown labels.
+    Raises InvalidInputError, InvalidTypeError for samples that synthetic ones would not look like,
+    and for unknown labels.
     """
     X = extendable_samples(X, spec)
     if spec.kind == "image":
@@ -88,20 +86,10 @@ def plan_by_code(
 ) -> dict[int, ClassPlan]:
     """Decide what a fitted model's classes get; warn where that is nothing synthetic.
 
-    Parameters
-    ----------
-    codes : ndarray of int64, shape (n,)
-        Class codes of the real samples.
-    strategy, trust, augments : as in `ganaug.resampling.plan`
-    share : float or None
-        None is what was best where it was measured.
-    classes : ndarray of shape (n_classes,)
-    for_network : bool
-        Whether the samples are for a convolutional network trained with augmentation.
-
-    Returns
-    -------
-    dict of class code to ClassPlan
+    `codes` (int64 (n,)): class codes of the real samples. `strategy`, `trust`, `augments`: as in
+    `ganaug.resampling.plan`. `share`: None is what was best where it was measured. `classes`: array
+    (n_classes,). `for_network`: whether the samples are for a convolutional network trained with
+    augmentation. Returns: dict of class code to ClassPlan.
     """
     if mistake := number(0, 1, None)("synthetic_share", share):
         raise InvalidInputError(mistake)
@@ -164,21 +152,9 @@ def add_samples(
 ) -> Mixed:
     """Make what a plan asks for, and put it behind the real samples.
 
-    Parameters
-    ----------
-    X, y : the user's samples and labels
-    values, codes : ndarray
-        The same as the networks see them.
-    plans : mapping of class code to ClassPlan
-    spec : DataSpec
-        What X looks like.
-    classes : ndarray of shape (n_classes,)
-    **options
-        Of `ganaug.resampling.carry_out`.
-
-    Returns
-    -------
-    Mixed
+    `values`, `codes`: the same as the networks see them. `plans`: mapping of class code to
+    ClassPlan. `spec`: what X looks like. `classes`: array (n_classes,). `**options`: of
+    `ganaug.resampling.carry_out`.
     """
     added = carry_out(plans, values, codes, **options)
     X_out = spec.concatenate(X, spec.decode(added.values))
@@ -207,22 +183,8 @@ def wrap_dataset(
 ) -> AugmentedDataset:
     """Put what a plan asks for behind a Dataset's own items.
 
-    Parameters
-    ----------
-    dataset : map-style Dataset
-    labels : DatasetLabels
-        Of its items.
-    plans : mapping of class code to ClassPlan
-    sampler : TrainedSampler
-    augmentation : Augmentation or None
-    refresh : bool
-        Whether each epoch brings other samples.
-    **options
-        Of `AugmentedDataset`.
-
-    Returns
-    -------
-    AugmentedDataset
+    `labels`: of its items. `plans`: mapping of class code to ClassPlan. `refresh`: whether each
+    epoch brings other samples. `**options`: of `AugmentedDataset`.
     """
     # only what is to be augmented is read
     augmented = [code for code, plan in plans.items() if plan.n_augmented]

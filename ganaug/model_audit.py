@@ -37,12 +37,7 @@ def audit_model(
     extractor: Any,
     device: str,
 ) -> AuditReport:
-    """Measure a model's samples; see `GANAugmenter.audit` for the parameters.
-
-    Returns
-    -------
-    AuditReport
-    """
+    """Measure a model's samples; see `GANAugmenter.audit` for the parameters."""
     n = check_count("n_samples", n_samples)
     if n < MIN_SAMPLES:
         raise InvalidInputError(

@@ -155,10 +155,7 @@ def _describe_gan(gan: TrainedGAN) -> dict[str, Any]:
 def read_content(content: Any, layouts: Mapping[str, Layout]) -> ModelContent:
     """Check a file's content, and the layouts of its tensors, against what is declared here.
 
-    Raises
-    ------
-    SchemaError
-        Names the key, what was expected and what came.
+    Raises SchemaError: names the key, what was expected and what came.
     """
     read: ModelContent = read_as(ModelContent, content, "model")
     data, gans = read["data"], read["gans"]
@@ -183,10 +180,7 @@ def expected_layouts(
 ) -> dict[str, Layout]:
     """Give the layouts of all tensors that a model has, without allocating any.
 
-    Raises
-    ------
-    SchemaError
-        When networks of such sizes cannot be.
+    Raises SchemaError when networks of such sizes cannot be.
     """
     try:
         outlines: dict[str, Tensor] = {}
@@ -212,10 +206,7 @@ def rebuild(
 ) -> FittedModel:
     """Make the model of a checked content and its tensors.
 
-    Raises
-    ------
-    SchemaError
-        When a weight is NaN or infinite.
+    Raises SchemaError when a weight is NaN or infinite.
     """
     for name, tensor in tensors.items():
         if not torch.isfinite(tensor).all():

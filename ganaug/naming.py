@@ -52,15 +52,7 @@ def folder_of_class(label: object) -> str:
     Characters that separate paths, are forbidden on some system or steer terminals, and dots and
     spaces at the ends, become the percent escapes of URLs.
 
-    Parameters
-    ----------
-    label : object
-        Compared by its ``str``.
-
-    Returns
-    -------
-    str
-        At most 255 bytes for names of up to 80 characters.
+    `label`: compared by its ``str``. Returns: at most 255 bytes for names of up to 80 characters.
 
     Examples
     --------

@@ -71,12 +71,7 @@ CHECKS = {
 
 
 def check_augmenter(augmenter: Any) -> None:
-    """Collect all mistakes in a `GANAugmenter`'s parameters, and raise once.
-
-    Raises
-    ------
-    InvalidInputError, InvalidTypeError
-    """
+    """Collect all mistakes in a `GANAugmenter`'s parameters, and raise once."""
     check_parameters(augmenter, CHECKS)
     if augmenter.max_images is None and augmenter.max_seconds is None:
         raise InvalidInputError("`max_images` and `max_seconds` are both None: set one of them.")
@@ -88,12 +83,8 @@ def check_augmenter(augmenter: Any) -> None:
 def model_to_start_from(warm_start_from: Any) -> FittedModel | None:
     """Give the model that the parameter `warm_start_from` names.
 
-    Raises
-    ------
-    InvalidInputError
-        For an estimator that is not a fitted `GANAugmenter`.
-    ModelFileError
-        For a path without a model.
+    Raises InvalidInputError for an estimator that is not a fitted `GANAugmenter`. Raises
+    ModelFileError for a path without a model.
     """
     source = warm_start_from
     source = source.estimator if isinstance(source, FrozenEstimator) else source
@@ -113,18 +104,7 @@ def model_to_start_from(warm_start_from: Any) -> FittedModel | None:
 
 
 def training_options(estimator: Any, data: TrainingSet, device: torch.device) -> TrainingOptions:
-    """Turn an estimator's parameters into what decides its training.
-
-    Parameters
-    ----------
-    estimator : GANAugmenter
-    data : TrainingSet
-    device : torch.device
-
-    Returns
-    -------
-    TrainingOptions
-    """
+    """Turn an estimator's parameters into what decides its training."""
     config_options = classic_options() if estimator.recipe == "classic" else {}
     set_ones = [name for name in _ENGINE_OPTIONS if getattr(estimator, name) is not None]
     for name in (*set_ones, "width", "latent_dim", "batch_size", "max_seconds", "max_images"):

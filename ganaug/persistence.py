@@ -97,19 +97,10 @@ def save_model(
 ) -> None:
     """Write a model directory, whole or not at all.
 
-    Parameters
-    ----------
-    model : FittedModel
-    parameters : mapping
-        Constructor parameters to come back with `load_model`, as `plain_parameters` gives them.
-    path : str or path-like
-        Directory to make; an earlier model there is replaced.
-
-    Raises
-    ------
-    ModelFileError
-        When `path` is something else than an earlier model, or cannot be written to, or its disk
-        is full. What was there stays as it was.
+    `parameters`: constructor parameters to come back with `load_model`, as `plain_parameters` gives
+    them. `path`: directory to make; an earlier model there is replaced. Raises ModelFileError when
+    `path` is something else than an earlier model, or cannot be written to, or its disk is full.
+    What was there stays as it was.
     """
     content, tensors = {**describe(model), "parameters": parameters}, tensors_of(model)
     try:
@@ -137,25 +128,11 @@ def load_model(
 ) -> SavedModel:
     """Read a model.
 
-    Parameters
-    ----------
-    path : str or path-like
-        Of the directory.
-    device : torch.device or str, default="cpu"
-        Where the filter's classifier goes; the networks are moved when sampling starts.
-    build : callable, optional
-        Makes an estimator of the saved parameters, or raises InvalidInputError (or `SchemaError`,
-        see `read_parameters`) where they are not what it takes.
-
-    Returns
-    -------
-    SavedModel
-
-    Raises
-    ------
-    ModelFileError
-        When the file is missing, damaged, of another format, or says what no saved model says.
-        Names the file, and what is wrong; nothing has been allocated then.
+    `path`: of the directory. `device`: where the filter's classifier goes; the networks are moved
+    when sampling starts. `build`: makes an estimator of the saved parameters, or raises
+    InvalidInputError (or `SchemaError`, see `read_parameters`) where they are not what it takes.
+    Raises ModelFileError when the file is missing, damaged, of another format, or says what no
+    saved model says. Names the file, and what is wrong; nothing has been allocated then.
     """
     file = Path(path) / MODEL_NAME
 
@@ -175,14 +152,7 @@ def load_model(
 def read_config(directory: str | os.PathLike[str]) -> dict[str, Any]:
     """Read and check a saved model; return what is said of it, in plain values.
 
-    Returns
-    -------
-    dict
-        As in ``config.json``.
-
-    Raises
-    ------
-    ModelFileError
+    Returns: as in ``config.json``.
     """
     file = Path(directory) / MODEL_NAME
 
@@ -200,21 +170,9 @@ def check_can_save(path: str | os.PathLike[str], n_bytes: int = 0) -> Path:
     Nothing is made or changed. Only an earlier model of ganaug may be replaced, since models of
     other libraries consist of files with the same names.
 
-    Parameters
-    ----------
-    path : str or path-like
-    n_bytes : int, default=0
-        Room that is needed.
-
-    Returns
-    -------
-    Path
-        Where to save: of a link what it points to, "." by its name.
-
-    Raises
-    ------
-    ModelFileError
-        When `path` exists and is not a model directory, cannot be written to, or lacks room.
+    `n_bytes`: room that is needed. Returns: where to save: of a link what it points to, "." by its
+    name. Raises ModelFileError when `path` exists and is not a model directory, cannot be written
+    to, or lacks room.
     """
     target = Path(path).resolve()
     if target.exists():
@@ -242,10 +200,7 @@ def plain_parameters(estimator: Any) -> dict[str, Any]:
 def read_parameters(estimator_class: type, parameters: Any) -> dict[str, Any]:
     """Read constructor parameters from a file by the constructor's annotations.
 
-    Raises
-    ------
-    SchemaError
-        For unknown ones, those that no file may name, and values of another kind.
+    Raises SchemaError for unknown ones, those that no file may name, and values of another kind.
     """
     kinds = _parameter_kinds(estimator_class)
     if not isinstance(parameters, dict):

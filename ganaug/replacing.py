@@ -79,21 +79,9 @@ def replace_share(
 ) -> tuple[Any, npt.NDArray[np.str_]]:
     """Replace a share of each class by synthetic samples of it.
 
-    Parameters
-    ----------
-    X : array, tensor, data frame or list
-    codes : ndarray of int64, shape (n,)
-        Class codes.
-    sampler : TrainedSampler
-    share : float from 0 to 1
-    min_real : int
-        Smaller classes are left alone, as distrusted ones are.
-
-    Returns
-    -------
-    X : like the input
-    kinds : ndarray of str, shape (n,)
-        "real" or "synthetic".
+    `codes` (int64 (n,)): class codes. `share`: float from 0 to 1. `min_real`: smaller classes are
+    left alone, as distrusted ones are. Returns: X (like the input); kinds (str (n,)): "real" or
+    "synthetic".
     """
     replaced: dict[int, Codes] = {}
     distrusted = []

@@ -37,16 +37,9 @@ def compare_with_floor(
     measures on all samples; a bootstrap would not do here, since it repeats samples, and a repeated
     sample is its own nearest neighbour.
 
-    Parameters
-    ----------
-    features_real, features_fake : numpy.ndarray
-        Float (n, d) and (m, d), at least four samples each.
-    measure : callable
-        Called with two arrays of one size; returns named numbers.
-    rng : numpy.random.Generator
-        Draws the halves.
-    n_repeats, max_samples : int
-        How many times, and most samples per side.
+    `features_real`, `features_fake`: float (n, d) and (m, d), at least four samples each.
+    `measure`: called with two arrays of one size; returns named numbers. `rng`: draws the halves.
+    `n_repeats`, `max_samples`: how many times, and most samples per side.
 
     References
     ----------

@@ -157,14 +157,9 @@ def screen_copies(
     judged within each class by real samples: held-out ones, where the class has at least 20 of
     them, else training samples, each compared with all the others.
 
-    Parameters
-    ----------
-    synthetic, training, holdout : Labelled
-        Samples in the `comparison_space`.
-    rng : numpy.random.Generator
-        Draws the real samples compared with, and the permutations.
-    max_reference : int, default 1000
-        Most held-out and most training samples per class to compare with.
+    `synthetic`, `training`, `holdout`: samples in the `comparison_space`. `rng`: draws the real
+    samples compared with, and the permutations. `max_reference`: most held-out and most training
+    samples per class to compare with.
     """
     places = np.arange(len(synthetic.labels))
     own, twins = (

@@ -24,15 +24,8 @@ def distrusted_classes(augmenter: GANAugmenter) -> list[Any]:
 def check_trust(augmenter: GANAugmenter, labels: Iterable[Any], allow_distrusted: bool) -> None:
     """Refuse a model of which no class is trusted, and warn of single classes.
 
-    Raises
-    ------
-    SamplingError
-        Without `allow_distrusted`.
-
-    Warns
-    -----
-    TrainingWarning
-        Names those of the labels that are distrusted.
+    Raises SamplingError: without `allow_distrusted`. Warns of those of the labels that are
+    distrusted.
     """
     distrusted = distrusted_classes(augmenter)
     if distrusted and len(distrusted) == len(augmenter.classes_) and not allow_distrusted:

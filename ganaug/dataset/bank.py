@@ -81,24 +81,10 @@ class SyntheticBank:
     ) -> SyntheticBank:
         """Write rows to a new folder.
 
-        Parameters
-        ----------
-        values : ndarray, shape (m, ...)
-            uint8 images (m, C, H, W), or float32 rows (m, d).
-        labels : ndarray of int64, shape (m,)
-            Class codes.
-        directory : path-like, optional
-            Where to make the folder; by default where the system keeps temporary files.
-
-        Returns
-        -------
-        SyntheticBank
-            The owner of the folder.
-
-        Raises
-        ------
-        InvalidInputError
-            When values and labels differ in length.
+        `values` (array (m, ...)): uint8 images (m, C, H, W), or float32 rows (m, d). `labels`
+        (int64 (m,)): class codes. `directory`: where to make the folder; by default where the
+        system keeps temporary files. Returns: the owner of the folder. Raises InvalidInputError
+        when values and labels differ in length.
         """
         if len(values) != len(labels):
             raise InvalidInputError(
@@ -147,19 +133,9 @@ class SyntheticBank:
     def publish(self, values: Array, epoch: int) -> None:
         """Replace the rows, in this process and in all that have the bank open.
 
-        Parameters
-        ----------
-        values : ndarray
-            Of the shape and dtype of the present rows: the class codes stay as they are.
-        epoch : int
-            What to call them.
-
-        Raises
-        ------
-        GanaugError
-            When called on a copy, such as a worker's.
-        InvalidInputError
-            When shape or dtype differ.
+        `values`: of the shape and dtype of the present rows: the class codes stay as they are.
+        `epoch`: what to call them. Raises GanaugError when called on a copy, such as a worker's.
+        Raises InvalidInputError when shape or dtype differ.
         """
         if not self.is_owner:
             raise GanaugError(

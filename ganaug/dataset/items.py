@@ -78,16 +78,7 @@ class ItemFormat:
     def make(self, values: Array, codes: npt.NDArray[np.int64]) -> list[Any]:
         """Make items such as the dataset returns, its own transforms applied.
 
-        Parameters
-        ----------
-        values : ndarray
-            uint8 (n, C, H, W), or float32 (n, d).
-        codes : ndarray of int64, shape (n,)
-            Class codes.
-
-        Returns
-        -------
-        list of items
+        `values`: uint8 (n, C, H, W), or float32 (n, d). `codes` (int64 (n,)): class codes.
         """
         images: Iterable[Any] = self._spec.decode(values)
         if self._tensor_type is not Tensor:  # such as torchvision's tv_tensors.Image

@@ -185,19 +185,7 @@ class GanPlan:
 def plan_gans(left: float, per_fold: float, cost: GanCost, n_splits: int) -> GanPlan:
     """Fit GANs into the time that is left: fewer folds, then smaller GANs, then none.
 
-    Parameters
-    ----------
-    left : float
-        Seconds.
-    per_fold : float
-        Seconds of a fold's GANs and classifiers.
-    cost : GanCost
-        Of a fold's GANs.
-    n_splits : int
-
-    Returns
-    -------
-    GanPlan
+    `left`: seconds. `per_fold`: seconds of a fold's GANs and classifiers. `cost`: of a fold's GANs.
     """
     most = min(MOST_GAN_FOLDS, n_splits)
     per_fold, left = max(per_fold, 1e-9) * UNMEASURED, max(left, 0.0)

@@ -41,15 +41,8 @@ def paired_interval(scores: Sequence[float], baseline: Sequence[float]) -> Paire
 
     A t-interval: with few pairs a percentile bootstrap is too narrow.
 
-    Parameters
-    ----------
-    scores, baseline : sequences of float of one length
-        Scores of the same draws.
-
-    Returns
-    -------
-    PairedInterval
-        Its ends are NaN for fewer than two pairs.
+    `scores`, `baseline` (sequences of float of one length): scores of the same draws. Returns: its
+    ends are NaN for fewer than two pairs.
 
     Examples
     --------
@@ -75,17 +68,9 @@ def corrected_interval(
     splits is taken as (1/n + n_test/n_train) times that of a split, which does not vanish however
     often the same samples are split.
 
-    Parameters
-    ----------
-    scores, baseline : sequences of float of one length
-        Scores on the same splits. Empty ones give an interval of NaN.
-    test_over_train : float
-        Samples of a test part over samples of a training part.
-
-    Returns
-    -------
-    PairedInterval
-        Its ends are NaN for fewer than two splits.
+    `scores`, `baseline` (sequences of float of one length): scores on the same splits. Empty ones
+    give an interval of NaN. `test_over_train`: samples of a test part over samples of a training
+    part. Returns: its ends are NaN for fewer than two splits.
 
     Examples
     --------
@@ -124,11 +109,8 @@ def needed_to_tell(
     More splits cannot narrow a corrected interval beyond a floor, more samples can: the standard
     deviation is taken to fall with the square root of their number.
 
-    Returns
-    -------
-    dict
-        "splits" (only where they suffice) and "samples"; empty where nothing is needed, or fewer
-        than two splits tell nothing.
+    Returns: "splits" (only where they suffice) and "samples"; empty where nothing is needed, or
+    fewer than two splits tell nothing.
     """
     if gain is None or math.isnan(gain.low):
         return {}

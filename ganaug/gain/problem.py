@@ -172,12 +172,8 @@ def with_seed(estimator: Any, seed: int) -> Any:
 def make_splits(problem: Problem, cv: Any, groups: Any, seed: int) -> tuple[list[Split], list[str]]:
     """Split the samples, every class into every part.
 
-    Returns
-    -------
-    splits : list of Split
-        Where there are few samples, or few of a class, further splits follow the first ones.
-    notes : list of str
-        What was done otherwise than asked for.
+    Returns: splits (list of Split): where there are few samples, or few of a class, further splits
+    follow the first ones; notes (list of str): what was done otherwise than asked for.
     """
     y = problem.y
     if groups is not None:

@@ -212,18 +212,9 @@ def select_remedies(
 ) -> tuple[tuple[Remedy, ...], list[str]]:
     """Choose what is tried, from the simplest on; "nothing" always is.
 
-    Parameters
-    ----------
-    remedies : None, list of str, or dict of str to sampler
-        All but those on request; those named; or all and the user's samplers.
-    task : Task
-    estimator : classifier
-
-    Returns
-    -------
-    remedies : tuple of Remedy
-    notes : list of str
-        Which of those asked for by name cannot be tried, and why.
+    `remedies` (None, list of str, or dict of str to sampler): all but those on request; those
+    named; or all and the user's samplers. Returns: remedies (tuple of Remedy); notes (list of str):
+    which of those asked for by name cannot be tried, and why.
     """
     listed = [remedy for remedy in BUILT_IN if not remedy.on_request]
     if isinstance(remedies, Mapping):

@@ -131,18 +131,7 @@ def training_key(augmenter: Any) -> str:
 
 
 def freeze(sampler: Any, fitted: Any) -> Any:
-    """Give a copy of a sampler that uses a fitted augmenter, and trains nothing.
-
-    Parameters
-    ----------
-    sampler : GANOverSampler
-    fitted : GANAugmenter
-
-    Returns
-    -------
-    GANOverSampler
-        Adds the same samples as `sampler` would, trained on what `fitted` was fitted on.
-    """
+    """Give a copy of a sampler that uses a fitted augmenter, adds the same, and trains nothing."""
     alone = {"image_shape", "n_generators", "max_images"} & set(sampler.get_params(deep=False))
     parameters = {"augmenter": FrozenEstimator(fitted), **dict.fromkeys(alone)}
     return clone(sampler).set_params(**parameters)

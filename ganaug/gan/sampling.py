@@ -70,23 +70,11 @@ class Sampler:
     def sample(self, counts: Mapping[int, int], *, seed: int, start: int = 0) -> Tensor:
         """Make exactly `counts[code]` samples of each class, in the order of `counts`.
 
-        Parameters
-        ----------
-        counts : mapping of int to int
-            Samples by class code.
-        seed : int
-        start : int
-            How many accepted samples of each class to pass over: ``start=n`` goes on where a call
-            for n samples ended.
-
-        Returns
-        -------
-        Tensor of shape (sum of counts, C, H, W), uint8, or (sum of counts, n_features), float32
-
-        Raises
-        ------
-        SamplingError
-            When the filters accept less than `MIN_ACCEPTANCE` of a class's candidates.
+        `counts` (mapping of int to int): samples by class code. `start`: how many accepted samples
+        of each class to pass over: ``start=n`` goes on where a call for n samples ended. Returns:
+        Tensor of shape (sum of counts, C, H, W), uint8, or (sum of counts, n_features), float32.
+        Raises SamplingError when the filters accept less than `MIN_ACCEPTANCE` of a class's
+        candidates.
         """
         chunks = [
             chunk

@@ -24,19 +24,11 @@ T = TypeVar("T")
 def names_in_dataset(dataset: MapDataset, label_key: str | None = None) -> dict[int, str]:
     """Give the names that a Dataset has for its integer labels.
 
-    Parameters
-    ----------
-    dataset : Dataset
-        A torchvision dataset or anything else with ``class_to_idx`` or ``classes``, a Hugging Face
-        dataset with a ``ClassLabel`` feature, a ``Subset`` of one of these, or a
-        ``ConcatDataset`` whose parts agree.
-    label_key : str, optional
-        Column of the labels in a Hugging Face dataset.
-
-    Returns
-    -------
-    dict of int to str
-        Empty where there are none, or where two classes have one name.
+    `dataset`: a torchvision dataset or anything else with ``class_to_idx`` or ``classes``, a
+    Hugging Face dataset with a ``ClassLabel`` feature, a ``Subset`` of one of these, or a
+    ``ConcatDataset`` whose parts agree. `label_key`: column of the labels in a Hugging Face
+    dataset. Returns: dict of int to str: empty where there are none, or where two classes have one
+    name.
 
     Examples
     --------
@@ -76,12 +68,8 @@ def _numbered(names: object) -> dict[int, str]:
 def names_of_classes(classes: Array, names: Mapping[int, str]) -> tuple[str, ...] | None:
     """Give the name of each class in their order; None where one has none.
 
-    Parameters
-    ----------
-    classes : ndarray, shape (n_classes,)
-        Strings are names themselves.
-    names : dict of int to str
-        As :func:`names_in_dataset` gives them.
+    `classes` (array (n_classes,)): strings are names themselves. `names` (dict of int to str): as
+    :func:`names_in_dataset` gives them.
     """
     labels = classes.tolist()
     if labels and all(isinstance(label, str) for label in labels):
@@ -99,27 +87,11 @@ def find_class(
 ) -> int:
     """Find a class by its label or by its name.
 
-    Parameters
-    ----------
-    label : hashable
-        A label as in y, also a NumPy scalar or a tensor of one value; or a class's name. Texts
-        are compared in Unicode's composed form (NFC), as file systems may have decomposed them.
-    classes : ndarray, shape (n_classes,)
-        Sorted labels.
-    class_names : sequence of str, optional
-        The name of each.
-    parameter : str
-        What the label was given in, for the message.
-
-    Returns
-    -------
-    int
-        Its code, a position in `classes`.
-
-    Raises
-    ------
-    InvalidInputError
-        For an unknown one; suggests the intended one.
+    `label`: a label as in y, also a NumPy scalar or a tensor of one value; or a class's name. Texts
+    are compared in Unicode's composed form (NFC), as file systems may have decomposed them.
+    `classes` (array (n_classes,)): sorted labels. `class_names`: the name of each. `parameter`:
+    what the label was given in, for the message. Returns: its code, a position in `classes`. Raises
+    InvalidInputError for an unknown one; suggests the intended one.
 
     Examples
     --------
@@ -147,10 +119,8 @@ def keyed_by_label(
 ) -> dict[Hashable, T]:
     """Give a dict whose keys are labels or names of classes with plain labels as its keys.
 
-    Raises
-    ------
-    InvalidInputError
-        For an unknown class, and for a class that is there by its label and by its name.
+    Raises InvalidInputError for an unknown class, and for a class that is there by its label and by
+    its name.
 
     Examples
     --------

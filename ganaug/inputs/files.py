@@ -405,22 +405,9 @@ def labels_of_names(
 ) -> dict[Any, int]:
     """Turn class names, as they are typed, into the labels they stand for.
 
-    Parameters
-    ----------
-    counts : mapping of str to int
-    classes : array-like
-        The labels.
-    names : sequence of str, optional
-        Other names of the same labels.
-
-    Returns
-    -------
-    dict of label to int
-
-    Raises
-    ------
-    InvalidInputError
-        For an unknown name; suggests the intended one.
+    `counts`: mapping of str to int. `classes`: the labels. `names`: other names of the same labels.
+    Returns: dict of label to int. Raises InvalidInputError for an unknown name; suggests the
+    intended one.
     """
     labels = np.asarray(classes).tolist()
     label_of = {normalised(str(label)): label for label in labels}

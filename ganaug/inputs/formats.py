@@ -75,16 +75,8 @@ class DataFormat:
 def plain_names(names: Iterable[object], what: str) -> tuple[PlainName, ...]:
     """Give the names of columns, categories or a Series as values that can be saved.
 
-    Parameters
-    ----------
-    names : iterable
-    what : str
-        What bears them, for the message.
-
-    Raises
-    ------
-    InvalidTypeError
-        For names that are neither strings nor numbers, nor tuples of these.
+    `what`: what bears them, for the message. Raises InvalidTypeError for names that are neither
+    strings nor numbers, nor tuples of these.
     """
     return tuple(_plain_name(name, what) for name in names)
 

@@ -92,14 +92,8 @@ class LabelKind:
     def decode(self, codes: Codes, classes: Array) -> Samples:
         """Turn class codes into labels in the user's container and dtype.
 
-        Parameters
-        ----------
-        codes : ndarray of int64, shape (n,)
-        classes : ndarray, shape (n_classes,)
-
-        Returns
-        -------
-        ndarray, Tensor (on the CPU), list or Series
+        `codes`: int64 (n,). `classes`: array (n_classes,). Returns: ndarray, Tensor (on the CPU),
+        list or Series.
         """
         labels = classes[codes]
         if self.container == "list":
@@ -121,18 +115,9 @@ class LabelKind:
     def concatenate(self, y: Samples, y_new: Samples) -> Samples:
         """Put the labels of new samples after the user's own.
 
-        Parameters
-        ----------
-        y : labels
-            The user's labels, in the container given to ``fit``.
-        y_new : labels
-            What :meth:`decode` gave.
-
-        Returns
-        -------
-        labels
-            In y's container and dtype (wide enough for the longest of both, for NumPy strings). A
-            Series' index is continued, as :meth:`ganaug.inputs.DataSpec.concatenate` does.
+        `y`: the user's labels, in the container given to ``fit``. `y_new`: what :meth:`decode`
+        gave. Returns: in y's container and dtype (wide enough for the longest of both, for NumPy
+        strings). A Series' index is continued, as :meth:`ganaug.inputs.DataSpec.concatenate` does.
         """
         if is_pandas(y):
             return concatenate_pandas(y.iloc[:, 0] if y.ndim == 2 else y, y_new)
@@ -146,25 +131,11 @@ class LabelKind:
 def read_labels(y: Samples) -> tuple[Codes, Array, LabelKind]:
     """Read class labels of any kind.
 
-    Parameters
-    ----------
-    y : array-like, Tensor or Series, shape (n,) or (n, 1)
-        Integers, strings, booleans or whole-numbered floats.
-
-    Returns
-    -------
-    codes : ndarray of int64, shape (n,)
-        Positions in `classes`.
-    classes : ndarray, shape (n_classes,)
-        The sorted distinct labels, in the user's dtype.
-    kind : LabelKind
-
-    Raises
-    ------
-    InvalidInputError
-        When labels are missing, fractional or multi-label.
-    InvalidTypeError
-        When labels cannot be sorted, such as strings mixed with numbers.
+    `y` (array-like, Tensor or Series, shape (n,) or (n, 1)): integers, strings, booleans or
+    whole-numbered floats. Returns: codes (int64 (n,)): positions in `classes`; classes (array
+    (n_classes,)): the sorted distinct labels, in the user's dtype; kind (LabelKind). Raises
+    InvalidInputError when labels are missing, fractional or multi-label. Raises InvalidTypeError
+    when labels cannot be sorted, such as strings mixed with numbers.
     """
     labels = as_labels(y)
     classes, codes = np.unique(labels, return_inverse=True)
@@ -174,20 +145,10 @@ def read_labels(y: Samples) -> tuple[Codes, Array, LabelKind]:
 def encode_labels(y: Samples, classes: Array) -> Codes:
     """Turn labels into the codes of known classes.
 
-    Parameters
-    ----------
-    y : array-like, Tensor or Series, shape (n,) or (n, 1)
-    classes : ndarray, shape (n_classes,)
-        Sorted, as :func:`read_labels` gives them. Not every class need occur in y.
-
-    Returns
-    -------
-    ndarray of int64, shape (n,)
-
-    Raises
-    ------
-    InvalidInputError
-        Names the labels that are not among the classes, and suggests the intended ones.
+    `y`: array-like, Tensor or Series, shape (n,) or (n, 1). `classes` (array (n_classes,)): sorted,
+    as :func:`read_labels` gives them. Not every class need occur in y. Returns: int64 (n,). Raises
+    InvalidInputError: names the labels that are not among the classes, and suggests the intended
+    ones.
 
     Examples
     --------
@@ -208,20 +169,9 @@ def encode_labels(y: Samples, classes: Array) -> Codes:
 def check_class_sizes(codes: Codes, classes: Array) -> None:
     """Refuse classes that cannot be learnt, and warn of those that hardly can.
 
-    Parameters
-    ----------
-    codes : ndarray of int64, shape (n,)
-    classes : ndarray, shape (n_classes,)
-
-    Raises
-    ------
-    InvalidInputError
-        When there is one sample, one class, or a class with a single sample.
-
-    Warns
-    -----
-    SmallClassWarning
-        When classes have fewer than 20 samples.
+    `codes`: int64 (n,). `classes`: array (n_classes,). Raises InvalidInputError when there is one
+    sample, one class, or a class with a single sample. Warns when classes have fewer than 20
+    samples.
     """
     if len(codes) == 0:
         raise InvalidInputError("y must hold labels. Got none, 0 samples, instead.")
@@ -255,20 +205,9 @@ def check_class_sizes(codes: Codes, classes: Array) -> None:
 def as_labels(y: Samples) -> Array:
     """Give labels of any container as a 1-D NumPy array, without missing values.
 
-    Parameters
-    ----------
-    y : array-like, Tensor or Series, shape (n,) or (n, 1)
-
-    Returns
-    -------
-    ndarray, shape (n,)
-
-    Raises
-    ------
-    InvalidInputError
-        When labels are missing, fractional or multi-label.
-    InvalidTypeError
-        When labels are neither numbers nor strings, or a mixture of both.
+    `y`: array-like, Tensor or Series, shape (n,) or (n, 1). Returns: array (n,). Raises
+    InvalidInputError when labels are missing, fractional or multi-label. Raises InvalidTypeError
+    when labels are neither numbers nor strings, or a mixture of both.
     """
     labels = _array_of(y)
     if labels.ndim == 2 and labels.shape[1] == 1:
@@ -323,13 +262,7 @@ def _advice_for_shape(y: Samples, labels: Array) -> str:
 def one_hot_codes(y: Samples) -> Codes | None:
     """Give the position of the 1 in each row of one-hot labels; None for labels of other kinds.
 
-    Parameters
-    ----------
-    y : array-like, Tensor or DataFrame, shape (n, n_classes), or labels
-
-    Returns
-    -------
-    ndarray of int64, shape (n,), or None
+    `y`: array-like, Tensor or DataFrame, shape (n, n_classes), or labels.
     """
     labels = _array_of(y)
     return labels.argmax(axis=1).astype(np.int64) if is_one_hot(labels) else None
@@ -338,11 +271,7 @@ def one_hot_codes(y: Samples) -> Codes | None:
 def one_hot_like(y: Samples, codes: Codes) -> Samples:
     """Put one-hot rows behind those of y, in y's container and dtype.
 
-    Parameters
-    ----------
-    y : one-hot labels, shape (n, n_classes)
-    codes : ndarray of int64, shape (m,)
-        Of the further samples.
+    `y`: one-hot labels, shape (n, n_classes). `codes` (int64 (m,)): of the further samples.
     """
     new = np.eye(_array_of(y).shape[1])[codes]
     if is_pandas(y):

@@ -73,15 +73,9 @@ def open_source(
 ) -> Source:
     """Find out what X is.
 
-    Parameters
-    ----------
-    X, image_shape, resize, image_key, label_key
-        As for :func:`ganaug.inputs.read_training_set`.
-
-    Raises
-    ------
-    InvalidInputError, InvalidTypeError
-        For what cannot be read.
+    `X`, `image_shape`, `resize`, `image_key`, `label_key`: as for
+    :func:`ganaug.inputs.read_training_set`. Raises InvalidInputError, InvalidTypeError for what
+    cannot be read.
     """
     refuse_unsupported(X)
     shape = None if image_shape is None else tuple(map(int, image_shape))

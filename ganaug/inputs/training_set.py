@@ -175,28 +175,10 @@ def read_labelled(
 ) -> tuple[Array, Codes]:
     """Read further labelled samples that look like the fitted data, such as a held-out part.
 
-    Parameters
-    ----------
-    X : data
-        As for :func:`read_training_set`.
-    y : labels, shape (n,)
-        None for a Dataset.
-    spec : DataSpec
-        Of the fitted data.
-    classes : ndarray
-        Of the fitted data. Not every class need occur.
-
-    Returns
-    -------
-    values : ndarray
-        uint8 (n, C, H, W), or float32 (n, d).
-    labels : ndarray of int64, shape (n,)
-        Class codes.
-
-    Raises
-    ------
-    InvalidInputError
-        When X does not look like the fitted data, or y holds further classes.
+    `X`: as for :func:`read_training_set`. `y` (labels, shape (n,)): None for a Dataset. `spec`: of
+    the fitted data. `classes`: of the fitted data. Not every class need occur. Returns: values
+    (ndarray): uint8 (n, C, H, W), or float32 (n, d); labels (int64 (n,)): class codes. Raises
+    InvalidInputError when X does not look like the fitted data, or y holds further classes.
     """
     source = open_source(X, spec.row_shape, spec.resize, spec.image_key, spec.label_key)
     values = spec.encode_source(source)
@@ -206,15 +188,7 @@ def read_labelled(
 def encode_dataset(dataset: Samples, spec: DataSpec) -> Array:
     """Read the items of a Dataset that look like the fitted data, labels aside.
 
-    Parameters
-    ----------
-    dataset : map-style Dataset
-    spec : DataSpec
-
-    Returns
-    -------
-    ndarray
-        uint8 (n, C, H, W), or float32 (n, d).
+    Returns: uint8 (n, C, H, W), or float32 (n, d).
     """
     if not len(dataset):
         shape = spec.image_shape if spec.kind == "image" else (spec.n_columns,)
