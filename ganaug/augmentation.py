@@ -26,16 +26,6 @@ from ganaug.exceptions import InvalidInputError, InvalidTypeError
 from ganaug.seeds import derived_seed, stream
 from ganaug.settings import own_settings
 
-__all__ = [
-    "TRANSFORMS",
-    "Augmentation",
-    "TransformCheck",
-    "accept_transform",
-    "augments",
-    "check_transform",
-    "make_augmentation",
-]
-
 Array = npt.NDArray[Any]
 BatchTransform = Callable[[Tensor, torch.Generator], Tensor]
 

@@ -22,8 +22,6 @@ from ganaug.progress import progress_bar, readable_seconds
 from ganaug.settings import own_settings
 from ganaug.storage import check_writable, make_directory, write_atomically
 
-__all__ = ["cached_training", "check_cache_dir", "obtain_model", "training_key"]
-
 KIND = "cached model"
 
 

@@ -14,23 +14,6 @@ from typing import Any
 
 from ganaug.exceptions import GanaugWarning, InvalidInputError, MissingDependencyError
 
-__all__ = [
-    "Check",
-    "check_count",
-    "check_option",
-    "check_parameter_names",
-    "check_parameters",
-    "did_you_mean",
-    "multiple_of",
-    "n_jobs",
-    "number",
-    "one_of",
-    "require_extra",
-    "strategy",
-    "warn_user",
-    "whole_number",
-]
-
 Check = Callable[[str, Any], str | None]
 """Takes a parameter's name and value; returns what is wrong with it, or None."""
 

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["ClassifierConfig", "RealClassifier", "fit_classifier", "random_affine", "random_shift"]
-
 Augmentation = Callable[[Tensor, torch.Generator], Tensor]
 
 _SCORING_BATCH = 128

@@ -6,8 +6,6 @@ import torch
 
 from ganaug.exceptions import InvalidInputError
 
-__all__ = ["resolve_device"]
-
 
 def resolve_device(device: str) -> torch.device:
     """Turn the `device` parameter into one that is there.

@@ -9,8 +9,6 @@ from typing import Any
 from ganaug.gan.monitor import REMEDIES
 from ganaug.model import FittedModel
 
-__all__ = ["alarm_in_words", "alarms_of", "attributes_of", "describe_troubles", "history_of"]
-
 
 def attributes_of(model: FittedModel) -> dict[str, Any]:
     """Give what an estimator shows of its model, by the names of its fitted attributes."""

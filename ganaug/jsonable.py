@@ -14,18 +14,6 @@ import numpy as np
 
 from ganaug.checks import did_you_mean
 
-__all__ = [
-    "SchemaError",
-    "as_read_back",
-    "dumps",
-    "from_marked",
-    "jsonable",
-    "loads_strictly",
-    "marked",
-    "read_as",
-    "type_hints_of",
-]
-
 T = TypeVar("T")
 
 _FLOAT, _PAIRS = "float", "pairs"

@@ -17,8 +17,6 @@ import numpy.typing as npt
 
 from ganaug.inputs.training_set import FEW_LEVELS
 
-__all__ = ["PixelStatistics", "apply_lookup"]
-
 Array = npt.NDArray[Any]
 Lookup = npt.NDArray[np.uint8]
 """(n_channels, 256): the value that each value becomes."""

@@ -28,16 +28,6 @@ from ganaug.resampling import NETWORK_SHARE, Added, ClassPlan, carry_out, defaul
 from ganaug.sampler import TrainedSampler
 from ganaug.seeds import derived_seed
 
-__all__ = [
-    "Mixed",
-    "add_samples",
-    "plan_by_code",
-    "plans_by_code",
-    "read_real",
-    "warn_that_all_are_distrusted",
-    "wrap_dataset",
-]
-
 Array = npt.NDArray[Any]
 
 

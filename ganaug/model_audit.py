@@ -15,8 +15,6 @@ from ganaug.inputs import TrainingSet, read_labelled
 from ganaug.persistence import library_versions
 from ganaug.sampler import TrainedSampler
 
-__all__ = ["audit_model"]
-
 Array = npt.NDArray[Any]
 Codes = npt.NDArray[np.int64]
 

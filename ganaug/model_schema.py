@@ -30,8 +30,6 @@ from ganaug.jsonable import SchemaError, read_as
 from ganaug.model import FittedModel
 from ganaug.tensorfile import Layout, check_layouts, layouts_of
 
-__all__ = ["ModelContent", "describe", "expected_layouts", "read_content", "rebuild", "tensors_of"]
-
 MAX_CLASS_BYTES = 2**23
 """Of the array of class names; fixed-width texts take four bytes a letter."""
 

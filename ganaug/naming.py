@@ -7,16 +7,6 @@ import re
 import unicodedata
 from pathlib import Path
 
-__all__ = [
-    "MANIFEST_NAME",
-    "PARTIAL_SUFFIX",
-    "class_of_folder",
-    "folder_of_class",
-    "is_output_folder",
-    "normalised",
-    "printable",
-]
-
 MANIFEST_NAME = "manifest.jsonl"
 """The list of what ganaug has written into a folder."""
 PARTIAL_SUFFIX = ".partial"

@@ -34,16 +34,6 @@ from ganaug.naming import (
     printable,
 )
 
-__all__ = [
-    "Origin",
-    "Output",
-    "check_creatable",
-    "check_output",
-    "open_output",
-    "partial_of",
-    "write_text",
-]
-
 
 @dataclass(frozen=True)
 class Origin:

@@ -28,8 +28,6 @@ from ganaug.mixing import add_samples, plans_by_code
 from ganaug.resampling import STRATEGIES, default_share, plan
 from ganaug.seeds import draw_seed
 
-__all__ = ["GANOverSampler"]
-
 Array = npt.NDArray[Any]
 
 

@@ -30,14 +30,6 @@ from ganaug.persistence import load_model
 from ganaug.resampling import STRATEGIES
 from ganaug.seeds import draw_seed
 
-__all__ = [
-    "CHECKS",
-    "auto_max_images",
-    "check_augmenter",
-    "model_to_start_from",
-    "training_options",
-]
-
 IMAGES_PER_SAMPLE = 40
 MIN_AUTO_IMAGES, MAX_AUTO_IMAGES = 60_000, 200_000
 MAX_AUTO_TABLE_IMAGES = 100_000

@@ -47,18 +47,6 @@ from ganaug.settings import own_settings
 from ganaug.storage import check_room, check_writable, is_part_of, make_directory, write_atomically
 from ganaug.tensorfile import Layout
 
-__all__ = [
-    "SavedModel",
-    "check_can_save",
-    "describe_origin",
-    "library_versions",
-    "load_model",
-    "plain_parameters",
-    "read_config",
-    "read_parameters",
-    "save_model",
-]
-
 FORMAT_VERSION = 3
 KIND = "model"
 MODEL_NAME, CONFIG_NAME, CARD_NAME = "model.safetensors", "config.json", "README.md"

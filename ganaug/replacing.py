@@ -24,8 +24,6 @@ from ganaug.resampling import is_trusted
 from ganaug.sampler import TrainedSampler
 from ganaug.seeds import derived_seed
 
-__all__ = ["check_before_replacing", "check_samples", "replace_share"]
-
 Codes = npt.NDArray[np.int64]
 
 

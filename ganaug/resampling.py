@@ -25,8 +25,6 @@ from ganaug.matching import PixelStatistics, apply_lookup
 from ganaug.model import MIN_TRUST
 from ganaug.seeds import derived_seed
 
-__all__ = ["KINDS", "Added", "ClassPlan", "carry_out", "default_share", "is_trusted", "plan"]
-
 Array = npt.NDArray[Any]
 Codes = npt.NDArray[np.int64]
 Strategy = str | float | Mapping[Any, int] | Callable[[Any], Mapping[Any, int]]

@@ -26,8 +26,6 @@ from ganaug.resampling import is_trusted
 from ganaug.seeds import draw_seed
 from ganaug.settings import own_settings
 
-__all__ = ["TrainedSampler"]
-
 Array = npt.NDArray[Any]
 Codes = npt.NDArray[np.int64]
 

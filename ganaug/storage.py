@@ -15,18 +15,6 @@ from ganaug.exceptions import ModelFileError
 if sys.platform != "win32":
     import fcntl
 
-__all__ = [
-    "check_room",
-    "check_writable",
-    "is_part_of",
-    "lock_folder",
-    "locked_part",
-    "make_directory",
-    "sweep_parts",
-    "try_lock",
-    "write_atomically",
-]
-
 PART_SUFFIX = ".part"
 ROOM_TO_SPARE = 1.05
 """Times the size of a file is what must be free for it: file systems keep books, too."""

@@ -28,17 +28,6 @@ from ganaug.exceptions import ModelFileError
 from ganaug.jsonable import SchemaError, dumps, from_marked, loads_strictly, marked, read_as
 from ganaug.storage import write_atomically
 
-__all__ = [
-    "Layout",
-    "TensorFile",
-    "check_layouts",
-    "is_kind",
-    "layouts_of",
-    "pack",
-    "read",
-    "write",
-]
-
 T = TypeVar("T")
 
 MAX_HEADER = 32 * 2**20

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-__all__ = ["AuditReport", "build_audit"]
-
 FORMAT_VERSION = 2
 
 

@@ -11,8 +11,6 @@ import numpy.typing as npt
 from ganaug.inputs import DataSpec, read_training_set
 from ganaug.inputs.files import LabelledData
 
-__all__ = ["Arrays", "arrays_of"]
-
 
 @dataclass(frozen=True)
 class Arrays:

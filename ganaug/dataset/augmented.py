@@ -20,8 +20,6 @@ from ganaug.inputs import DataSpec
 from ganaug.inputs.datasets import MapDataset, check_map_dataset
 from ganaug.inputs.pixels import Array
 
-__all__ = ["AugmentedDataset"]
-
 Made = tuple[Array, npt.NDArray[np.int64]]  # values and class codes of synthetic samples
 
 

@@ -18,8 +18,6 @@ from ganaug.inputs.datasets import MapDataset, find_keys, split_item, transform_
 from ganaug.inputs.pixels import Array, pil_mode_of, pixels_of
 from ganaug.inputs.sources import open_source
 
-__all__ = ["ItemFormat", "OwnTransforms"]
-
 Transform = Callable[[Any], Any]
 
 

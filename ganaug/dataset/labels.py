@@ -25,8 +25,6 @@ from ganaug.inputs.datasets import (
     split_item,
 )
 
-__all__ = ["DatasetLabels", "innermost", "probe_positions", "read_dataset_labels"]
-
 N_PROBES = 16
 LABEL_ATTRIBUTES = ("targets", "labels", "_labels")
 

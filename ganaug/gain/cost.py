@@ -17,19 +17,6 @@ from ganaug.gain.trials import Trials, freeze, training_key, without_our_warning
 from ganaug.parameters import auto_max_images
 from ganaug.progress import readable_seconds
 
-__all__ = [
-    "FIRST_GAN_FOLDS",
-    "MOST_GAN_FOLDS",
-    "Clock",
-    "CostEstimate",
-    "GanCost",
-    "GanPlan",
-    "estimate",
-    "measure_gan",
-    "plan_gans",
-    "time_for_gans",
-]
-
 FIRST_GAN_FOLDS = 3
 MOST_GAN_FOLDS = 5
 LEAST_GAN_FOLDS = 2  # of one, nothing can be learnt

@@ -22,8 +22,6 @@ from ganaug.gain.verdict import (
     describe_classifier,
 )
 
-__all__ = ["RULE", "Race", "default_arm", "judge"]
-
 RULE: Rule = "simplest"
 RARE = 20  # classes of fewer samples are also judged together
 

@@ -10,8 +10,6 @@ import numpy as np
 
 from ganaug.checks import require_extra
 
-__all__ = ["draw_scores"]
-
 
 def draw_scores(
     path: str | os.PathLike[str], scores: Mapping[str, Sequence[float]], scoring: str, choice: str

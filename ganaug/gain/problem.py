@@ -20,8 +20,6 @@ from ganaug.gain.network import SmallNetworkClassifier, network_steps
 from ganaug.inputs import read_training_set
 from ganaug.seeds import derived_seed
 
-__all__ = ["Problem", "Split", "make_splits", "pose", "with_seed"]
-
 Array = npt.NDArray[Any]
 Positions = npt.NDArray[np.int64]
 

@@ -23,19 +23,6 @@ from ganaug.exceptions import InvalidInputError, InvalidTypeError
 from ganaug.gain.problem import with_seed
 from ganaug.oversampler import GANOverSampler
 
-__all__ = [
-    "BUILT_IN",
-    "DEFAULTS",
-    "Remedy",
-    "Task",
-    "UsersSampler",
-    "checked_augmenter",
-    "class_weight_parameter",
-    "find_remedy",
-    "make_pipeline",
-    "select_remedies",
-]
-
 Array = npt.NDArray[Any]
 
 DEFAULTS = ("augmented", "smote", "duplicates")

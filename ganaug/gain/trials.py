@@ -26,8 +26,6 @@ from ganaug.gain.choice import Scores
 from ganaug.gain.problem import Problem, Split
 from ganaug.gain.remedies import Remedy, Task, make_pipeline
 
-__all__ = ["Score", "Trials", "freeze", "without_our_warnings"]
-
 
 @dataclass(frozen=True)
 class Score:

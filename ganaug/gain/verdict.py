@@ -36,8 +36,6 @@ from ganaug.naming import printable
 from ganaug.outputs import write_text
 from ganaug.persistence import plain_parameters, read_parameters
 
-__all__ = ["ClassGain", "Verdict"]
-
 GanFinding = Literal["chosen", "not worth it", "not shown", "not tried"]
 
 MAX_BYTES = 2**22

@@ -16,8 +16,6 @@ from ganaug.inputs.datasets import MapDataset
 from ganaug.inputs.labels import listed
 from ganaug.inputs.pixels import Array
 
-__all__ = ["find_class", "keyed_by_label", "names_in_dataset", "names_of_classes"]
-
 T = TypeVar("T")
 
 

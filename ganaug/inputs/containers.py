@@ -21,23 +21,6 @@ from ganaug.exceptions import InvalidInputError, InvalidTypeError
 from ganaug.inputs.formats import DataFormat
 from ganaug.inputs.pixels import count_non_finite, is_image, pil_mode_of, raise_if_non_finite
 
-__all__ = [
-    "Samples",
-    "as_array",
-    "concatenate_pandas",
-    "concatenate_samples",
-    "extendable_samples",
-    "is_pandas",
-    "is_stream",
-    "refuse_dataset",
-    "refuse_kind",
-    "refuse_non_finite",
-    "refuse_two_looks",
-    "refuse_unsupported",
-    "replace_samples",
-    "take_samples",
-]
-
 # What users hand in as X or y: an array, tensor, list, data frame or Series. Not a union of those,
 # because pandas, which need not be installed, is untyped.
 Samples: TypeAlias = Any

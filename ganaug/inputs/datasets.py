@@ -18,19 +18,6 @@ from ganaug.exceptions import InvalidInputError, InvalidTypeError
 from ganaug.inputs.containers import Samples, is_pandas, is_stream
 from ganaug.inputs.pixels import is_image
 
-__all__ = [
-    "DatasetItems",
-    "MapDataset",
-    "check_map_dataset",
-    "find_keys",
-    "is_dataset",
-    "is_item",
-    "single_label",
-    "split_item",
-    "transform_owner",
-    "without_transforms",
-]
-
 LABEL_KEYS = ("label", "labels", "target", "targets", "class", "y")
 
 # With __getitem__ and __len__: torch's Dataset promises no length, and Hugging Face's is none

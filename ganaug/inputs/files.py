@@ -39,8 +39,6 @@ from ganaug.naming import (
     printable,
 )
 
-__all__ = ["TORCHVISION_SETS", "LabelledData", "labels_of_names", "read_data"]
-
 Array = npt.NDArray[Any]
 
 TORCHVISION_SETS = ("MNIST", "FashionMNIST", "KMNIST", "QMNIST", "CIFAR10", "SVHN")

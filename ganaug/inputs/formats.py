@@ -11,8 +11,6 @@ import numpy as np
 from ganaug.exceptions import InvalidTypeError
 from ganaug.inputs.pixels import Layout
 
-__all__ = ["DataFormat", "plain_names", "tuples_of"]
-
 PlainName: TypeAlias = str | bool | int | float | tuple["PlainName", ...] | None
 
 

@@ -17,17 +17,6 @@ from ganaug.inputs.containers import Samples, concatenate_pandas, is_pandas
 from ganaug.inputs.formats import PlainName, plain_names, tuples_of
 from ganaug.inputs.pixels import Array, to_numpy
 
-__all__ = [
-    "LabelKind",
-    "as_labels",
-    "check_class_sizes",
-    "encode_labels",
-    "listed",
-    "one_hot_codes",
-    "one_hot_like",
-    "read_labels",
-]
-
 Codes = npt.NDArray[np.int64]
 
 SMALL_CLASS_SIZE = 20

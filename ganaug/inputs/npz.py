@@ -18,8 +18,6 @@ from ganaug.exceptions import GanaugWarning, InvalidInputError
 from ganaug.inputs.pictures import is_regular
 from ganaug.naming import printable
 
-__all__ = ["read_npz"]
-
 Array = npt.NDArray[Any]
 
 TRAINING_NAMES = (

@@ -22,8 +22,6 @@ from ganaug.exceptions import GanaugWarning, InvalidInputError
 from ganaug.inputs.pixels import MAX_SIDE
 from ganaug.naming import printable
 
-__all__ = ["FORMATS", "MAX_PIXELS", "SUFFIXES", "is_regular", "read_pictures"]
-
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "GIF", "WEBP", "PPM")
 SUFFIXES = frozenset(
     (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".pbm", ".pgm", ".ppm")

@@ -34,8 +34,6 @@ from ganaug.inputs.pixels import (
     to_numpy,
 )
 
-__all__ = ["Source", "open_source"]
-
 
 @dataclass
 class Source:

@@ -14,8 +14,6 @@ from ganaug.exceptions import InvalidInputError
 
 pl: Any = require_extra("lightning.pytorch", "lightning")
 
-__all__ = ["SetEpoch"]
-
 
 class SetEpoch(pl.Callback):
     """Call `set_epoch` of every `AugmentedDataset` that is trained on, before each epoch.
