@@ -47,14 +47,8 @@ def check_option(parameter_name: str, value: object, options: Iterable[object]) 
     --------
     >>> check_option("recipe", "classic", ["default", "classic"])
     """
-    allowed = list(options)
-    if any(type(value) is type(option) and value == option for option in allowed):
-        return
-    listed = ", ".join(repr(option) for option in allowed)
-    raise InvalidInputError(
-        f"`{parameter_name}` must be one of {listed}. Got {value!r} instead."
-        + did_you_mean(value, allowed)
-    )
+    if mistake := one_of(*options)(parameter_name, value):
+        raise InvalidInputError(mistake)
 
 
 def one_of(*options: object) -> Check:

@@ -1,7 +1,7 @@
-"""A small classifier trained on the real rows: feature extractor, filter and scorer.
+"""A small classifier trained on the real samples: feature extractor, filter and scorer.
 
 Measures such as the Frechet distance need features in which distances mean something. Here they
-come from a classifier trained on the very rows the generator was trained on, so nothing is
+come from a classifier trained on the very samples the generator was trained on, so nothing is
 downloaded and nothing was learnt from pictures of another world. The network is deliberately
 small: it trains in seconds on a CPU.
 
@@ -43,7 +43,7 @@ class ClassifierConfig:
     kind : {"image", "table"}
         Images go through a small convolutional network, tables through two dense layers.
     input_shape : tuple of int
-        Shape of one row: (C, H, W) for images, (d,) for tables.
+        Shape of one sample: (C, H, W) for images, (d,) for tables.
     n_classes : int
         Number of class codes, 0 to ``n_classes - 1``.
     n_features : int
@@ -62,11 +62,6 @@ class ClassifierConfig:
         """Return the configuration as plain JSON types."""
         return {**asdict(self), "input_shape": list(self.input_shape)}
 
-    @classmethod
-    def from_json(cls, config: Mapping[str, Any]) -> ClassifierConfig:
-        """Rebuild a configuration from what `to_json` returned."""
-        return cls(**{**config, "input_shape": tuple(config["input_shape"])})
-
 
 class _Network(nn.Module):
     """Standardise, embed, classify. `embed` gives the features, calling it gives the logits."""
@@ -83,12 +78,12 @@ class _Network(nn.Module):
         self.body = nn.Sequential(*body, nn.BatchNorm1d(config.n_features))
         self.head = nn.Linear(config.n_features, config.n_classes)
 
-    def embed(self, rows: Tensor) -> Tensor:
-        features: Tensor = self.body((rows - self.mean) / self.std)
+    def embed(self, samples: Tensor) -> Tensor:
+        features: Tensor = self.body((samples - self.mean) / self.std)
         return features
 
-    def forward(self, rows: Tensor) -> Tensor:
-        logits: Tensor = self.head(functional.relu(self.embed(rows)))
+    def forward(self, samples: Tensor) -> Tensor:
+        logits: Tensor = self.head(functional.relu(self.embed(samples)))
         return logits
 
 
@@ -146,7 +141,7 @@ def _build_network(config: ClassifierConfig, generator: torch.Generator) -> _Net
 
 
 class RealClassifier:
-    """A classifier of the real rows, and the features it sees them by.
+    """A classifier of the real samples, and the features it sees them by.
 
     Made by `fit_classifier`, or from saved parts by `from_state`.
 
@@ -188,14 +183,12 @@ class RealClassifier:
     @classmethod
     def from_state(
         cls,
-        config: ClassifierConfig | Mapping[str, Any],
+        config: ClassifierConfig,
         state: Mapping[str, Tensor],
         *,
         device: str | torch.device = "cpu",
     ) -> RealClassifier:
-        """Rebuild a classifier from ``config.to_json()`` and ``state_dict()``."""
-        if not isinstance(config, ClassifierConfig):
-            config = ClassifierConfig.from_json(config)
+        """Rebuild a classifier from its `config` and `state_dict()`."""
         network = _build_network(config, torch.Generator().manual_seed(0))
         network.load_state_dict(dict(state))
         return cls(config, network, torch.device(device))
@@ -205,8 +198,8 @@ class RealClassifier:
         """Give the `state_dict` of a configuration without values: nothing is allocated."""
         return _outline(config).state_dict()
 
-    def _probabilities(self, rows: Tensor) -> Tensor:
-        return functional.softmax(self._network(rows), dim=1)
+    def _probabilities(self, samples: Tensor) -> Tensor:
+        return functional.softmax(self._network(samples), dim=1)
 
     @own_settings()
     @torch.inference_mode()
@@ -217,8 +210,8 @@ class RealClassifier:
         _check_values(values, self.config)
         result = np.empty((len(values), n_columns), dtype=np.float32)
         for start in range(0, len(values), _SCORING_BATCH):
-            rows = torch.tensor(values[start : start + _SCORING_BATCH], device=self._device)
-            result[start : start + _SCORING_BATCH] = score(rows.float()).cpu().numpy()
+            samples = torch.tensor(values[start : start + _SCORING_BATCH], device=self._device)
+            result[start : start + _SCORING_BATCH] = score(samples.float()).cpu().numpy()
         return result
 
 
@@ -266,9 +259,9 @@ def fit_classifier(
     balanced: bool = True,
     augmentation: Augmentation | None = random_shift,
 ) -> RealClassifier:
-    """Train a small classifier on the real rows.
+    """Train a small classifier on the real samples.
 
-    Every batch holds the classes that have rows in equal shares, so that rare classes are learnt
+    Every batch holds the classes that have samples in equal shares, so that rare classes are learnt
     too. Images are augmented while training, but not flipped, since in many image sets (digits,
     letters, medical views) a mirror image is another thing.
 
@@ -277,7 +270,7 @@ def fit_classifier(
     values : numpy.ndarray
         Rows: uint8 (n, C, H, W) with values 0 to 255, or float32 (n, d).
     labels : numpy.ndarray
-        Class codes int64 (n,), 0 to ``n_classes - 1``. A class may have no rows.
+        Class codes int64 (n,), 0 to ``n_classes - 1``. A class may have no samples.
     n_classes : int
         Number of classes.
     seed : int
@@ -291,7 +284,7 @@ def fit_classifier(
     learning_rate : float, default 3e-3
         Peak of the one-cycle cosine schedule (AdamW).
     balanced : bool, default True
-        Draw the classes equally often; False draws the rows equally often.
+        Draw the classes equally often; False draws the samples equally often.
     augmentation : callable, default `random_shift`
         (uint8 images (n, C, H, W), torch.Generator) -> images of the same shape, applied to every
         batch; None leaves them as they are. `random_affine` turns and scales too. Tables are not
@@ -333,11 +326,11 @@ def fit_classifier(
     optimizer = torch.optim.AdamW(network.parameters(), lr=learning_rate, weight_decay=1e-2)
     for step, index in enumerate(batches):
         optimizer.param_groups[0]["lr"] = learning_rate * _one_cycle(step / max_steps)
-        rows = torch.from_numpy(values[index])
+        samples = torch.from_numpy(values[index])
         if kind == "image" and augmentation is not None:
-            rows = augmentation(rows, generator)
+            samples = augmentation(samples, generator)
         targets = torch.from_numpy(labels[index]).to(device)
-        loss = functional.cross_entropy(network(rows.to(device).float()), targets)
+        loss = functional.cross_entropy(network(samples.to(device).float()), targets)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
@@ -347,7 +340,7 @@ def fit_classifier(
 def _balanced_batches(
     labels: NDArray[np.int64], n_batches: int, batch_size: int, rng: np.random.Generator
 ) -> Iterator[NDArray[np.int64]]:
-    """Yield row indices, each class equally often, its rows in a new order on every round."""
+    """Yield sample indices, each class equally often, its samples in a new order on every round."""
     present = np.unique(labels)
     rows_of = [np.flatnonzero(labels == code) for code in present]
     queues: list[NDArray[np.int64]] = [np.empty(0, dtype=np.int64) for _ in present]
@@ -369,11 +362,11 @@ def _one_cycle(progress: float) -> float:
 
 
 def _column_moments(values: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Mean and standard deviation per channel or column, over at most 10,000 spread-out rows."""
+    """Mean and standard deviation per channel or column, over at most 10,000 spread-out samples."""
     sample = values[:: max(1, len(values) // 10_000)]
     axes = (0, 2, 3) if values.ndim == 4 else (0,)
     n = sample[:, 0].size if values.ndim == 4 else len(sample)
-    # a few rows at a time: in float64, all of them would be eight times the images
+    # a few samples at a time: in float64, all of them would be eight times the images
     blocks = [sample[i : i + _SCORING_BATCH] for i in range(0, len(sample), _SCORING_BATCH)]
     mean = sum(block.sum(axis=axes, dtype=np.float64) for block in blocks) / n
     centre = mean.reshape(-1, 1, 1) if values.ndim == 4 else mean
@@ -402,8 +395,8 @@ def _check_training_rows(
     _check_values(values, config)
     if labels.shape != (len(values),) or len(labels) < 2:
         raise InvalidInputError(
-            "`labels` must hold one class code per row, for at least two rows. "
-            f"Got shape {labels.shape} for {len(values)} rows instead."
+            "`labels` must hold one class code per sample, for at least two samples. "
+            f"Got shape {labels.shape} for {len(values)} samples instead."
         )
     if labels.min() < 0 or labels.max() >= config.n_classes:
         raise InvalidInputError(

@@ -43,7 +43,7 @@ def jsonable(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, Mapping):
-        return {str(_item(key)): jsonable(item) for key, item in value.items()}
+        return {str(plain_scalar(key)): jsonable(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [jsonable(item) for item in value]
     return value
@@ -165,13 +165,9 @@ def read_as(kind: Any, value: Any, where: str) -> Any:
     return _read_plain(kind, value, where)
 
 
-def type_hints_of(kind: Any) -> dict[str, Any]:
-    """Give the declared kinds of a dataclass's, TypedDict's or function's names."""
-    return typing.get_type_hints(kind)
-
-
-def _item(key: Any) -> Any:
-    return key.item() if isinstance(key, np.generic) else key
+def plain_scalar(value: Any) -> Any:
+    """Give a NumPy scalar, as labels and parameters may be, as Python's; all else as it is."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _non_finite(name: Any) -> float:
@@ -267,7 +263,7 @@ def _read_dataclass(kind: Any, value: Any, where: str) -> Any:
 
 
 def _read_fields(kind: Any, required: frozenset[str], value: Any, where: str) -> dict[str, Any]:
-    hints, fields = type_hints_of(kind), _of_type(dict, value, where)
+    hints, fields = typing.get_type_hints(kind), _of_type(dict, value, where)
     for name in fields:
         if name not in hints:
             raise SchemaError(

@@ -372,7 +372,7 @@ class GANOverSampler(BaseOverSampler):
 
 
 def _is_two_dimensional(X: Any) -> bool:
-    """Tell rows from images, without converting lists of images."""
+    """Tell 2-D data from images, without converting lists of images."""
     if hasattr(X, "ndim"):
         return bool(X.ndim == 2)
     first = X[0] if isinstance(X, list | tuple) and len(X) else None
@@ -391,7 +391,7 @@ def _dense(X: Any) -> Any:
 
 
 def _rows_like(X: Any, X_out: Any) -> Any:
-    """Give rows back in a list, or in sparse columns, if they came so."""
+    """Give samples back in a list, or in sparse columns, if they came so."""
     if hasattr(X, "columns"):
         return X_out.astype(X.dtypes.to_dict())
     if isinstance(X, list | tuple) and not isinstance(X_out, list):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
 from sklearn.frozen import FrozenEstimator
 
@@ -24,6 +23,7 @@ from ganaug.exceptions import InvalidInputError
 from ganaug.fitting import TrainingOptions
 from ganaug.gan.config import GROUP_SIZE, LOSSES, classic_options
 from ganaug.inputs import TrainingSet
+from ganaug.jsonable import plain_scalar
 from ganaug.model import FittedModel
 from ganaug.options import CONDITIONINGS, RECIPES
 from ganaug.persistence import load_model
@@ -100,7 +100,7 @@ def training_options(estimator: Any, data: TrainingSet, device: torch.device) ->
     config_options = classic_options() if estimator.recipe == "classic" else {}
     set_ones = [name for name in _ENGINE_OPTIONS if getattr(estimator, name) is not None]
     for name in (*set_ones, "width", "latent_dim", "batch_size", "max_seconds", "max_images"):
-        config_options[name] = _plain(getattr(estimator, name))
+        config_options[name] = plain_scalar(getattr(estimator, name))
     is_table = data.spec.kind == "table"
     if estimator.max_images == "auto":
         config_options["max_images"] = auto_max_images(len(data.labels), is_table)
@@ -118,8 +118,3 @@ def auto_max_images(n_samples: int, is_table: bool) -> int:
     """Budget of `max_images="auto"`."""
     most = MAX_AUTO_TABLE_IMAGES if is_table else MAX_AUTO_IMAGES
     return min(most, max(MIN_AUTO_IMAGES, IMAGES_PER_SAMPLE * n_samples))
-
-
-def _plain(value: Any) -> Any:
-    """Turn NumPy's numbers into Python's, which JSON can hold."""
-    return value.item() if isinstance(value, np.generic) else value

@@ -16,7 +16,7 @@ import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
 import safetensors
@@ -32,7 +32,6 @@ from ganaug.jsonable import (
     dumps,
     jsonable,
     read_as,
-    type_hints_of,
 )
 from ganaug.model import FittedModel, class_trust
 from ganaug.model_card import model_card
@@ -203,7 +202,7 @@ def read_parameters(estimator_class: type, parameters: Any) -> dict[str, Any]:
 
 
 def _parameter_kinds(estimator_class: type) -> dict[str, Any]:
-    hints = type_hints_of(inspect.unwrap(estimator_class.__init__))  # type: ignore[misc]
+    hints = get_type_hints(inspect.unwrap(estimator_class.__init__))  # type: ignore[misc]
     hints |= {name: kind for name, kind in _KINDS_OF_ANY.items() if name in hints}
     return {k: v for k, v in hints.items() if k not in {"return", *NOT_FROM_A_FILE}}
 

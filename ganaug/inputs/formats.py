@@ -6,10 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-import numpy as np
-
 from ganaug.exceptions import InvalidTypeError
 from ganaug.inputs.pixels import Layout
+from ganaug.jsonable import plain_scalar
 
 PlainName: TypeAlias = str | bool | int | float | tuple["PlainName", ...] | None
 
@@ -80,8 +79,7 @@ def plain_names(names: Iterable[object], what: str) -> tuple[PlainName, ...]:
 
 
 def _plain_name(name: object, what: str) -> PlainName:
-    if isinstance(name, np.generic):
-        name = name.item()
+    name = plain_scalar(name)
     if isinstance(name, tuple):
         return plain_names(name, what)
     if name is None or isinstance(name, str | int | float):
@@ -90,8 +88,3 @@ def _plain_name(name: object, what: str) -> PlainName:
         f"{what} must be named by strings or numbers. Got {name!r}, a {type(name).__name__}, "
         "instead: rename, for example by .astype(str)."
     )
-
-
-def tuples_of(value: object) -> object:
-    """Make tuples of JSON's lists, also of nested ones."""
-    return tuple(map(tuples_of, value)) if isinstance(value, list) else value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,8 +14,9 @@ import torch
 from ganaug.checks import did_you_mean, warn_user
 from ganaug.exceptions import InvalidInputError, InvalidTypeError, SmallClassWarning
 from ganaug.inputs.containers import Samples, concatenate_pandas, is_pandas
-from ganaug.inputs.formats import PlainName, plain_names, tuples_of
+from ganaug.inputs.formats import PlainName, plain_names
 from ganaug.inputs.pixels import Array, to_numpy
+from ganaug.jsonable import plain_scalar
 
 Codes = npt.NDArray[np.int64]
 
@@ -65,14 +66,6 @@ class LabelKind:
     def to_json(self) -> dict[str, object]:
         """Give the fields as plain values that JSON can hold."""
         return dataclasses.asdict(self)
-
-    @classmethod
-    def from_json(cls, fields: Mapping[str, object]) -> LabelKind:
-        """Rebuild what :meth:`to_json` gave."""
-        try:
-            return cls(**{key: tuples_of(value) for key, value in fields.items()})  # type: ignore[arg-type]
-        except TypeError as error:
-            raise InvalidInputError(f"These are not the fields of a LabelKind: {error}") from None
 
     def restore_classes(self, labels: Sequence[object]) -> Array:
         """Rebuild ``classes`` from its ``tolist()``, as saved in JSON."""
@@ -210,7 +203,7 @@ def as_labels(y: Samples) -> Array:
         _refuse_missing(sum(label is None or label != label for label in labels.tolist()))
     if isinstance(y, list | tuple) or labels.dtype.kind == "O":
         values = labels.tolist() if labels.dtype.kind == "O" else y
-        _check_one_type(_unpacked(label) for label in values)
+        _check_one_type(plain_scalar(label) for label in values)
     if labels.dtype.kind == "O":
         labels = np.array([_plain(label) for label in labels], dtype=object)
     if labels.dtype.kind == "f":
@@ -296,13 +289,9 @@ def _check_one_type(labels: Iterable[object]) -> None:
         )
 
 
-def _unpacked(label: object) -> object:
-    return label.item() if isinstance(label, np.generic) else label
-
-
 def _plain(label: object) -> str | int | float:
     """Give a label from an object array as Python's number or string, which JSON can hold."""
-    label = _unpacked(label)
+    label = plain_scalar(label)
     if isinstance(label, str | int | float):
         return label
     raise InvalidTypeError(f"y must hold numbers or strings. Got a {type(label).__name__} instead.")

@@ -19,7 +19,7 @@ from PIL import Image, ImageOps
 
 from ganaug.checks import warn_user
 from ganaug.exceptions import GanaugWarning, InvalidInputError
-from ganaug.inputs.pixels import MAX_SIDE
+from ganaug.inputs.pixels import MAX_SIDE, READ_AS
 from ganaug.naming import printable
 
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "GIF", "WEBP", "PPM")
@@ -29,20 +29,7 @@ SUFFIXES = frozenset(
 MAX_PIXELS = 120_000_000
 """An image of more is taken for a decompression bomb; cameras reach about 100 million."""
 
-_READ_AS = {
-    "P": "RGB",
-    "PA": "RGBA",
-    "La": "LA",
-    "RGBa": "RGBA",
-    "RGBX": "RGB",
-    "CMYK": "RGB",
-    "YCbCr": "RGB",
-    "HSV": "RGB",
-    "LAB": "RGB",
-    "I;16B": "I;16",
-    "I;16L": "I;16",
-    "I;16N": "I;16",
-}
+_READ_AS = {**READ_AS, **dict.fromkeys(("CMYK", "YCbCr", "HSV", "LAB"), "RGB")}
 """Modes that are always converted, and to what; the others stay unless they are mixed."""
 _EIGHT_BIT = ("1", "L", "LA", "RGB", "RGBA")
 

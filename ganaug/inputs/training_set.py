@@ -104,7 +104,7 @@ def read_training_set(
 
         - array or tensor of images, (n, H, W), (n, H, W, C) or (n, C, H, W), of numbers;
         - list of PIL images (of one mode; palettes are read as RGB), arrays or tensors;
-        - 2-D rows or data frame: with `image_shape` flattened images, without it plain features;
+        - 2-D data or data frame: with `image_shape` flattened images, without it plain features;
         - map-style Dataset of (image, label) or of dicts. A torchvision ``VisionDataset``, or a
           ``Subset`` of one, is read with its transforms off and left as it is. Fractions, and
           integers other than uint8, are read twice: once for their range.
@@ -114,7 +114,7 @@ def read_training_set(
     y : labels, shape (n,)
         Integers, strings, booleans or whole-numbered floats. None for a Dataset, which has them.
     image_shape : tuple (H, W), (H, W, C) or (C, H, W), optional
-        Of the images that 2-D rows hold, in the order in which the rows hold them.
+        Of the images that 2-D X holds, in the order in which it holds them.
     value_range : tuple (low, high), optional
         Values of black and white. By default (0, 255) for uint8, (0, 1) for booleans; for
         fractions (0, 1), (-1, 1) or (0, 255) where they lie in it and reach beyond its half;
@@ -141,7 +141,7 @@ def read_training_set(
     SmallClassWarning
         When classes have fewer than 20 samples.
     FlattenedImagesWarning
-        When rows without `image_shape` look like flattened images.
+        When 2-D X without `image_shape` looks like flattened images.
 
     Examples
     --------
