@@ -76,14 +76,8 @@ TRANSFORMS: dict[str, BatchTransform] = {
 class Augmentation:
     """A transform of uint8 images (n, C, H, W) that draws from the generator passed to it.
 
-    Parameters
-    ----------
-    name : str
-        For reports.
-    transform : callable
-        (images, generator) -> images of the same shape and dtype.
-    needs_check : bool
-        Whether it may change what an image is; `affine` is known not to.
+    `name`: for reports. `transform`: (images, generator) -> images of the same shape and dtype.
+    `needs_check`: whether it may change what an image is; `affine` is known not to.
     """
 
     name: str

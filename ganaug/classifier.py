@@ -38,18 +38,11 @@ _SCORING_BATCH = 128
 class ClassifierConfig:
     """What it takes, beside the weights, to rebuild a `RealClassifier`.
 
-    Attributes
-    ----------
-    kind : {"image", "table"}
-        Images go through a small convolutional network, tables through two dense layers.
-    input_shape : tuple of int
-        Shape of one sample: (C, H, W) for images, (d,) for tables.
-    n_classes : int
-        Number of class codes, 0 to ``n_classes - 1``.
-    n_features : int
-        Length of the feature vectors (the last layer before the class scores).
-    width : int
-        Channels of the first convolution; later ones have up to four times as many.
+    `kind`, one of {"image", "table"}: images go through a small convolutional network, tables
+    through two dense layers. `input_shape`: shape of one sample: (C, H, W) for images, (d,) for
+    tables. `n_classes`: number of class codes, 0 to ``n_classes - 1``. `n_features`: length of the
+    feature vectors (the last layer before the class scores). `width`: channels of the first
+    convolution; later ones have up to four times as many.
     """
 
     kind: Literal["image", "table"]
@@ -145,10 +138,7 @@ class RealClassifier:
 
     Made by `fit_classifier`, or from saved parts by `from_state`.
 
-    Attributes
-    ----------
-    config : ClassifierConfig
-        Input shape, number of classes and sizes; JSON-able with ``config.to_json()``.
+    `config`: input shape, number of classes and sizes; JSON-able with ``config.to_json()``.
     """
 
     def __init__(self, config: ClassifierConfig, network: _Network, device: torch.device) -> None:

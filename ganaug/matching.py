@@ -30,12 +30,8 @@ CHUNK = 2**16
 class PixelStatistics:
     """Darkest and brightest value of real images, and the grid of their values.
 
-    Attributes
-    ----------
-    low, high : ndarray of shape (n_channels,), uint8
-        Darkest and brightest value of the real images.
-    grid : ndarray of uint8, or None
-        Sorted distinct values, where there are few.
+    `low`, `high` (uint8 (n_channels,)): darkest and brightest value of the real images. `grid`:
+    sorted distinct values, where there are few.
     """
 
     low: npt.NDArray[np.uint8]

@@ -35,13 +35,8 @@ Array = npt.NDArray[Any]
 class Mixed:
     """Samples of several kinds: the real ones first and untouched, then those added.
 
-    Attributes
-    ----------
-    X, y : like the user's
-    kinds : ndarray of str, shape (n,)
-        "real", "synthetic", "augmented" or "duplicate".
-    sources : ndarray of int64, shape (n,)
-        Which of the user's samples each is, repeats, or was made from; -1 for synthetic ones.
+    `kinds` (str (n,)): "real", "synthetic", "augmented" or "duplicate". `sources` (int64 (n,)):
+    which of the user's samples each is, repeats, or was made from; -1 for synthetic ones.
     """
 
     X: Samples

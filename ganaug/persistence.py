@@ -64,13 +64,8 @@ _KINDS_OF_ANY: dict[str, Any] = {
 class SavedModel:
     """What was read from one file.
 
-    Attributes
-    ----------
-    model : FittedModel
-    estimator : object
-        What `build` made of the parameters; None without it.
-    digest : str
-        SHA-256 of the file: a name for exactly this model.
+    `estimator`: what `build` made of the parameters; None without it. `digest`: SHA-256 of the
+    file: a name for exactly this model.
     """
 
     model: FittedModel

@@ -123,7 +123,7 @@ def test_it_survives_safetensors_and_json(classifier, digits, tmp_path):
         (np.zeros((4, 8, 8), np.uint8), np.zeros(4, np.int64), r"\(n, C, H, W\)"),
         (np.zeros((4, 1, 8, 8), np.float32), np.zeros(4, np.int64), "uint8"),
         (np.zeros((4, 3)), np.zeros(4, np.int64), "float32"),
-        (np.zeros((4, 3), np.float32), np.zeros(3, np.int64), "one class code per row"),
+        (np.zeros((4, 3), np.float32), np.zeros(3, np.int64), "one class code per sample"),
         (np.zeros((4, 3), np.float32), np.full(4, 2), "from 0 to 1"),
         (np.zeros((4, 3), np.float32), np.full(4, -1), "from 0 to 1"),
     ],

@@ -7,17 +7,15 @@ therefore measured against other real samples at the same sizes, beside real aga
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
 from ganaug.audit.metrics import feature_pair
 from ganaug.audit.results import Comparison, Missing
+from ganaug.audit.samples import Array
 
-if TYPE_CHECKING:
-    from ganaug.audit.samples import Array
-
-    Measurement: TypeAlias = Callable[[Array, Array], Mapping[str, float]]
+Measurement: TypeAlias = Callable[[Array, Array], Mapping[str, float]]
 
 
 def compare_with_floor(

@@ -16,17 +16,14 @@ anything that shows only in some part of a picture.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
 from ganaug.audit.neighbours import nearest_samples
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from ganaug.audit.samples import Array, Labelled
+from ganaug.audit.samples import Array, Labelled
 
 NEAR_COPY = 0.3
 """Near-copies are nearer than this share of the median distance of real samples of their class."""
@@ -39,14 +36,9 @@ _N_PERMUTATIONS = 999
 class CopyTest:
     """One test's outcome.
 
-    Attributes
-    ----------
-    p_value : float
-        Chance of such a result, or one pointing more to copying, if nothing were copied.
-    effect : float
-        What the test is about, as a share from 0 to 1 (see the function that made it).
-    expected : float
-        What the effect would be, on average, if nothing were copied.
+    `p_value`: chance of such a result, or one pointing more to copying, if nothing were copied.
+    `effect`: what the test is about, as a share from 0 to 1 (see the function that made it).
+    `expected`: what the effect would be, on average, if nothing were copied.
     """
 
     p_value: float

@@ -12,18 +12,14 @@ distance draws its subsets from torch's global random state, which this package 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
+from ganaug.audit.samples import Array
 from ganaug.exceptions import InvalidInputError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from numpy.typing import NDArray
-
-    from ganaug.audit.samples import Array
 
 _BLOCK_ENTRIES = 4_000_000
 """Entries of one block of distances: 32 MB of float64."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 
 from ganaug.audit.context import Context, Extractor, ModelRecord
 from ganaug.audit.markdown import render_markdown
@@ -17,12 +19,6 @@ from ganaug.audit.results import Json, Measure, Missing, plain
 from ganaug.audit.samples import Array, Labelled, check_samples
 from ganaug.audit.summary import Document, Section
 from ganaug.exceptions import InvalidInputError
-
-if TYPE_CHECKING:
-    import os
-
-    import torch
-    from numpy.typing import NDArray
 
 FORMAT_VERSION = 2
 

@@ -73,13 +73,12 @@ def command(
     from ganaug.cli.summary import describe_cost, describe_model, estimate_cost, summarise
     from ganaug.cli.terminal import interrupts_held, progress_over_files
     from ganaug.inputs.files import read_data
-    from ganaug.outputs import check_creatable, partial_of
+    from ganaug.outputs import partial_of
     from ganaug.persistence import check_can_save, read_config
 
     partial = partial_of(out)
     for place in (out, partial):  # not found out about when all is done
         check_can_save(place)
-    check_creatable(out)
     source = read_data(
         data,
         data_dir=data_dir,

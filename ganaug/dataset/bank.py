@@ -33,20 +33,8 @@ class SyntheticBank:
     that a worker has open stay readable until it has finished with them. Folders of processes that
     were killed go when the next bank is made beside them: each is locked while its owner lives.
 
-    Parameters
-    ----------
-    folder : path-like
-        Of an existing bank.
-
-    Attributes
-    ----------
-    labels : ndarray of int64, shape (m,), read-only
-        Class codes.
-
-    Raises
-    ------
-    ModelFileError
-        When the folder, or a file in it, is gone.
+    `folder`: of an existing bank. `labels`: int64 (m,), class codes, read-only. Raises
+    ModelFileError when the folder, or a file in it, is gone.
 
     Examples
     --------

@@ -126,11 +126,8 @@ class OwnTransforms:
 
     They are looked up at each use, as the dataset does: users may exchange them at any time.
 
-    Parameters
-    ----------
-    dataset : Dataset
-        A torchvision ``VisionDataset``, a Subset of one, a ConcatDataset of several with the same
-        transforms, or any other Dataset, which has none.
+    `dataset`: a torchvision ``VisionDataset``, a Subset of one, a ConcatDataset of several with the
+    same transforms, or any other Dataset, which has none.
     """
 
     def __init__(self, dataset: MapDataset) -> None:

@@ -33,12 +33,8 @@ LABEL_ATTRIBUTES = ("targets", "labels", "_labels")
 class DatasetLabels:
     """Labels of a Dataset's items, as codes of the classes seen in ``fit``.
 
-    Parameters
-    ----------
-    codes : ndarray of int64, shape (n,)
-        Class code of each item.
-    by_code : list
-        The label by which the dataset's items call each class; -1 for a class unknown to it.
+    `codes` (int64 (n,)): class code of each item. `by_code`: the label by which the dataset's items
+    call each class; -1 for a class unknown to it.
     """
 
     codes: npt.NDArray[np.int64]

@@ -27,12 +27,7 @@ WORKER_START_SECONDS = 4.0  # of processes that import torch
 
 
 class Clock:
-    """The time box.
-
-    Parameters
-    ----------
-    max_seconds : float or None
-    """
+    """The time box."""
 
     def __init__(self, max_seconds: float | None) -> None:
         is_number = isinstance(max_seconds, int | float) and not isinstance(max_seconds, bool)

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy import stats
 
 from ganaug.exceptions import InvalidInputError
@@ -50,13 +49,9 @@ def paired_interval(scores: Sequence[float], baseline: Sequence[float]) -> Paire
     >>> round(interval.mean, 3), interval.verdict
     (0.02, 'no clear difference')
     """
-    if len(scores) != len(baseline) or not len(scores):
-        raise InvalidInputError(
-            f"`scores` and `baseline` must be pairs, at least one. Got {len(scores)} and "
-            f"{len(baseline)} values instead."
-        )
-    differences = np.asarray(scores, dtype=float) - np.asarray(baseline, dtype=float)
-    return _t_interval(differences, 1 / len(differences))
+    if not len(scores):
+        raise InvalidInputError("`scores` must have at least one value. Got none instead.")
+    return corrected_interval(scores, baseline, test_over_train=0.0)
 
 
 def corrected_interval(
@@ -85,15 +80,11 @@ def corrected_interval(
     if not len(scores):
         return PairedInterval(math.nan, math.nan, math.nan, 0)
     differences = np.asarray(scores, dtype=float) - np.asarray(baseline, dtype=float)
-    return _t_interval(differences, 1 / len(differences) + test_over_train)
-
-
-def _t_interval(differences: npt.NDArray[np.float64], factor: float) -> PairedInterval:
-    """Give the mean with its t-interval; the mean's variance is `factor` times a difference's."""
     n, mean = len(differences), float(differences.mean())
     if n < 2:
         return PairedInterval(mean, math.nan, math.nan, n)
-    half = float(stats.t.ppf(0.975, n - 1) * differences.std(ddof=1) * math.sqrt(factor))
+    widened = math.sqrt(1 / n + test_over_train)
+    half = float(stats.t.ppf(0.975, n - 1) * differences.std(ddof=1) * widened)
     return PairedInterval(mean, mean - half, mean + half, n)
 
 

@@ -41,22 +41,10 @@ class Split:
 class Problem:
     """The data as the estimator takes them, and how it is scored.
 
-    Parameters
-    ----------
-    X : ndarray or DataFrame
-        Samples along the first axis.
-    y : ndarray of shape (n_samples,)
-    classes : ndarray
-        Sorted labels.
-    class_names : tuple of str
-    is_image : bool
-    image_shape : tuple or None
-        Of the images that the columns of 2-D X hold.
-    estimator : scikit-learn classifier
-        Unfitted; every `random_state` is set.
-    scorer : callable
-    values_of_dataset : bool
-        Whether X was gathered from a Dataset or a list, or resized, as uint8 (n, C, H, W).
+    `X`: samples along the first axis. `y`: array (n_samples,). `classes`: sorted labels.
+    `image_shape`: of the images that the columns of 2-D X hold. `estimator`: unfitted; every
+    `random_state` is set. `values_of_dataset`: whether X was gathered from a Dataset or a list, or
+    resized, as uint8 (n, C, H, W).
     """
 
     X: Any

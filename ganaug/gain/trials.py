@@ -40,12 +40,7 @@ class Score:
 class Trials:
     """Tries remedies on splits, and remembers the scores.
 
-    Parameters
-    ----------
-    problem : Problem
-    splits : list of Split
-    task : Task
-        May be replaced by one with smaller GANs before any is trained.
+    `splits`: list of Split. `task`: may be replaced by one with smaller GANs before any is trained.
     """
 
     def __init__(self, problem: Problem, splits: Sequence[Split], task: Task) -> None:

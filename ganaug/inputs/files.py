@@ -54,14 +54,9 @@ _GROUP_COLUMNS = ("group", "groups")
 class LabelledData:
     """What was read: as `GANAugmenter.fit` takes it.
 
-    Parameters
-    ----------
-    X : list of PIL images, ndarray, or torchvision Dataset
-    y : list of str, ndarray, or None for a Dataset
-    files : tuple of Path
-        Of each image; empty for arrays and Datasets.
-    groups : ndarray or None
-        Site, patient, ... of each sample.
+    `X`: list of PIL images, ndarray, or torchvision Dataset. `y`: list of str, ndarray, or None for
+    a Dataset. `files`: of each image; empty for arrays and Datasets. `groups`: site, patient, ...
+    of each sample.
     """
 
     X: Any

@@ -39,19 +39,9 @@ from ganaug.inputs.pixels import (
 class Source:
     """Data as chunks of samples, (m, C, H, W) or (m, d), in the user's values.
 
-    Parameters
-    ----------
-    format : DataFormat
-    n : int
-        How many samples.
-    chunks : callable
-        Starts a pass over them.
-    labels : list, optional
-        Of a Dataset's items; filled by a pass.
-    whole : ndarray, optional
-        The user's own memory, where it is uint8 (n, C, H, W) as it lies.
-    class_names : dict of int to str
-        Names that a Dataset has for its integer labels.
+    `n`: how many samples. `chunks`: starts a pass over them. `labels`: of a Dataset's items; filled
+    by a pass. `whole`: the user's own memory, where it is uint8 (n, C, H, W) as it lies.
+    `class_names` (dict of int to str): names that a Dataset has for its integer labels.
     """
 
     format: DataFormat

@@ -44,19 +44,10 @@ FEW_LEVELS = 64
 class TrainingSet:
     """Everything that training needs to know of the user's data.
 
-    Parameters
-    ----------
-    spec : DataSpec
-        What the data looked like.
-    values : ndarray
-        uint8 (n, C, H, W), contiguous, or float32 (n, d) for tables. May share memory with
-        X: read it, never write to it.
-    labels : ndarray of int64, shape (n,)
-        Class codes 0..K-1: positions in `classes`.
-    classes : ndarray, shape (K,)
-        Sorted distinct labels in the user's dtype.
-    label_kind : LabelKind
-        What the labels looked like.
+    `spec`: what the data looked like. `values`: uint8 (n, C, H, W), contiguous, or float32 (n, d)
+    for tables. May share memory with X: read it, never write to it. `labels` (int64 (n,)): class
+    codes 0..K-1: positions in `classes`. `classes` (array (K,)): sorted distinct labels in the
+    user's dtype. `label_kind`: what the labels looked like.
     """
 
     spec: DataSpec
