@@ -438,16 +438,9 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             Its items look like those learnt in `fit`, its labels were seen there.
         sampling_strategy, synthetic_share : optional
             Instead of the estimator's own.
-        transform, target_transform : callable, optional
-            For real and synthetic items alike, after a torchvision dataset's own transforms.
-        refresh : bool, default=False
-            Whether each `set_epoch` of the result brings new synthetic and augmented samples.
-        synthetic_weight : float, default=1.0
-            Of a synthetic sample in the result's `weights`; all others have 1.
-        return_weight, return_is_synthetic : bool, default=False
-            Return (image, label, weight) or (image, label, is_synthetic).
-        directory : path-like, optional
-            Of the memory-mapped file of the samples that were made, while the result lives.
+        transform, target_transform, refresh, synthetic_weight, return_weight : optional
+        return_is_synthetic, directory : optional
+            As in `AugmentedDataset`.
 
         Returns
         -------

@@ -255,39 +255,20 @@ def fit_classifier(
     too. Images are augmented while training, but not flipped, since in many image sets (digits,
     letters, medical views) a mirror image is another thing.
 
-    Parameters
-    ----------
-    values : numpy.ndarray
-        Rows: uint8 (n, C, H, W) with values 0 to 255, or float32 (n, d).
-    labels : numpy.ndarray
-        Class codes int64 (n,), 0 to ``n_classes - 1``. A class may have no samples.
-    n_classes : int
-        Number of classes.
-    seed : int
-        Fixes the result on one machine, device and number of threads.
-    device : str or torch.device, default "cpu"
-        Where to train.
-    max_steps : int, optional
-        Training steps; by default enough for 20 passes, between 150 and 400.
-    batch_size : int, default 128
-        Rows per step.
-    learning_rate : float, default 3e-3
-        Peak of the one-cycle cosine schedule (AdamW).
-    balanced : bool, default True
-        Draw the classes equally often; False draws the samples equally often.
-    augmentation : callable, default `random_shift`
-        (uint8 images (n, C, H, W), torch.Generator) -> images of the same shape, applied to every
-        batch; None leaves them as they are. `random_affine` turns and scales too. Tables are not
-        augmented.
+    - `values`: uint8 (n, C, H, W) with values 0 to 255, or float32 (n, d).
+    - `labels`: class codes int64 (n,), 0 to ``n_classes - 1``. A class may have no samples.
+    - `n_classes`: number of classes.
+    - `seed`: fixes the result on one machine, device and number of threads.
+    - `device`: where to train.
+    - `max_steps`: training steps; by default enough for 20 passes, between 150 and 400.
+    - `batch_size`: samples per step.
+    - `learning_rate`: peak of the one-cycle cosine schedule (AdamW).
+    - `balanced`: draw the classes equally often; False draws the samples equally often.
+    - `augmentation`: (uint8 images (n, C, H, W), torch.Generator) -> images of the same shape,
+      applied to every batch; None leaves them as they are. `random_affine` turns and scales too.
+      Tables are not augmented.
 
-    Returns
-    -------
-    RealClassifier
-
-    Raises
-    ------
-    InvalidInputError
-        If shapes, dtypes, or labels do not fit one another.
+    Raises InvalidInputError if shapes, dtypes, or labels do not fit one another.
 
     Examples
     --------

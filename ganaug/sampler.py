@@ -132,28 +132,7 @@ class TrainedSampler:
     def sample(
         self, n_samples: int | Mapping[Any, int], *, random_state: int | None = None, start: int = 0
     ) -> tuple[Any, Any]:
-        """Make synthetic samples in the user's own units.
-
-        Parameters
-        ----------
-        n_samples : int or mapping of label to int
-            Total, spread evenly over the classes, or exact counts per class.
-        random_state : int, optional
-            Another seed than the fitted one: other samples.
-        start : int, default=0
-            How many samples of each class to pass over.
-
-        Returns
-        -------
-        X, y : like those of `fit`
-
-        Raises
-        ------
-        InvalidInputError
-            For unknown classes, or counts that are no non-negative integers.
-        SamplingError
-            When the filter rejects nearly everything of a class.
-        """
+        """Make synthetic samples in the user's own units, as `GANAugmenter.sample` does."""
         seed = None if random_state is None else draw_seed(random_state)
         counts = self.counts_by_code(n_samples)
         values, codes = self.sample_values(counts, seed=seed, start=start)

@@ -24,28 +24,14 @@ Transform = Callable[[Any], Any]
 class ItemFormat:
     """What a dataset's items look like: takes them apart, and makes more of them.
 
-    Parameters
-    ----------
-    dataset : map-style Dataset
-        A few of its items (of a torchvision dataset: before its transforms) are looked at.
-    spec : DataSpec
-        What the data given to ``fit`` looked like. The dataset's images may differ from it in
-        container, layout and width of the dtype, but not in shape and scale.
-    labels : sequence
-        The label of each class code.
-    transform, target_transform : callable, optional
-        What :meth:`finish` applies to images and labels.
+    - `dataset`: a few of its items (of a torchvision dataset: before its transforms) are looked at.
+    - `spec`: what the data given to ``fit`` looked like. The dataset's images may differ from it in
+      container, layout and width of the dtype, but not in shape and scale.
+    - `labels`: the label of each class code; as an attribute, of the type that the items have, and
+      shared by all synthetic items of a class.
+    - `transform`, `target_transform`: what :meth:`finish` applies to images and labels.
 
-    Attributes
-    ----------
-    labels : list
-        The label of each class code, of the type that the items have. All synthetic items of a
-        class share it.
-
-    Raises
-    ------
-    InvalidInputError, InvalidTypeError
-        When the items do not look like the fitted data.
+    Raises InvalidInputError, InvalidTypeError when the items do not look like the fitted data.
     """
 
     def __init__(

@@ -50,7 +50,7 @@ def paired_interval(scores: Sequence[float], baseline: Sequence[float]) -> Paire
     (0.02, 'no clear difference')
     """
     if not len(scores):
-        raise InvalidInputError("`scores` must have at least one value. Got none instead.")
+        raise InvalidInputError("`scores` and `baseline` must be pairs, at least one. Got none.")
     return corrected_interval(scores, baseline, test_over_train=0.0)
 
 

@@ -36,6 +36,11 @@ class _Part:
     config: GANConfig
     generator: Generator
 
+    def make(self, z: Tensor, label: int) -> Tensor:
+        """Make samples of one class, in the data's own units, on the CPU."""
+        values = self.generator(z, torch.full((len(z),), label, device=z.device))
+        return (images_from_network(values) if self.config.is_image else values.float()).cpu()
+
 
 class Sampler:
     """Makes samples of any class from one joint model, or from one model per class.
@@ -109,9 +114,7 @@ class Sampler:
         """Make the `BLOCK_SIZE` unfiltered candidates of one block."""
         part, label = self._part_of(code)
         z = part.generator.draw_latents(BLOCK_SIZE, stream(seed, code, block), self.device)
-        labels = torch.full((BLOCK_SIZE,), label, device=self.device)
-        values = part.generator(z, labels)
-        return (images_from_network(values) if part.config.is_image else values.float()).cpu()
+        return part.make(z, label)
 
     @torch.no_grad()
     def interpolate(self, code: int, *, seed: int, n_steps: int) -> Tensor:
@@ -125,9 +128,7 @@ class Sampler:
         angle = torch.acos(torch.cosine_similarity(ends[:1], ends[1:]).clamp(-0.999, 0.999))
         share = torch.linspace(0, 1, n_steps)[:, None]
         z = torch.sin((1 - share) * angle) * ends[:1] + torch.sin(share * angle) * ends[1:]
-        z = (z / torch.sin(angle)).to(self.device)
-        values = part.generator(z, torch.full((n_steps,), label, device=self.device))
-        return (images_from_network(values) if part.config.is_image else values.float()).cpu()
+        return part.make((z / torch.sin(angle)).to(self.device), label)
 
     def _accepted(self, samples: Tensor, code: int) -> Tensor:
         mask = torch.ones(len(samples), dtype=torch.bool)

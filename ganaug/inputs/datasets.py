@@ -83,7 +83,7 @@ def without_transforms(dataset: MapDataset) -> MapDataset:
     changed. Its `target_transform` stays where the raw labels are several values each (CelebA's
     attributes), of which it may choose one. Any other Dataset itself.
     """
-    if _is_plain_subset(dataset):
+    if is_plain_subset(dataset):
         inner = without_transforms(dataset.dataset)
         return dataset if inner is dataset.dataset else Subset(inner, dataset.indices)
     if type(dataset) is ConcatDataset:
@@ -102,13 +102,14 @@ def without_transforms(dataset: MapDataset) -> MapDataset:
 
 def transform_owner(dataset: MapDataset) -> MapDataset:
     """Give the dataset whose transforms the items pass: behind Subsets, the first of a sum."""
-    while _is_plain_subset(dataset) or type(dataset) is ConcatDataset:
+    while is_plain_subset(dataset) or type(dataset) is ConcatDataset:
         is_sum = type(dataset) is ConcatDataset
         dataset = dataset.datasets[0] if is_sum else dataset.dataset
     return dataset
 
 
-def _is_plain_subset(dataset: MapDataset) -> bool:
+def is_plain_subset(dataset: MapDataset) -> bool:
+    """Tell a Subset that reads its items as torch's own does."""
     return type(dataset).__getitem__ is Subset.__getitem__
 
 

@@ -95,37 +95,15 @@ def read_data(
 ) -> LabelledData:
     """Read labelled samples from wherever `data` says.
 
-    Parameters
-    ----------
-    data : str
-        A folder of images, a .csv or a .npz file, or the name of a torchvision set.
-    data_dir : Path, optional
-        Where torchvision keeps a set that is given by name.
-    download : bool, default=False
-        Let torchvision download it.
-    train : bool, default=True
-        Which part of data that have a test part, too.
-    resize : tuple (H, W), optional
-        Scale image files as they are read; arrays and Datasets are left to `GANAugmenter`.
-    limits : mapping of class name to int, optional
-        Use at most so many samples of these classes, drawn by `seed`.
-    seed : int, default=0
-    progress : callable, optional
-        Wraps the range of image files, as a progress bar does.
+    - `data`: a folder of images, a .csv or a .npz file, or the name of a torchvision set, which
+      lies in `data_dir`; `download` lets torchvision download it.
+    - `train`: which part of data that have a test part, too.
+    - `resize`: scale image files as they are read; arrays and Datasets are left to `GANAugmenter`.
+    - `limits`: use at most so many samples of these classes, drawn by `seed`.
+    - `progress`: wraps the range of image files, as a progress bar does.
 
-    Returns
-    -------
-    LabelledData
-
-    Raises
-    ------
-    InvalidInputError
-        Names the file, and says what was expected there.
-
-    Warns
-    -----
-    GanaugWarning
-        When files are left out or converted.
+    Raises InvalidInputError, which names the file and what was expected there. Warns when files are
+    left out or converted.
     """
     path = Path(data)
     # a set's name first: torchvision keeps it in a directory of that name

@@ -50,30 +50,13 @@ def read_pictures(
 ) -> list[Image.Image]:
     """Read image files as images of one mode, and of one size.
 
-    Parameters
-    ----------
-    files : sequence of Path
-    resize : tuple (H, W), optional
-        Scale each image to this size as it is read. JPEGs are decoded at a fraction of their size.
-    progress : iterable over range(len(files)), optional
-        Such as a progress bar.
+    With `resize` each image is scaled as it is read, JPEGs decoded at a fraction of their size.
+    `progress` is an iterable over range(len(files)), such as a progress bar.
 
-    Returns
-    -------
-    list of PIL.Image.Image
-        Upright, whatever a camera's orientation tag says. Palettes, CMYK and the like as RGB.
-        Mixtures of grey, colour and transparency are all brought to RGB, or to grey where no file
-        has colour.
-
-    Raises
-    ------
-    InvalidInputError
-        Names the file that cannot be read, is too large, or is of another size or depth.
-
-    Warns
-    -----
-    GanaugWarning
-        When files are converted, or only their first frames are used; names them.
+    Images come upright, whatever a camera's orientation tag says; palettes, CMYK and the like as
+    RGB. Mixtures of grey, colour and transparency are all brought to RGB, or to grey where no file
+    has colour. Raises InvalidInputError, which names the file that cannot be read, is too large, or
+    of another size or depth. Warns of files that are converted, or used by their first frame only.
     """
     headers = [_header(file, resize) for file in files]
     mode = _common_mode(headers)
