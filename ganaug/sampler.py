@@ -71,8 +71,8 @@ class TrainedSampler:
         self._members = [self._build_member(index, device) for index in range(model.n_generators)]
 
     def _build_member(self, index: int, device: torch.device | str) -> Sampler:
-        filters = {"classifier": partial(self._accepts, index)} if self.is_filtered else {}
-        return Sampler(self.model.generator(index), device, filters)
+        accepts = partial(self._accepts, index) if self.is_filtered else None
+        return Sampler(self.model.generator(index), device, accepts)
 
     def reseeded(self, seed: int) -> TrainedSampler:
         """Give the same sampler with another `seed`."""

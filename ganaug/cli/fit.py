@@ -54,8 +54,6 @@ def command(
     image_shape: tuple[int, ...] | None,
     max_images: int | None,
     max_seconds: float | None,
-    n_generators: int | None,
-    width: int | None,
     dry_run: bool,
     seed: int,
     as_json: bool,
@@ -88,8 +86,7 @@ def command(
         seed=seed,
         progress=progress_over_files(quiet),
     )
-    options |= {} if width is None else {"width": width}
-    options |= {} if n_generators is None else {"n_generators": n_generators}
+    options = {name: value for name, value in options.items() if value is not None}
     if max_images is not None or max_seconds is not None:
         options |= {"max_images": max_images, "max_seconds": max_seconds}
     augmenter = GANAugmenter(
