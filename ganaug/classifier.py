@@ -268,8 +268,6 @@ def fit_classifier(
       applied to every batch; None leaves them as they are. `random_affine` turns and scales too.
       Tables are not augmented.
 
-    Raises InvalidInputError if shapes, dtypes, or labels do not fit one another.
-
     Examples
     --------
     >>> import numpy as np
@@ -283,7 +281,6 @@ def fit_classifier(
     """
     kind: Literal["image", "table"] = "image" if values.ndim == 4 else "table"
     config = ClassifierConfig(kind, tuple(values.shape[1:]), n_classes)
-    _check_training_rows(values, labels, config)
     generator = torch.Generator().manual_seed(seed)
     network = _build_network(config, generator)
     network.mean, network.std = (
@@ -352,25 +349,4 @@ def _check_values(values: NDArray[Any], config: ClassifierConfig) -> None:
         raise InvalidInputError(
             f"`values` must be a {np.dtype(dtype)} array of shape ({shape}). "
             f"Got {values.dtype} {values.shape} instead."
-        )
-
-
-def _check_training_rows(
-    values: NDArray[Any], labels: NDArray[np.int64], config: ClassifierConfig
-) -> None:
-    if values.ndim not in (2, 4):
-        raise InvalidInputError(
-            "`values` must have shape (n, C, H, W) for images or (n, d) for tables. "
-            f"Got {values.shape} instead."
-        )
-    _check_values(values, config)
-    if labels.shape != (len(values),) or len(labels) < 2:
-        raise InvalidInputError(
-            "`labels` must hold one class code per sample, for at least two samples. "
-            f"Got shape {labels.shape} for {len(values)} samples instead."
-        )
-    if labels.min() < 0 or labels.max() >= config.n_classes:
-        raise InvalidInputError(
-            f"`labels` must be class codes from 0 to {config.n_classes - 1}. "
-            f"Got {labels.min()} to {labels.max()} instead."
         )

@@ -117,22 +117,6 @@ def test_it_survives_safetensors_and_json(classifier, digits, tmp_path):
     )
 
 
-@pytest.mark.parametrize(
-    ("values", "labels", "message"),
-    [
-        (np.zeros((4, 8, 8), np.uint8), np.zeros(4, np.int64), r"\(n, C, H, W\)"),
-        (np.zeros((4, 1, 8, 8), np.float32), np.zeros(4, np.int64), "uint8"),
-        (np.zeros((4, 3)), np.zeros(4, np.int64), "float32"),
-        (np.zeros((4, 3), np.float32), np.zeros(3, np.int64), "one class code per sample"),
-        (np.zeros((4, 3), np.float32), np.full(4, 2), "from 0 to 1"),
-        (np.zeros((4, 3), np.float32), np.full(4, -1), "from 0 to 1"),
-    ],
-)
-def test_bad_training_rows_are_refused(values, labels, message):
-    with pytest.raises(InvalidInputError, match=message):
-        fit_classifier(values, labels, 2, seed=0)
-
-
 def test_rows_of_another_shape_are_refused_when_scoring(classifier):
     with pytest.raises(InvalidInputError, match=r"shape \(n, 1, 8, 8\)"):
         classifier.features(np.zeros((2, 1, 9, 9), np.uint8))

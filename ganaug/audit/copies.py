@@ -91,43 +91,34 @@ class Distances(NamedTuple):
 
 @dataclass(frozen=True)
 class CopyScreen:
-    """Outcome of `screen_copies`.
-
-    - `distance_test`: effect: chance that a synthetic sample is nearer to its nearest training
-      sample than a real sample of its class is to its own (0.5 expected). None when every class is
-      too small.
-    - `near_copy_test`: effect: share of near-copies among synthetic samples; expected: their share
-      among real samples.
-    - `membership_test`: effect: share of synthetic samples whose nearest real sample is a training
-      sample, expected: by the numbers of training and held-out samples. None without held-out
-      samples.
-    - `per_class` (dict of int to ClassCopying): by class code, for every class with synthetic
-      samples.
-    - `distances`, `nearest`: distance of each synthetic sample to the nearest training sample, and
-      which one that is.
-    - `relative_distances`: the same distances over the median of the real samples of that class;
-      NaN where unknown.
-    - `reference`, `reference_relative`: the real samples compared with, of the held-out or of the
-      training samples (see `per_class`), and their distances over the median.
-    - `near_copies`: indices of near-copies among synthetic samples, nearest first.
-    - `near_duplicates`: int64 (k, 2): pairs (sample, its nearest synthetic one) of near-duplicates,
-      nearest first.
-    - `real_near_duplicate_share`: share of training samples as near to another training sample; NaN
-      where unknown.
-    """
+    """Outcome of `screen_copies`."""
 
     distance_test: CopyTest | None
+    """Effect: chance that a synthetic sample is nearer to its nearest training sample than a real
+    sample of its class is to its own (0.5 expected). None when every class is too small."""
     near_copy_test: CopyTest | None
+    """Effect: share of near-copies among synthetic samples; expected: their share among real
+    samples."""
     membership_test: CopyTest | None
+    """Effect: share of synthetic samples whose nearest real sample is a training sample, expected:
+    by the numbers of training and held-out samples. None without held-out samples."""
     per_class: dict[int, ClassCopying]
+    """By class code, for every class with synthetic samples."""
     distances: NDArray[np.float32]
     nearest: NDArray[np.int64]
+    """Distance of each synthetic sample to the nearest training sample, and which one that is."""
     relative_distances: NDArray[np.float64]
+    """The same distances over the median of the real samples of that class; NaN where unknown."""
     reference: Distances
     reference_relative: NDArray[np.float64]
+    """The real samples compared with, of the held-out or of the training samples (see `per_class`),
+    and their distances over the median."""
     near_copies: NDArray[np.int64]
+    """Indices of near-copies among synthetic samples, nearest first."""
     near_duplicates: NDArray[np.int64]
+    """int64 (k, 2): pairs (sample, its nearest synthetic one) of near-duplicates, nearest first."""
     real_near_duplicate_share: float
+    """Share of training samples as near to another training sample; NaN where unknown."""
 
 
 def screen_copies(

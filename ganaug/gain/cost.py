@@ -51,27 +51,18 @@ class Clock:
 
 @dataclass(frozen=True)
 class CostEstimate:
-    """What an evaluation will take on this machine as it is now.
-
-    Attributes
-    ----------
-    seconds : float
-        In all, where the GANs are trained on four folds; three to five are.
-    seconds_without_gans : float
-        Where it turns out that no GAN can win.
-    seconds_per_gan_fold : float
-        To train the GANs of one fold, and try what uses them.
-    n_fits : int
-        Classifiers trained without GANs.
-    seconds_per_fit : float
-        Of one of them, at most.
-    """
+    """What an evaluation will take on this machine as it is now."""
 
     seconds: float
+    """In all, where the GANs are trained on four folds; three to five are."""
     seconds_without_gans: float
+    """Where it turns out that no GAN can win."""
     seconds_per_gan_fold: float
+    """To train the GANs of one fold, and try what uses them."""
     n_fits: int
+    """Classifiers trained without GANs."""
     seconds_per_fit: float
+    """Of one of them, at most."""
 
     def __str__(self) -> str:
         """Tell it in a sentence."""

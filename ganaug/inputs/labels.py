@@ -28,25 +28,6 @@ LONGEST_NAME = 1000
 class LabelKind:
     """What the labels given to ``fit`` looked like, so that those of new samples look the same.
 
-    Parameters
-    ----------
-    container : {"numpy", "torch", "list", "pandas"}
-        What held the labels.
-    dtype : str
-        Their dtype in the container's own words, such as ``"<i8"``, ``"int64"`` or ``"category"``.
-    class_dtype : str
-        NumPy's string for the dtype of ``classes``.
-    name : str, int, ... or None
-        Name of a pandas Series.
-    categories : tuple or None
-        All categories of a categorical Series, in their order.
-    category_dtype : str or None
-        Their dtype.
-    ordered : bool
-        Whether their order means something.
-    class_names : tuple of str or None
-        Names that a Dataset has for the integer labels in ``classes``.
-
     Examples
     --------
     >>> codes, classes, kind = read_labels(["boot", "bag", "bag"])
@@ -55,13 +36,22 @@ class LabelKind:
     """
 
     container: Literal["numpy", "torch", "list", "pandas"]
+    """What held the labels."""
     dtype: str
+    """Their dtype in the container's own words, such as ``"<i8"``, ``"int64"`` or
+    ``"category"``."""
     class_dtype: str
+    """NumPy's string for the dtype of ``classes``."""
     name: PlainName = None
+    """Name of a pandas Series."""
     categories: tuple[PlainName, ...] | None = None
+    """All categories of a categorical Series, in their order."""
     category_dtype: str | None = None
+    """Their dtype."""
     ordered: bool = False
+    """Whether their order means something."""
     class_names: tuple[str, ...] | None = None
+    """Names that a Dataset has for the integer labels in ``classes``."""
 
     def to_json(self) -> dict[str, object]:
         """Give the fields as plain values that JSON can hold."""
