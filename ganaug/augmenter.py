@@ -96,39 +96,32 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     Attributes
     ----------
-    classes_ : ndarray of shape (n_classes,)
-        Sorted labels.
-    class_counts_ : dict
-        Real samples per class.
+    classes_, class_counts_ : ndarray of shape (n_classes,), dict
+        Sorted labels; real samples of each.
     trust_ : dict
         Share of each class's unfiltered synthetic samples that a classifier of the real ones takes
         for their class; empty when `filter` at `fit` was None. Below 0.8 a class is distrusted:
         `augment`, `wrap` and `fit_transform` add no synthetic samples to it.
     history_ : list of dict
-        One record per evaluation: images seen, seconds, losses, the monitor's distance, variety
-        per class, alarms.
+        One record per evaluation: images seen, seconds, losses, distance, variety, alarms.
     alarms_ : list of dict
         What is wrong with the weights that were kept: kind, class, value, remedy.
     n_images_seen_, fit_seconds_ : int, float
         Real images shown to the discriminators; seconds of training, also before a resume.
-    n_features_in_ : int
-        Columns of X; only for 2-D X.
-    value_range_ : tuple of float or None
-        Values of black and white; None for tables.
+    n_features_in_, value_range_ : int, tuple of float or None
+        Columns of 2-D X; values of black and white, None for tables.
     spec_ : DataSpec
         What the data looked like; synthetic samples come back alike.
     data_fingerprint_, origin_, seed_ : str, dict, int
-        SHA-256 of the training samples and labels; `versions` and `hardware` of the training; the
-        seed drawn from `random_state`.
+        SHA-256 of samples and labels; `versions` and `hardware`; the seed of `random_state`.
     sampler_ : TrainedSampler
         What makes the samples: the interface for adapters and bulk generation.
     augmentation_check_ : TransformCheck or None
         What was found about an `augmentation` other than "affine".
-    kinds_ : ndarray of str
-        "real", "synthetic", "augmented" or "duplicate", for each sample that the last
-        `fit_transform` or `augment` gave.
-    sample_indices_ : ndarray of int64
-        Which of X each sample of the last `augment` is or was made from; -1 for synthetic ones.
+    kinds_, sample_indices_ : ndarray of str, ndarray of int64
+        For each sample that the last `augment` gave: "real", "synthetic", "augmented" or
+        "duplicate", and which of X it is or was made from, -1 for synthetic ones. `fit_transform`
+        sets `kinds_`.
     resampling_report_ : list of ClassPlan
         Samples of each kind per class of the last `augment` or `wrap`, and why.
 

@@ -84,14 +84,13 @@ def model_to_start_from(warm_start_from: Any) -> FittedModel | None:
         return None
     if not hasattr(source, "fit"):
         return load_model(source).model
-    if not hasattr(source, "model_"):
+    model = getattr(source, "model_", None)
+    if not isinstance(model, FittedModel):
         raise InvalidInputError(
-            "`warm_start_from` must be fitted. Got a "
-            f"{type(source).__name__} that is not instead. "
-            "(scikit-learn's `clone`, which searches and cross-validation use, forgets a fit: "
-            "pass FrozenEstimator(augmenter), or the path of a saved model.)"
+            f"`warm_start_from` must be fitted. Got a {type(source).__name__} that is not instead. "
+            "(scikit-learn's `clone`, which searches and cross-validation use, forgets a fit: pass "
+            "FrozenEstimator(augmenter), or the path of a saved model.)"
         )
-    model: FittedModel = source.model_
     return model
 
 
