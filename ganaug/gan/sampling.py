@@ -45,18 +45,9 @@ class _Part:
 class Sampler:
     """Makes samples of any class from one joint model, or from one model per class.
 
-    Parameters
-    ----------
-    models : sequence of TrainedGAN
-        A single joint model, or one single-class model per class, in the order of the codes.
-    device : torch.device or str
-    accepts : SampleFilter, optional
-        Only samples that it accepts are returned.
-
-    Attributes
-    ----------
-    n_candidates, n_accepted : dict of int to int
-        Per class code: candidates made and accepted so far.
+    `models`: a single joint model, or one single-class model per class, in the order of the codes.
+    `accepts`: only samples that it accepts are returned. `n_candidates`, `n_accepted` (dict of int
+    to int): per class code: candidates made and accepted so far.
     """
 
     def __init__(
