@@ -26,17 +26,6 @@ from ganaug.exceptions import InvalidInputError, InvalidTypeError
 from ganaug.seeds import derived_seed, stream
 from ganaug.settings import own_settings
 
-__all__ = [
-    "TRANSFORMS",
-    "Augmentation",
-    "TransformCheck",
-    "accept_transform",
-    "augments",
-    "check_transform",
-    "interpolated_share",
-    "make_augmentation",
-]
-
 Array = npt.NDArray[Any]
 BatchTransform = Callable[[Tensor, torch.Generator], Tensor]
 
@@ -87,14 +76,8 @@ TRANSFORMS: dict[str, BatchTransform] = {
 class Augmentation:
     """A transform of uint8 images (n, C, H, W) that draws from the generator passed to it.
 
-    Parameters
-    ----------
-    name : str
-        For reports.
-    transform : callable
-        (images, generator) -> images of the same shape and dtype.
-    needs_check : bool
-        Whether it may change what an image is; `affine` is known not to.
+    `name`: for reports. `transform`: (images, generator) -> images of the same shape and dtype.
+    `needs_check`: whether it may change what an image is; `affine` is known not to.
     """
 
     name: str
@@ -105,14 +88,7 @@ class Augmentation:
     def __call__(self, images: Array, seed: int) -> Array:
         """Augment images.
 
-        Parameters
-        ----------
-        images : ndarray of shape (n, C, H, W), uint8
-        seed : int
-
-        Returns
-        -------
-        ndarray of shape (n, C, H, W), uint8
+        `images`: uint8 (n, C, H, W). Returns: uint8 (n, C, H, W).
         """
         if not len(images):
             return images
@@ -122,24 +98,12 @@ class Augmentation:
 def make_augmentation(augmentation: Any, kind: str = "image") -> Augmentation | None:
     """Turn the parameter `augmentation` into what is called.
 
-    Parameters
-    ----------
-    augmentation : None, str or callable
-        "affine", "mirror" and "quarter_turn" are built in, "mixed" (None) is "affine" for those
-        that are not interpolated; "interpolation" and "none" augment nothing. A callable takes one
-        uint8 tensor (C, H, W) and returns another, and draws its random numbers from torch;
-        torchvision's v2 transforms do. An albumentations transform is called as it wants to be.
-    kind : {"image", "table"}, default="image"
-
-    Returns
-    -------
-    Augmentation or None
-        None where nothing is augmented.
-
-    Raises
-    ------
-    InvalidInputError, InvalidTypeError
-        For anything else.
+    `augmentation`: "affine", "mirror" and "quarter_turn" are built in; "mixed" (None) is "affine",
+    for those that are not interpolated; "interpolation" and "none" augment nothing. A callable takes
+    one uint8 tensor (C, H, W) and returns another, and draws its random numbers from torch;
+    torchvision's v2 transforms do. An albumentations transform is called as it wants to be. `kind`:
+    {"image", "table"}, default="image". Returns: None where nothing is augmented. Raises
+    InvalidInputError, InvalidTypeError for anything else.
 
     Examples
     --------
@@ -333,17 +297,8 @@ def check_transform(
     In each of three folds two small classifiers are trained on the other folds' images, one with
     and one without the transform, and compared on the fold's own, untouched images.
 
-    Parameters
-    ----------
-    augmentation : Augmentation
-    values : ndarray of shape (n, C, H, W), uint8
-    codes : ndarray of shape (n,), int64
-    seed : int
-
-    Returns
-    -------
-    TransformCheck
-        Passes where fewer than 20 images are there to tell.
+    `values`: uint8 (n, C, H, W). `codes`: int64 (n,). The check passes where fewer
+    than 20 images are there to tell.
 
     Notes
     -----
@@ -379,20 +334,8 @@ def accept_transform(
 ) -> TransformCheck | None:
     """Refuse an augmentation that changes what images are, before anything is made with it.
 
-    Parameters
-    ----------
-    augmentation : Augmentation or None
-    values, codes, seed : as in `check_transform`
-
-    Returns
-    -------
-    TransformCheck or None
-        None where nothing had to be checked.
-
-    Raises
-    ------
-    InvalidInputError
-        Says what was found.
+    `values`, `codes`, `seed`: as in `check_transform`. Returns: None where nothing had to be
+    checked. Raises InvalidInputError: says what was found.
     """
     if augmentation is None or not augmentation.needs_check or values.ndim == 2:
         return None

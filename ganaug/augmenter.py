@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
-from sklearn.frozen import FrozenEstimator
-from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import validate_data
 from torch.utils.data import Dataset
 
@@ -21,62 +17,25 @@ from ganaug.augmentation import (
     Augmentation,
     TransformCheck,
     accept_transform,
-    augments,
-    interpolated_share,
     make_augmentation,
 )
-from ganaug.cache import check_cache_dir, obtain_model
-from ganaug.checks import (
-    check_parameter_names,
-    check_parameters,
-    warn_user,
-)
+from ganaug.cache import obtain_model
+from ganaug.checks import check_parameter_names, check_parameters, warn_user
 from ganaug.dataset import AugmentedDataset, read_dataset_labels
 from ganaug.devices import resolve_device
-from ganaug.exceptions import (
-    GanaugWarning,
-    InvalidInputError,
-    InvalidTypeError,
-    NotFittedError,
-    TrainingWarning,
-)
+from ganaug.exceptions import NotFittedError, TrainingWarning
 from ganaug.fitting import estimate_cost
-from ganaug.history import alarms_of, describe_troubles, history_of
-from ganaug.inputs import (
-    DataSpec,
-    TrainingSet,
-    encode_dataset,
-    encode_labels,
-    read_labelled,
-    read_training_set,
-)
-from ganaug.inputs.containers import (
-    extendable_samples,
-    refuse_dataset,
-    refuse_two_looks,
-    refuse_unsupported,
-    replace_samples,
-)
-from ganaug.mixing import mix, plans_by_code, wrap_dataset
-from ganaug.model import MIN_TRUST, FittedModel
+from ganaug.history import attributes_of, describe_troubles
+from ganaug.inputs import DataSpec, TrainingSet, encode_dataset, encode_labels, read_training_set
+from ganaug.mixing import add_samples, plan_by_code, read_real, wrap_dataset
+from ganaug.model import FittedModel
 from ganaug.model_audit import audit_model
-from ganaug.parameters import CHECKS, training_options
-from ganaug.persistence import (
-    load_model,
-    plain_parameters,
-    read_parameters,
-    save_model,
-)
-from ganaug.resampling import (
-    NETWORK_SHARE,
-    ClassPlan,
-    carry_out,
-    default_share,
-    is_trusted,
-    plan,
-)
+from ganaug.parameters import CHECKS, check_augmenter, model_to_start_from, training_options
+from ganaug.persistence import load_model, plain_parameters, read_parameters, save_model
+from ganaug.replacing import check_before_replacing, check_samples, replace_share
+from ganaug.resampling import ClassPlan
 from ganaug.sampler import TrainedSampler
-from ganaug.seeds import derived_seed, draw_seed
+from ganaug.seeds import draw_seed
 
 Array = npt.NDArray[Any]
 
@@ -87,11 +46,9 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     Parameters
     ----------
     image_shape : tuple (H, W), (H, W, C) or (C, H, W), optional
-        Shape of the images that the columns of 2-D X hold. Without it, 2-D X are plain features and
-        a small network for tables is trained.
+        Of the images that the columns of 2-D X hold; without it, 2-D X are plain features.
     value_range : tuple of float (low, high), optional
-        Values of black and white; inferred by default: [0, 1], [-1, 1], [0, 255], else the data's
-        own minimum and maximum.
+        Values of black and white; by default [0, 1], [-1, 1], [0, 255] or the data's own.
     resize : tuple of int (H, W), optional
         Scale all images to this size first; needed when they are larger than 128 pixels or vary.
     image_key, label_key : str, optional
@@ -99,62 +56,40 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     recipe : {"default", "classic"}, default="default"
         "classic" is the DCGAN of 2015 made conditional: a reference, not a recommendation.
     conditioning : {"joint", "per_class"}, default="joint"
-        One network for all classes, in which rare classes borrow from frequent ones, or one
-        network per class.
+        One network for all classes, so that rare ones borrow from frequent ones, or one for each.
     n_generators : int, default=3
-        Independently trained generators that samples are drawn from in turn: they make different
-        mistakes, and three small ones are worth more than a large one of their cost.
-    width : int, default=16
-        Channels of the networks at half resolution. Time grows about with its square.
-    latent_dim : int, default=64
-        Length of the noise vector.
-    batch_size : int, default=64
-        Real images per step; a multiple of 4.
+        Independently trained generators that samples are drawn from in turn.
+    width, latent_dim, batch_size : int, default=16, 64, 64
+        Channels at half resolution, length of the noise, real images per step (a multiple of 4).
     max_images : int, "auto" or None, default="auto"
-        Budget of each generator, in real images shown to the discriminator. "auto" is 40 times the
-        number of samples, within 60,000 and 200,000 (tables: 100,000). None: only `max_seconds`
-        limits.
+        Images shown to each discriminator. "auto" is 40 per sample, within 60,000 and 200,000.
     max_seconds : float, optional
         Budget of all generators in seconds; results then depend on the machine's speed.
     learning_rate, loss, diffaugment, lecam, class_power, ema_halflife_images : optional
-        Options of the engine, documented in `ganaug.gan.config.GANConfig`. None is the recipe's
-        own value.
+        Of the engine, see `ganaug.gan.config.GANConfig`. None is the recipe's own value.
     filter : {"auto", "classifier"} or None, default="auto"
-        Which synthetic samples are rejected and redrawn. "classifier": those that a classifier of
-        the real ones takes for another class. "auto" is "classifier" for images and None for
-        tables. May be changed after `fit`.
+        "classifier" rejects samples that a classifier of the real ones takes for another class.
+        "auto" does so for images. May be changed after `fit`.
     sampling_strategy : str, float, dict or callable, default="auto"
-        What `augment` and `wrap` add, in imbalanced-learn's meaning: a string equalises classes, a
-        dict gives totals per class.
+        What `augment` and `wrap` add, as in imbalanced-learn: a dict gives totals per class.
     synthetic_share : float, optional
-        Of the samples that `augment` and `wrap` add to a class, this share is synthetic, and none
-        where the class is distrusted (see `trust_`); the others vary real ones. None is
-        what was best where it was measured: for `augment` 0 below 500 samples, 0.25 below 2,500,
-        and else 0.5; for `wrap` 0, since a convolutional network gains nothing from synthetic
-        images.
+        Synthetic part of it, in classes that are not distrusted; the rest vary real samples.
+        None: for `augment` 0, 0.25 or 0.5 by the size of the data, for `wrap` 0.
     augmentation : str, callable or None, default=None
-        How real images are varied: "affine" (small turns, shifts and scalings), "mirror" or
-        "quarter_turn" (with "affine"), "interpolation" (between neighbours, as by SMOTE), "mixed"
-        (half "affine", half "interpolation"), a transform of torchvision (v2) or albumentations, or
-        any function of one uint8 tensor (C, H, W); "none" repeats images as they are. None is
-        "mixed" for `augment`, "affine" for `wrap`. Transforms are refused where training with them
-        makes images of some classes be taken for others. Feature tables are interpolated.
-    mix_fraction : float, default=0.3
-        Share of samples that `fit_transform` replaces by synthetic ones. 0 replaces nothing.
-    min_real : int, default=100
-        `fit_transform` leaves classes with fewer samples alone.
-    cache_dir : str or path, optional
-        Directory that keeps trained models by data and parameters, those that decide only what is
-        added (from `sampling_strategy` to `min_real`) aside.
-    checkpoint_dir : str or path, optional
-        Where training saves its state, and resumes from when data and parameters match.
+        How real images are varied: "affine" (turned, shifted, scaled a little), "mirror",
+        "quarter_turn", "interpolation" (SMOTE), "mixed" (half "affine", half "interpolation"; None,
+        but for `wrap`: "affine"), "none", or a transform of uint8 tensors (C, H, W), as of
+        torchvision; refused where it changes what images are.
+    mix_fraction, min_real : float, int, default=0.3, 100
+        `fit_transform` replaces this share of the samples of classes with so many or more.
+    cache_dir, checkpoint_dir : str or path, optional
+        Keeps trained models by data and parameters; the state of a training, to be resumed.
     warm_start_from : str, path or GANAugmenter, optional
         A model of the same classes and networks to start training from.
     device : str, default="auto"
         "auto" (CUDA if there is one, else CPU), "cpu", "cuda", "cuda:1", ...
     n_jobs : int, optional
-        Train so many networks at a time, each in a worker process of one thread; -1 is all cores.
-        The samples are the same for any number. None trains in this process, with its threads.
+        Networks trained at a time in processes of one thread; None trains in this one.
     random_state : int, RandomState or None, default=None
         Seed of everything. With an int, same data, versions, device and threads: same bytes.
     verbose : int, default=1
@@ -162,45 +97,32 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     Attributes
     ----------
-    classes_ : ndarray of shape (n_classes,)
-        Sorted labels.
-    class_counts_ : dict
-        Real samples per class.
-    n_features_in_ : int
-        Columns of X; only for 2-D X.
-    value_range_ : tuple of float or None
-        Values of black and white; None for tables.
+    classes_, class_counts_ : ndarray of shape (n_classes,), dict
+        Sorted labels; real samples of each.
+    trust_ : dict
+        Share of each class's unfiltered synthetic samples that a classifier of the real ones takes
+        for their class; empty when `filter` at `fit` was None. Below 0.8 a class is distrusted:
+        `augment`, `wrap` and `fit_transform` add no synthetic samples to it.
     history_ : list of dict
-        One record per evaluation: images seen, seconds, losses, the monitor's distance, variety
-        per class, alarms.
+        One record per evaluation: images seen, seconds, losses, distance, variety, alarms.
     alarms_ : list of dict
         What is wrong with the weights that were kept: kind, class, value, remedy.
-    n_images_seen_ : int
-        Real images shown to the discriminators.
-    fit_seconds_ : float
-        Seconds of training, those before a resumed checkpoint included.
-    origin_ : dict
-        `versions` and `hardware` of the training.
-    trust_ : dict
-        Per class, the share of unfiltered synthetic samples that a classifier of the real ones
-        takes for their class; empty when `filter` at `fit` was None. A class under 0.8 is
-        distrusted: `augment`, `wrap` and `fit_transform` add no synthetic samples to it.
-    data_fingerprint_ : str
-        SHA-256 of the training samples and labels.
+    n_images_seen_, fit_seconds_ : int, float
+        Real images shown to the discriminators; seconds of training, also before a resume.
+    n_features_in_, value_range_ : int, tuple of float or None
+        Columns of 2-D X; values of black and white, None for tables.
     spec_ : DataSpec
         What the data looked like; synthetic samples come back alike.
-    seed_ : int
-        The seed drawn from `random_state`.
+    data_fingerprint_, origin_, seed_ : str, dict, int
+        SHA-256 of samples and labels; `versions` and `hardware`; the seed of `random_state`.
     sampler_ : TrainedSampler
         What makes the samples: the interface for adapters and bulk generation.
     augmentation_check_ : TransformCheck or None
         What was found about an `augmentation` other than "affine".
-    kinds_ : ndarray of str
-        Of each sample of the last `fit_transform` or `augment`: "real", "synthetic", "augmented",
-        "interpolated" or "duplicate".
-    sample_indices_ : ndarray of int64
-        Which of the X given to the last `augment` each sample is, repeats or was made from; -1 for
-        synthetic ones.
+    kinds_, sample_indices_ : ndarray of str, ndarray of int64
+        For each sample that the last `augment` gave: "real", "synthetic", "augmented",
+        "interpolated" or "duplicate", and which of X it is or was made from, -1 for synthetic ones. `fit_transform`
+        sets `kinds_`.
     resampling_report_ : list of ClassPlan
         Samples of each kind per class of the last `augment` or `wrap`, and why.
 
@@ -227,6 +149,8 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     classes_: Array
     class_counts_: dict[Any, int]
     trust_: dict[Any, float]
+    history_: list[dict[str, Any]]
+    alarms_: list[dict[str, Any]]
     spec_: DataSpec
     seed_: int
     augmentation_check_: TransformCheck | None
@@ -306,13 +230,13 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     # --- fitting ---
 
     def fit(self, X: Any, y: Any = None) -> GANAugmenter:
-        """Train on real rows.
+        """Train on real samples.
 
         Parameters
         ----------
         X : array, tensor, list of images, DataFrame, or map-style torch Dataset
             Images (n, H, W), (n, H, W, C) or (n, C, H, W), uint8, uint16 or float, H and W from 8
-            to 128, 1 to 4 channels; 2-D rows; or a Dataset of (image, label) or of dicts.
+            to 128, 1 to 4 channels; 2-D data; or a Dataset of (image, label) or of dicts.
         y : array-like of shape (n,), optional
             Labels; None for a Dataset, which brings its own.
 
@@ -331,17 +255,18 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Warns
         -----
         SmallClassWarning
-            For classes with fewer than 20 rows.
+            For classes with fewer than 20 samples.
         TrainingWarning
             When the monitor raised an alarm, or Ctrl-C ended the training early. (With `n_jobs`,
             Ctrl-C leaves no fitted estimator.)
         """
         data, device = self.read(X, y), resolve_device(self.device)
-        start_from = self._model_to_start_from()
+        start_from = model_to_start_from(self.warm_start_from)
         options = training_options(self, data, device)
         augmentation = make_augmentation(self.augmentation, data.spec.kind)
         found = accept_transform(augmentation, data.values, data.labels, seed=options.seed)
-        self._forget()
+        for name in [name for name in vars(self) if name.endswith("_") or name in _PRIVATE]:
+            delattr(self, name)  # what an earlier fit has left
         if data.spec.layout == "rows":
             validate_data(self, X, skip_check_array=True)
         model = obtain_model(
@@ -356,29 +281,12 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self._take_up(model, options.device)
         self.augmentation_check_, self._checked_augmentation = found, self.augmentation
         if troubles := describe_troubles(model):
-            warnings.warn(f"GANAugmenter: {troubles}", TrainingWarning, stacklevel=2)
+            warn_user(f"GANAugmenter: {troubles}", TrainingWarning)
         return self
 
     def read(self, X: Any, y: Any = None) -> TrainingSet:
-        """Check parameters and data as `fit` does, and train nothing.
-
-        Parameters
-        ----------
-        X, y : as in `fit`
-
-        Returns
-        -------
-        TrainingSet
-            What the networks would see.
-
-        Raises
-        ------
-        InvalidInputError, InvalidTypeError
-            As `fit`.
-        """
-        self._check_parameters()
-        check_cache_dir(self.cache_dir)
-        resolve_device(self.device)
+        """Check parameters and data as `fit` does, and give what the networks would see."""
+        check_augmenter(self)
         return read_training_set(
             X,
             y,
@@ -389,66 +297,25 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             label_key=self.label_key,
         )
 
-    def _model_to_start_from(self) -> FittedModel | None:
-        if self.warm_start_from is None:
-            return None
-        source = self.warm_start_from
-        source = source.estimator if isinstance(source, FrozenEstimator) else source
-        if not isinstance(source, GANAugmenter):
-            return load_model(source).model
-        if not source.__sklearn_is_fitted__():
-            raise InvalidInputError(
-                "`warm_start_from` must be fitted. Got a GANAugmenter that is not instead. "
-                "(scikit-learn's `clone`, which searches and cross-validation use, forgets a fit: "
-                "pass FrozenEstimator(augmenter), or the path of a saved model.)"
-            )
-        return source.model_
-
-    def _forget(self) -> None:
-        """Drop everything that an earlier fit has left."""
-        for name in [name for name in vars(self) if name.endswith("_") or name in _PRIVATE]:
-            delattr(self, name)
-
-    def _take_up(self, model: FittedModel, device: str) -> None:
-        """Set the fitted attributes."""
-        labels = model.classes.tolist()
-        self.model_ = model
-        self.origin_ = model.origin
-        self.device_ = device
-        self.classes_ = model.classes
-        self.class_counts_ = dict(zip(labels, model.class_counts.tolist(), strict=True))
-        self.spec_ = model.spec
-        self.value_range_ = model.spec.value_range
-        self.trust_ = dict(zip(labels, model.trust or [], strict=False))
-        self.data_fingerprint_ = model.fingerprint
-        self.seed_ = model.seed
-        self.history_ = history_of(model)
-        self.alarms_ = alarms_of(model)
-        self.augmentation_check_ = None
-        self.n_images_seen_ = model.images_seen
-        self.fit_seconds_ = model.seconds
-
     def estimate_fit_seconds(self, X: Any, y: Any = None) -> float:
-        """Estimate how long `fit` will train, from a few steps of throw-away networks.
+        """Estimate from a few steps of throw-away networks how many seconds `fit` will train.
 
-        Parameters
-        ----------
-        X, y : as in `fit`
-
-        Returns
-        -------
-        float
-            Seconds on this machine as it is now; a cache or a checkpoint may spare them.
+        A cache or a checkpoint may spare them.
         """
         data, device = self.read(X, y), resolve_device(self.device)
         return estimate_cost(data, training_options(self, data, device))[1]
 
-    # --- sampling ---
+    def _take_up(self, model: FittedModel, device: str) -> None:
+        """Set the fitted attributes."""
+        self.model_, self.device_, self.augmentation_check_ = model, device, None
+        self.__dict__.update(attributes_of(model))
+
+    # --- samples ---
 
     def sample(
         self, n_samples: int | Mapping[Any, int], *, random_state: int | None = None, start: int = 0
     ) -> tuple[Any, Any]:
-        """Make synthetic rows.
+        """Make synthetic samples.
 
         Parameters
         ----------
@@ -462,21 +329,16 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        X : like the X of `fit`
-            Same container, dtype, layout and value range; rows stand class by class, in the order
-            of the mapping.
-        y : like the y of `fit`
+        X, y : like those of `fit`
+            Class by class, in the order of the mapping. The same seed gives the same samples of a
+            class, whatever else is asked for.
 
         Raises
         ------
         InvalidInputError
             For unknown classes, or counts that are no non-negative integers.
         SamplingError
-            When the filters reject nearly everything of a class.
-
-        Notes
-        -----
-        The same seed gives the same rows of a class, whatever else is asked for.
+            When the filter rejects nearly everything of a class.
         """
         return self.sampler_.sample(n_samples, random_state=random_state, start=start)
 
@@ -489,8 +351,6 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         if "_sampler" not in vars(self) or self._sampler.is_filtered != is_filtered:
             self._sampler = TrainedSampler(model, self.device_, is_filtered)
         return self._sampler
-
-    # --- mixing ---
 
     def augment(
         self,
@@ -521,8 +381,6 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
         Raises
         ------
-        InvalidInputError, InvalidTypeError
-            For samples, a strategy or an `augmentation` that cannot be used.
         SamplingError
             When the filter rejects nearly everything of a class.
 
@@ -534,186 +392,23 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             When no class is trusted with synthetic samples.
         """
         self._fitted_model()
-        X = extendable_samples(X, self.spec_)
-        if self.spec_.kind == "image":
-            refuse_two_looks(X, self.spec_.resize)
-        values, codes = read_labelled(X, y, spec=self.spec_, classes=self.classes_)
+        X, values, codes = read_real(X, y, spec=self.spec_, classes=self.classes_)
         seed = self.seed_ if random_state is None else draw_seed(random_state)
-        default = default_share(len(codes))
-        interpolated = interpolated_share(self.augmentation, self.spec_.kind)
-        plans = self._plan(codes, sampling_strategy, synthetic_share, default, interpolated)
-        augmentation = self._augmentation(values, codes, plans)
-        if self._is_default(synthetic_share) and default == 0:
-            _warn_of_no_synthetic_samples(
-                "augment", "GANs of so few samples did harm to scikit-learn's classifiers", plans
-            )
-        added = carry_out(
-            plans,
+        plans = self._plan("augment", codes, sampling_strategy, synthetic_share)
+        mixed = add_samples(
+            X,
+            y,
             values,
             codes,
+            plans,
+            spec=self.spec_,
+            classes=self.classes_,
             sampler=self.sampler_.reseeded(seed),
-            augmentation=augmentation,
+            augmentation=self._augmentation(plans, lambda: values, codes),
             seed=seed,
         )
-        mixed = mix(X, y, added, self.spec_, self.classes_)
         self.kinds_, self.sample_indices_ = mixed.kinds, mixed.sources
         return mixed.X, mixed.y
-
-    def _augmentation(
-        self, values: Array, codes: Array, plans: Mapping[int, ClassPlan]
-    ) -> Augmentation | None:
-        """Give the augmentation as it is set now; check it on the samples if `fit` has not."""
-        augmentation = make_augmentation(self.augmentation, self.spec_.kind)
-        is_used = any(p.n_augmented for p in plans.values())
-        if is_used and not self._is_checked():
-            self.augmentation_check_ = accept_transform(
-                augmentation, values, codes, seed=self.seed_
-            )
-            self._checked_augmentation = self.augmentation
-        return augmentation
-
-    def _is_checked(self) -> bool:
-        checked = getattr(self, "_checked_augmentation", None)
-        return checked is self.augmentation or (
-            isinstance(checked, str) and checked == self.augmentation
-        )
-
-    def _is_default(self, synthetic_share: float | None) -> bool:
-        return synthetic_share is None and self.synthetic_share is None
-
-    def _plan(
-        self,
-        codes: Array,
-        sampling_strategy: Any,
-        synthetic_share: float | None,
-        default: float,
-        interpolated: float,
-    ) -> dict[int, ClassPlan]:
-        """Resolve a strategy to plans by class code, and report them."""
-        strategy = self.sampling_strategy if sampling_strategy is None else sampling_strategy
-        share = self.synthetic_share if synthetic_share is None else synthetic_share
-        if mistake := CHECKS["synthetic_share"]("synthetic_share", share):
-            raise InvalidInputError(mistake)
-        plans = plan(
-            self.classes_[codes],
-            strategy,
-            synthetic_share=default if share is None else share,
-            trust=self.trust_,
-            interpolated_share=interpolated,
-            augments=augments(self.augmentation),
-        )
-        self.resampling_report_ = list(plans.values())
-        noted = [p.label for p in plans.values() if p.note]
-        if noted and not any(p.n_synthetic for p in plans.values()):
-            self._warn_that_all_are_distrusted(noted, "are filled up with real ones")
-        return plans_by_code(plans, self.classes_)
-
-    def _warn_that_all_are_distrusted(self, labels: list[Any], what_they_do: str) -> None:
-        best = max(self.trust_[label] for label in labels)
-        message = (
-            f"GANAugmenter adds no synthetic samples: all classes {what_they_do}. A classifier of "
-            f"the real samples takes at most {best:.0%} of the synthetic ones of any of them for "
-            f"their class, less than {MIN_TRUST:.0%}. Train longer (`max_images`), on a GPU if "
-            "need be, or leave the GAN out."
-        )
-        warn_user(message, TrainingWarning)
-
-    def fit_transform(self, X: Any, y: Any = None, **fit_params: Any) -> Any:
-        """Fit, then replace the share `mix_fraction` of the samples by synthetic ones.
-
-        The number of samples and their labels stay as they are: a replaced sample becomes a
-        synthetic one of the same class. Classes with fewer than `min_real` samples are left alone,
-        and so are distrusted ones (see `trust_`). `kinds_` says which samples are synthetic.
-
-        Parameters
-        ----------
-        X, y : as in `fit`
-            No Dataset: it is not rewritten but wrapped, see `wrap`.
-
-        Returns
-        -------
-        X : like the input
-        """
-        if fit_params:
-            raise InvalidTypeError(
-                f"fit_transform takes X and y only. Got {', '.join(fit_params)} as well."
-            )
-        refuse_dataset(X)
-        if y is None:
-            raise InvalidInputError(
-                "fit_transform requires y to be passed, but the target y is None."
-            )
-        if self.resize is not None and self.mix_fraction != 0:
-            raise InvalidInputError(
-                "fit_transform cannot mix samples of two sizes: resize X itself before, instead of "
-                "passing `resize`."
-            )
-        self._check_output_container(getattr(X, "ndim", 2))
-        if self.mix_fraction != 0:
-            refuse_two_looks(X, None)  # before the training
-        self.fit(X, y)
-        X_out = self._checked(X)
-        codes = encode_labels(y, self.classes_)
-        replaced = self._samples_to_replace(codes)
-        positions = np.concatenate([np.empty(0, dtype=np.int64), *replaced.values()])
-        self.kinds_ = np.full(len(codes), "real", dtype="<U9")
-        self.kinds_[positions] = "synthetic"
-        if not len(positions):
-            return X_out
-        counts = {code: len(members) for code, members in replaced.items()}
-        values, _ = self.sampler_.sample_values(counts)
-        return replace_samples(X_out, positions, self.spec_.decode(values))
-
-    def _samples_to_replace(self, codes: Array) -> dict[int, npt.NDArray[np.int64]]:
-        chosen, distrusted = {}, []
-        for code, label in enumerate(self.classes_.tolist()):
-            members = np.flatnonzero(codes == code)
-            n = round(self.mix_fraction * len(members)) if len(members) >= self.min_real else 0
-            if n and not is_trusted(self.trust_.get(label, 1.0)):
-                distrusted.append(label)
-                continue
-            rng = np.random.default_rng(derived_seed(self.seed_, "replaced", code))
-            chosen[code] = rng.permutation(members)[:n]
-        if distrusted and not any(map(len, chosen.values())):
-            self._warn_that_all_are_distrusted(distrusted, "are left as they are")
-        return chosen
-
-    def transform(self, X: Any) -> Any:
-        """Return X: data that is not for training is never touched.
-
-        Parameters
-        ----------
-        X : samples as in `fit`
-
-        Returns
-        -------
-        X
-            Itself (lists of feature rows as an array).
-        """
-        self._fitted_model()
-        return X if isinstance(X, Dataset) else self._checked(X, reset=False)
-
-    def _checked(self, X: Any, reset: bool = True) -> Any:
-        """Check X's shape and values; return it as it is, lists of feature rows as an array."""
-        refuse_unsupported(X)
-        if self.spec_.layout == "rows" and not isinstance(X, torch.Tensor):
-            try:
-                array = validate_data(self, X, reset=reset, dtype=None)
-            except TypeError as error:
-                raise InvalidTypeError(str(error)) from None
-            except ValueError as error:
-                raise InvalidInputError(str(error)) from None
-            return X if hasattr(X, "shape") else array
-        self._check_output_container(getattr(X, "ndim", 3))
-        self.spec_.check(X)
-        return X
-
-    def _check_output_container(self, ndim: int) -> None:
-        if ndim != 2 and _get_output_config("transform", self)["dense"] != "default":
-            raise InvalidInputError(
-                f"`set_output` is for 2-D X: images do not fit into a data frame. Got {ndim}-D X "
-                "instead. Pass 2-D X and `image_shape`, or set_output(transform='default')."
-            )
 
     def wrap(
         self,
@@ -737,23 +432,14 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             Its items look like those learnt in `fit`, its labels were seen there.
         sampling_strategy, synthetic_share : optional
             Instead of the estimator's own.
-        transform, target_transform : callable, optional
-            Applied to real and synthetic items alike. A torchvision dataset's own transforms are
-            applied to synthetic items anyway.
-        refresh : bool, default=False
-            Whether each `set_epoch` of the result brings new synthetic and augmented samples.
-        synthetic_weight : float, default=1.0
-            Weight of a synthetic sample in the result's `weights`; all others have 1.
-        return_weight, return_is_synthetic : bool, default=False
-            Return (image, label, weight) or (image, label, is_synthetic).
-        directory : path-like, optional
-            Where the memory-mapped samples that were made are kept while the result lives.
+        transform, target_transform, refresh, synthetic_weight, return_weight : optional
+        return_is_synthetic, directory : optional
+            As in `AugmentedDataset`.
 
         Returns
         -------
         AugmentedDataset
-            Drop-in for DataLoader; `resampling_report_` says how many samples of each class are of
-            which kind.
+            Drop-in for DataLoader. `resampling_report_` says what was added.
 
         Warns
         -----
@@ -765,28 +451,15 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self._fitted_model()
         keys = {"image_key": self.spec_.image_key, "label_key": self.spec_.label_key}
         labels = read_dataset_labels(dataset, self.classes_, **keys)
-        codes = labels.codes
-        default = NETWORK_SHARE if self.spec_.kind == "image" else default_share(len(codes))
-        # a convolutional network learns from interpolated images what harms it
-        is_unset = self.augmentation is None and self.spec_.kind == "image"
-        interpolated = 0 if is_unset else interpolated_share(self.augmentation, self.spec_.kind)
-        plans = self._plan(codes, sampling_strategy, synthetic_share, default, interpolated)
-        augmentation = make_augmentation(self.augmentation, self.spec_.kind)
-        if augmentation is not None and augmentation.needs_check and not self._is_checked():
-            self._augmentation(encode_dataset(dataset, self.spec_), codes, plans)
-        if self._is_default(synthetic_share) and default == 0:
-            _warn_of_no_synthetic_samples(
-                "wrap",
-                "a convolutional network trained with augmentation gained nothing from them",
-                plans,
-            )
-
+        plans = self._plan("wrap", labels.codes, sampling_strategy, synthetic_share)
         return wrap_dataset(
             dataset,
             labels,
             plans,
             sampler=self.sampler_,
-            augmentation=augmentation,
+            augmentation=self._augmentation(
+                plans, lambda: encode_dataset(dataset, self.spec_), labels.codes
+            ),
             transform=transform,
             target_transform=target_transform,
             refresh=refresh,
@@ -795,6 +468,74 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             return_is_synthetic=return_is_synthetic,
             directory=directory,
         )
+
+    def _plan(
+        self, method: str, codes: Array, sampling_strategy: Any, synthetic_share: float | None
+    ) -> dict[int, ClassPlan]:
+        """Say what each class code gets, and report it."""
+        plans = plan_by_code(
+            codes,
+            self.sampling_strategy if sampling_strategy is None else sampling_strategy,
+            self.synthetic_share if synthetic_share is None else synthetic_share,
+            self.augmentation,
+            classes=self.classes_,
+            trust=self.trust_,
+            kind=self.spec_.kind,
+            for_network=method == "wrap" and self.spec_.kind == "image",
+        )
+        self.resampling_report_ = list(plans.values())
+        return plans
+
+    def _augmentation(
+        self, plans: Mapping[int, ClassPlan], read: Callable[[], Array], codes: Array
+    ) -> Augmentation | None:
+        """Give the augmentation as it is set now; check it on the samples if `fit` has not."""
+        augmentation = make_augmentation(self.augmentation, self.spec_.kind)
+        if augmentation is None or not augmentation.needs_check:
+            return augmentation
+        checked = getattr(self, "_checked_augmentation", None)
+        is_checked = checked is self.augmentation or (
+            isinstance(checked, str) and checked == self.augmentation
+        )
+        if not is_checked and any(p.n_augmented for p in plans.values()):
+            self.augmentation_check_ = accept_transform(
+                augmentation, read(), codes, seed=self.seed_
+            )
+            self._checked_augmentation = self.augmentation
+        return augmentation
+
+    def fit_transform(self, X: Any, y: Any = None, **fit_params: Any) -> Any:
+        """Fit, then replace the share `mix_fraction` of the samples by synthetic ones.
+
+        The number of samples and their labels stay as they are: a replaced sample becomes a
+        synthetic one of the same class. Classes with fewer than `min_real` samples are left alone,
+        and so are distrusted ones (see `trust_`). `kinds_` says which samples are synthetic.
+
+        Parameters
+        ----------
+        X, y : as in `fit`
+            No Dataset: it is not rewritten but wrapped, see `wrap`.
+
+        Returns
+        -------
+        X : like the input
+        """
+        check_before_replacing(self, X, y, fit_params)
+        self.fit(X, y)
+        X_out = check_samples(self, X, self.spec_, reset=True)
+        X_out, self.kinds_ = replace_share(
+            X_out,
+            encode_labels(y, self.classes_),
+            self.sampler_,
+            share=self.mix_fraction,
+            min_real=self.min_real,
+        )
+        return X_out
+
+    def transform(self, X: Any) -> Any:
+        """Return X, lists of features as an array: data not for training is never touched."""
+        self._fitted_model()
+        return X if isinstance(X, Dataset) else check_samples(self, X, self.spec_)
 
     # --- audit ---
 
@@ -817,19 +558,18 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         X, y : as in `fit`
             The training samples; they are checked against `data_fingerprint_`.
         X_holdout, y_holdout : optional
-            Real samples that were not trained on. Without them, measures beside a real-against-real
-            floor use halves of the training samples, and copying is hardly testable.
+            Real samples that were not trained on. Without them floors are measured on halves of the
+            training samples, and copying is hardly testable.
         groups : array-like of shape (n,), optional
             Site, device, patient group, ... of each training sample.
         n_samples : int, default=500
-            Synthetic samples per class, 20 or more. A class of which the filters reject nearly
+            Synthetic samples per class, 20 or more. A class of which the filter rejects nearly
             everything is left out, and the report says so.
         verdict : optional
             Outcome of a measured gain, to stand in the summary.
         extractor : callable, optional
-            Gives the features of samples, (n, d), that distances are measured on: called with uint8
-            images (n, C, H, W), or float32 (n, d) for tables. By default those of a small
-            classifier trained on X, y.
+            Gives the features (n, d) that distances are measured on, of uint8 (n, C, H, W) or
+            float32 (n, d); by default those of a small classifier trained on X, y.
 
         Returns
         -------
@@ -841,7 +581,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         InvalidInputError
             When X, y are not the training samples, or the held-out ones do not look like them.
         SamplingError
-            When the filters reject nearly everything of every class.
+            When the filter rejects nearly everything of every class.
         """
         self._fitted_model()
         return audit_model(
@@ -880,18 +620,9 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, device: str = "auto") -> GANAugmenter:
-        """Load a model that `save` has written.
+        """Load a model that `save` has written, to sample on a device.
 
-        Parameters
-        ----------
-        path : str or path-like
-        device : str, default="auto"
-            Where to sample.
-
-        Returns
-        -------
-        GANAugmenter
-            Fitted; samples the same bytes as the saved one on the same kind of device.
+        On the same kind of device it makes the same bytes as the saved one.
 
         Raises
         ------
@@ -901,20 +632,19 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         resolved = resolve_device(device)
         saved = load_model(path, resolved, build=cls._of_saved_parameters)
         augmenter: GANAugmenter = saved.estimator
-        model = saved.model
+        spec = saved.model.spec
         augmenter.device = device
-        augmenter._take_up(model, str(resolved))
-        if model.spec.n_columns is not None:
-            augmenter.n_features_in_ = model.spec.n_columns
-        names = model.spec.column_names
-        if names is not None and all(isinstance(name, str) for name in names):
-            augmenter.feature_names_in_ = np.asarray(names, dtype=object)
+        augmenter._take_up(saved.model, str(resolved))
+        if spec.n_columns is not None:
+            augmenter.n_features_in_ = spec.n_columns
+        if spec.column_names and all(isinstance(name, str) for name in spec.column_names):
+            augmenter.feature_names_in_ = np.asarray(spec.column_names, dtype=object)
         return augmenter
 
     @classmethod
     def _of_saved_parameters(cls, parameters: Any) -> GANAugmenter:
         augmenter = cls(**read_parameters(cls, parameters))
-        augmenter._check_parameters()
+        check_augmenter(augmenter)
         return augmenter
 
     def __getstate__(self) -> dict[str, Any]:
@@ -923,28 +653,13 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         state.pop("_sampler", None)
         return state
 
-    # --- parameters ---
+    # --- what scikit-learn asks for ---
 
     def set_params(self, **params: Any) -> GANAugmenter:
-        """Set parameters by name.
-
-        Raises
-        ------
-        InvalidInputError
-            For an unknown name; suggests the intended one.
-        """
+        """Set parameters by name; refuse an unknown one, and suggest the intended one."""
         check_parameter_names(self, params)
         super().set_params(**params)
         return self
-
-    def _check_parameters(self) -> None:
-        """Collect all mistakes in the parameters, and raise once."""
-        check_parameters(self, CHECKS)
-        if self.max_images is None and self.max_seconds is None:
-            raise InvalidInputError(
-                "`max_images` and `max_seconds` are both None: set one of them."
-            )
-        make_augmentation(self.augmentation)
 
     def _fitted_model(self) -> FittedModel:
         if "model_" not in vars(self):
@@ -965,13 +680,3 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
 
 _PRIVATE = ("_sampler", "_checked_augmentation")
-
-
-def _warn_of_no_synthetic_samples(method: str, reason: str, plans: Mapping[int, ClassPlan]) -> None:
-    if not any(p.n_added for p in plans.values()):
-        return
-    warn_user(
-        f"{method} adds samples made of real ones and no synthetic ones: {reason} where it was "
-        "measured. Pass synthetic_share=0.25 to add them all the same.",
-        GanaugWarning,
-    )

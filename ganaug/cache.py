@@ -22,8 +22,6 @@ from ganaug.progress import progress_bar, readable_seconds
 from ganaug.settings import own_settings
 from ganaug.storage import check_writable, make_directory, write_atomically
 
-__all__ = ["cached_training", "check_cache_dir", "obtain_model", "training_key"]
-
 KIND = "cached model"
 
 
@@ -39,21 +37,7 @@ def obtain_model(
 ) -> FittedModel:
     """Take a model from the cache, or train it, with a bar unless `verbose` is 0.
 
-    Parameters
-    ----------
-    data : TrainingSet
-    options : TrainingOptions
-    cache_dir : str or path-like, optional
-        Not used for a training that starts from another model.
-    checkpoint_dir : str or path-like, optional
-    start_from : FittedModel, optional
-    n_jobs : int, optional
-    verbose : int
-
-    Returns
-    -------
-    FittedModel
-        With its `origin`.
+    `cache_dir`: not used for a training that starts from another model.
     """
     checkpoints = _make_checkpoint_dir(checkpoint_dir)
 
@@ -107,10 +91,7 @@ def _describe_cost(data: TrainingSet, options: TrainingOptions) -> str:
 def training_key(data: TrainingSet, options: TrainingOptions) -> str:
     """Name a training by everything that decides its result.
 
-    Returns
-    -------
-    str
-        SHA-256 of data, parameters, seed, device and the versions of the libraries.
+    Returns: SHA-256 of data, parameters, seed, device and the versions of the libraries.
     """
     key = {
         "format": FORMAT_VERSION,
@@ -125,12 +106,7 @@ def training_key(data: TrainingSet, options: TrainingOptions) -> str:
 
 
 def check_cache_dir(cache_dir: Any) -> None:
-    """Refuse a `cache_dir` that nothing can be kept in; for use before the training.
-
-    Raises
-    ------
-    InvalidInputError
-    """
+    """Refuse a `cache_dir` that nothing can be kept in; for use before the training."""
     if cache_dir is None:
         return
     try:
@@ -156,24 +132,9 @@ def cached_training(
     Several processes may share a cache: each entry is one file, that is there whole or not at all.
     A model whose training was interrupted is not kept.
 
-    Parameters
-    ----------
-    cache_dir : str or path-like
-    key : str
-        As `training_key` gives it.
-    train : callable
-        Called when there is no entry.
-    device : str, default="cpu"
-        Where the classifier of a model from the cache goes.
-
-    Returns
-    -------
-    FittedModel
-
-    Warns
-    -----
-    TrainingWarning
-        When an entry is damaged, which is trained anew, or cannot be written.
+    `key`: as `training_key` gives it. `train`: called when there is no entry. `device`: where the
+    classifier of a model from the cache goes. Warns when an entry is damaged, which is trained
+    anew, or cannot be written.
     """
     path = Path(cache_dir) / f"{key}.safetensors"
     if path.exists():

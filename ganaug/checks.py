@@ -14,23 +14,6 @@ from typing import Any
 
 from ganaug.exceptions import GanaugWarning, InvalidInputError, MissingDependencyError
 
-__all__ = [
-    "Check",
-    "check_count",
-    "check_option",
-    "check_parameter_names",
-    "check_parameters",
-    "did_you_mean",
-    "multiple_of",
-    "n_jobs",
-    "number",
-    "one_of",
-    "require_extra",
-    "strategy",
-    "warn_user",
-    "whole_number",
-]
-
 Check = Callable[[str, Any], str | None]
 """Takes a parameter's name and value; returns what is wrong with it, or None."""
 
@@ -38,17 +21,8 @@ Check = Callable[[str, Any], str | None]
 def did_you_mean(name: object, options: Iterable[object]) -> str:
     """Suggest the option closest to a mistyped name.
 
-    Parameters
-    ----------
-    name : object
-        What was given. Compared by its ``str``.
-    options : iterable of object
-        What could have been given.
-
-    Returns
-    -------
-    str
-        ``""``, or a sentence with a leading space, ready to append to a message.
+    `name`: what was given. Compared by its ``str``. `options`: what could have been given. Returns:
+    ``""``, or a sentence with a leading space, ready to append to a message.
 
     Examples
     --------
@@ -65,32 +39,16 @@ def did_you_mean(name: object, options: Iterable[object]) -> str:
 def check_option(parameter_name: str, value: object, options: Iterable[object]) -> None:
     """Raise unless a parameter has one of its allowed values.
 
-    Parameters
-    ----------
-    parameter_name : str
-        As users write it.
-    value : object
-        What was given.
-    options : iterable of object
-        The allowed values, in the order in which the message lists them.
-
-    Raises
-    ------
-    InvalidInputError
-        Names the parameter, the allowed values and what came, and suggests the intended value.
+    `parameter_name`: as users write it. `value`: what was given. `options`: the allowed values, in
+    the order in which the message lists them. Raises InvalidInputError: names the parameter, the
+    allowed values and what came, and suggests the intended value.
 
     Examples
     --------
     >>> check_option("recipe", "classic", ["default", "classic"])
     """
-    allowed = list(options)
-    if any(type(value) is type(option) and value == option for option in allowed):
-        return
-    listed = ", ".join(repr(option) for option in allowed)
-    raise InvalidInputError(
-        f"`{parameter_name}` must be one of {listed}. Got {value!r} instead."
-        + did_you_mean(value, allowed)
-    )
+    if mistake := one_of(*options)(parameter_name, value):
+        raise InvalidInputError(mistake)
 
 
 def one_of(*options: object) -> Check:
@@ -181,15 +139,8 @@ def strategy(names: tuple[str, ...]) -> Check:
 def check_parameters(estimator: Any, checks: Mapping[str, Check]) -> None:
     """Check an estimator's parameters; collect all mistakes, and raise once.
 
-    Parameters
-    ----------
-    estimator : scikit-learn estimator
-    checks : mapping of parameter name to Check
-
-    Raises
-    ------
-    InvalidInputError
-        Names every parameter that cannot be used.
+    `checks`: mapping of parameter name to Check. Raises InvalidInputError: names every parameter
+    that cannot be used.
     """
     values = estimator.get_params(deep=False)
     mistakes = [check(name, values[name]) for name, check in checks.items()]
@@ -200,10 +151,7 @@ def check_parameters(estimator: Any, checks: Mapping[str, Check]) -> None:
 def check_count(name: str, n: Any) -> int:
     """Return a count as an int.
 
-    Raises
-    ------
-    InvalidInputError
-        Unless `n` is a non-negative integer.
+    Raises InvalidInputError unless `n` is a non-negative integer.
     """
     if isinstance(n, bool) or not isinstance(n, numbers.Integral) or n < 0:
         raise InvalidInputError(f"`{name}` must be a non-negative integer. Got {n!r} instead.")
@@ -213,16 +161,8 @@ def check_count(name: str, n: Any) -> int:
 def check_parameter_names(estimator: Any, names: Iterable[str]) -> None:
     """Raise unless an estimator has all of these parameters (``a__b`` needs ``a``).
 
-    Parameters
-    ----------
-    estimator : scikit-learn estimator
-    names : iterable of str
-        As passed to `set_params`.
-
-    Raises
-    ------
-    InvalidInputError
-        Names the unknown one, and suggests the intended one.
+    `names`: as passed to `set_params`. Raises InvalidInputError: names the unknown one, and
+    suggests the intended one.
     """
     known = estimator.get_params(deep=False)
     for name in names:
@@ -234,22 +174,10 @@ def check_parameter_names(estimator: Any, names: Iterable[str]) -> None:
 def require_extra(module_name: str, extra: str) -> ModuleType:
     """Import an optional dependency, or say how to install it.
 
-    Parameters
-    ----------
-    module_name : str
-        The module to import, for example ``"matplotlib.pyplot"``.
-    extra : str
-        The extra of ganaug that brings it, for example ``"report"``.
-
-    Returns
-    -------
-    module
-
-    Raises
-    ------
-    MissingDependencyError
-        When the module, or a package that it lies in, is not installed. Errors raised *inside* an
-        installed module are passed on unchanged: a reinstall would not mend them.
+    `module_name`: the module to import, for example ``"matplotlib.pyplot"``. `extra`: the extra of
+    ganaug that brings it, for example ``"report"``. Raises MissingDependencyError when the module,
+    or a package that it lies in, is not installed. Errors raised *inside* an installed module are
+    passed on unchanged: a reinstall would not mend them.
     """
     try:
         return importlib.import_module(module_name)
@@ -267,11 +195,7 @@ def require_extra(module_name: str, extra: str) -> ModuleType:
 def warn_user(message: str, category: type[GanaugWarning]) -> None:
     """Warn at the line outside ganaug that led here, however many calls lie between.
 
-    Parameters
-    ----------
-    message : str
-        What is the matter, and what to do about it.
-    category : type of GanaugWarning
+    `message`: what is the matter, and what to do about it.
     """
     frame, stacklevel = sys._getframe(1), 2
     while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == "ganaug":

@@ -1,7 +1,7 @@
-"""A small classifier trained on the real rows: feature extractor, filter and scorer.
+"""A small classifier trained on the real samples: feature extractor, filter and scorer.
 
 Measures such as the Frechet distance need features in which distances mean something. Here they
-come from a classifier trained on the very rows the generator was trained on, so nothing is
+come from a classifier trained on the very samples the generator was trained on, so nothing is
 downloaded and nothing was learnt from pictures of another world. The network is deliberately
 small: it trains in seconds on a CPU.
 
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["ClassifierConfig", "RealClassifier", "fit_classifier", "random_affine", "random_shift"]
-
 Augmentation = Callable[[Tensor, torch.Generator], Tensor]
 
 _SCORING_BATCH = 128
@@ -40,18 +38,11 @@ _SCORING_BATCH = 128
 class ClassifierConfig:
     """What it takes, beside the weights, to rebuild a `RealClassifier`.
 
-    Attributes
-    ----------
-    kind : {"image", "table"}
-        Images go through a small convolutional network, tables through two dense layers.
-    input_shape : tuple of int
-        Shape of one row: (C, H, W) for images, (d,) for tables.
-    n_classes : int
-        Number of class codes, 0 to ``n_classes - 1``.
-    n_features : int
-        Length of the feature vectors (the last layer before the class scores).
-    width : int
-        Channels of the first convolution; later ones have up to four times as many.
+    `kind`, one of {"image", "table"}: images go through a small convolutional network, tables
+    through two dense layers. `input_shape`: shape of one sample: (C, H, W) for images, (d,) for
+    tables. `n_classes`: number of class codes, 0 to ``n_classes - 1``. `n_features`: length of the
+    feature vectors (the last layer before the class scores). `width`: channels of the first
+    convolution; later ones have up to four times as many.
     """
 
     kind: Literal["image", "table"]
@@ -63,11 +54,6 @@ class ClassifierConfig:
     def to_json(self) -> dict[str, Any]:
         """Return the configuration as plain JSON types."""
         return {**asdict(self), "input_shape": list(self.input_shape)}
-
-    @classmethod
-    def from_json(cls, config: Mapping[str, Any]) -> ClassifierConfig:
-        """Rebuild a configuration from what `to_json` returned."""
-        return cls(**{**config, "input_shape": tuple(config["input_shape"])})
 
 
 class _Network(nn.Module):
@@ -85,12 +71,12 @@ class _Network(nn.Module):
         self.body = nn.Sequential(*body, nn.BatchNorm1d(config.n_features))
         self.head = nn.Linear(config.n_features, config.n_classes)
 
-    def embed(self, rows: Tensor) -> Tensor:
-        features: Tensor = self.body((rows - self.mean) / self.std)
+    def embed(self, samples: Tensor) -> Tensor:
+        features: Tensor = self.body((samples - self.mean) / self.std)
         return features
 
-    def forward(self, rows: Tensor) -> Tensor:
-        logits: Tensor = self.head(functional.relu(self.embed(rows)))
+    def forward(self, samples: Tensor) -> Tensor:
+        logits: Tensor = self.head(functional.relu(self.embed(samples)))
         return logits
 
 
@@ -148,14 +134,11 @@ def _build_network(config: ClassifierConfig, generator: torch.Generator) -> _Net
 
 
 class RealClassifier:
-    """A classifier of the real rows, and the features it sees them by.
+    """A classifier of the real samples, and the features it sees them by.
 
     Made by `fit_classifier`, or from saved parts by `from_state`.
 
-    Attributes
-    ----------
-    config : ClassifierConfig
-        Input shape, number of classes and sizes; JSON-able with ``config.to_json()``.
+    `config`: input shape, number of classes and sizes; JSON-able with ``config.to_json()``.
     """
 
     def __init__(self, config: ClassifierConfig, network: _Network, device: torch.device) -> None:
@@ -169,30 +152,16 @@ class RealClassifier:
         Training batches are balanced over classes, so the probabilities leave out how frequent
         each class was in training.
 
-        Parameters
-        ----------
-        values : numpy.ndarray
-            uint8 (n, C, H, W) in 0 to 255, or float32 (n, d): as in training.
-
-        Returns
-        -------
-        numpy.ndarray
-            float32 (n, n_classes); rows sum to 1.
+        `values`: uint8 (n, C, H, W) in 0 to 255, or float32 (n, d): as in training. Returns:
+        float32 (n, n_classes); rows sum to 1.
         """
         return self._score(values, self._probabilities, self.config.n_classes)
 
     def features(self, values: NDArray[Any]) -> NDArray[np.float32]:
         """Return feature vectors: the batch-normalised layer before the class scores.
 
-        Parameters
-        ----------
-        values : numpy.ndarray
-            uint8 (n, C, H, W) in 0 to 255, or float32 (n, d): as in training.
-
-        Returns
-        -------
-        numpy.ndarray
-            float32 (n, n_features).
+        `values`: uint8 (n, C, H, W) in 0 to 255, or float32 (n, d): as in training. Returns:
+        float32 (n, n_features).
         """
         return self._score(values, self._network.embed, self.config.n_features)
 
@@ -204,14 +173,12 @@ class RealClassifier:
     @classmethod
     def from_state(
         cls,
-        config: ClassifierConfig | Mapping[str, Any],
+        config: ClassifierConfig,
         state: Mapping[str, Tensor],
         *,
         device: str | torch.device = "cpu",
     ) -> RealClassifier:
-        """Rebuild a classifier from ``config.to_json()`` and ``state_dict()``."""
-        if not isinstance(config, ClassifierConfig):
-            config = ClassifierConfig.from_json(config)
+        """Rebuild a classifier from its `config` and `state_dict()`."""
         network = _build_network(config, torch.Generator().manual_seed(0))
         network.load_state_dict(dict(state))
         return cls(config, network, torch.device(device))
@@ -221,8 +188,8 @@ class RealClassifier:
         """Give the `state_dict` of a configuration without values: nothing is allocated."""
         return _outline(config).state_dict()
 
-    def _probabilities(self, rows: Tensor) -> Tensor:
-        return functional.softmax(self._network(rows), dim=1)
+    def _probabilities(self, samples: Tensor) -> Tensor:
+        return functional.softmax(self._network(samples), dim=1)
 
     @own_settings()
     @torch.inference_mode()
@@ -233,8 +200,8 @@ class RealClassifier:
         _check_values(values, self.config)
         result = np.empty((len(values), n_columns), dtype=np.float32)
         for start in range(0, len(values), _SCORING_BATCH):
-            rows = torch.tensor(values[start : start + _SCORING_BATCH], device=self._device)
-            result[start : start + _SCORING_BATCH] = score(rows.float()).cpu().numpy()
+            samples = torch.tensor(values[start : start + _SCORING_BATCH], device=self._device)
+            result[start : start + _SCORING_BATCH] = score(samples.float()).cpu().numpy()
         return result
 
 
@@ -255,16 +222,8 @@ def random_shift(images: Tensor, generator: torch.Generator) -> Tensor:
 def random_affine(images: Tensor, generator: torch.Generator) -> Tensor:
     """Turn each image by up to 10 degrees, scale it by 0.9 to 1.1 and shift it by up to 1/12.
 
-    Parameters
-    ----------
-    images : Tensor of shape (n, C, H, W)
-        uint8.
-    generator : torch.Generator
-
-    Returns
-    -------
-    Tensor of shape (n, C, H, W)
-        float32 in 0 to 255 (bilinear); what comes in from outside is the nearest edge pixel.
+    `images` (Tensor of shape (n, C, H, W)): uint8. Returns: Tensor of shape (n, C, H, W): float32
+    in 0 to 255 (bilinear); what comes in from outside is the nearest edge pixel.
     """
     n, _, height, width = images.shape
     angle, zoom, right, down = torch.rand((4, n), generator=generator) * 2 - 1
@@ -290,45 +249,24 @@ def fit_classifier(
     balanced: bool = True,
     augmentation: Augmentation | None = random_shift,
 ) -> RealClassifier:
-    """Train a small classifier on the real rows.
+    """Train a small classifier on the real samples.
 
-    Every batch holds the classes that have rows in equal shares, so that rare classes are learnt
+    Every batch holds the classes that have samples in equal shares, so that rare classes are learnt
     too. Images are augmented while training, but not flipped, since in many image sets (digits,
     letters, medical views) a mirror image is another thing.
 
-    Parameters
-    ----------
-    values : numpy.ndarray
-        Rows: uint8 (n, C, H, W) with values 0 to 255, or float32 (n, d).
-    labels : numpy.ndarray
-        Class codes int64 (n,), 0 to ``n_classes - 1``. A class may have no rows.
-    n_classes : int
-        Number of classes.
-    seed : int
-        Fixes the result on one machine, device and number of threads.
-    device : str or torch.device, default "cpu"
-        Where to train.
-    max_steps : int, optional
-        Training steps; by default enough for 20 passes, between 150 and 400.
-    batch_size : int, default 128
-        Rows per step.
-    learning_rate : float, default 3e-3
-        Peak of the one-cycle cosine schedule (AdamW).
-    balanced : bool, default True
-        Draw the classes equally often; False draws the rows equally often.
-    augmentation : callable, default `random_shift`
-        (uint8 images (n, C, H, W), torch.Generator) -> images of the same shape, applied to every
-        batch; None leaves them as they are. `random_affine` turns and scales too. Tables are not
-        augmented.
-
-    Returns
-    -------
-    RealClassifier
-
-    Raises
-    ------
-    InvalidInputError
-        If shapes, dtypes, or labels do not fit one another.
+    - `values`: uint8 (n, C, H, W) with values 0 to 255, or float32 (n, d).
+    - `labels`: class codes int64 (n,), 0 to ``n_classes - 1``. A class may have no samples.
+    - `n_classes`: number of classes.
+    - `seed`: fixes the result on one machine, device and number of threads.
+    - `device`: where to train.
+    - `max_steps`: training steps; by default enough for 20 passes, between 150 and 400.
+    - `batch_size`: samples per step.
+    - `learning_rate`: peak of the one-cycle cosine schedule (AdamW).
+    - `balanced`: draw the classes equally often; False draws the samples equally often.
+    - `augmentation`: (uint8 images (n, C, H, W), torch.Generator) -> images of the same shape,
+      applied to every batch; None leaves them as they are. `random_affine` turns and scales too.
+      Tables are not augmented.
 
     Examples
     --------
@@ -343,7 +281,6 @@ def fit_classifier(
     """
     kind: Literal["image", "table"] = "image" if values.ndim == 4 else "table"
     config = ClassifierConfig(kind, tuple(values.shape[1:]), n_classes)
-    _check_training_rows(values, labels, config)
     generator = torch.Generator().manual_seed(seed)
     network = _build_network(config, generator)
     network.mean, network.std = (
@@ -357,11 +294,11 @@ def fit_classifier(
     optimizer = torch.optim.AdamW(network.parameters(), lr=learning_rate, weight_decay=1e-2)
     for step, index in enumerate(batches):
         optimizer.param_groups[0]["lr"] = learning_rate * _one_cycle(step / max_steps)
-        rows = torch.from_numpy(values[index])
+        samples = torch.from_numpy(values[index])
         if kind == "image" and augmentation is not None:
-            rows = augmentation(rows, generator)
+            samples = augmentation(samples, generator)
         targets = torch.from_numpy(labels[index]).to(device)
-        loss = functional.cross_entropy(network(rows.to(device).float()), targets)
+        loss = functional.cross_entropy(network(samples.to(device).float()), targets)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
@@ -371,7 +308,7 @@ def fit_classifier(
 def _balanced_batches(
     labels: NDArray[np.int64], n_batches: int, batch_size: int, rng: np.random.Generator
 ) -> Iterator[NDArray[np.int64]]:
-    """Yield row indices, each class equally often, its rows in a new order on every round."""
+    """Yield sample indices, each class equally often, its samples in a new order on every round."""
     present = np.unique(labels)
     rows_of = [np.flatnonzero(labels == code) for code in present]
     queues: list[NDArray[np.int64]] = [np.empty(0, dtype=np.int64) for _ in present]
@@ -393,11 +330,11 @@ def _one_cycle(progress: float) -> float:
 
 
 def _column_moments(values: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Mean and standard deviation per channel or column, over at most 10,000 spread-out rows."""
+    """Mean and standard deviation per channel or column, over at most 10,000 spread-out samples."""
     sample = values[:: max(1, len(values) // 10_000)]
     axes = (0, 2, 3) if values.ndim == 4 else (0,)
     n = sample[:, 0].size if values.ndim == 4 else len(sample)
-    # a few rows at a time: in float64, all of them would be eight times the images
+    # a few samples at a time: in float64, all of them would be eight times the images
     blocks = [sample[i : i + _SCORING_BATCH] for i in range(0, len(sample), _SCORING_BATCH)]
     mean = sum(block.sum(axis=axes, dtype=np.float64) for block in blocks) / n
     centre = mean.reshape(-1, 1, 1) if values.ndim == 4 else mean
@@ -412,25 +349,4 @@ def _check_values(values: NDArray[Any], config: ClassifierConfig) -> None:
         raise InvalidInputError(
             f"`values` must be a {np.dtype(dtype)} array of shape ({shape}). "
             f"Got {values.dtype} {values.shape} instead."
-        )
-
-
-def _check_training_rows(
-    values: NDArray[Any], labels: NDArray[np.int64], config: ClassifierConfig
-) -> None:
-    if values.ndim not in (2, 4):
-        raise InvalidInputError(
-            "`values` must have shape (n, C, H, W) for images or (n, d) for tables. "
-            f"Got {values.shape} instead."
-        )
-    _check_values(values, config)
-    if labels.shape != (len(values),) or len(labels) < 2:
-        raise InvalidInputError(
-            "`labels` must hold one class code per row, for at least two rows. "
-            f"Got shape {labels.shape} for {len(values)} rows instead."
-        )
-    if labels.min() < 0 or labels.max() >= config.n_classes:
-        raise InvalidInputError(
-            f"`labels` must be class codes from 0 to {config.n_classes - 1}. "
-            f"Got {labels.min()} to {labels.max()} instead."
         )

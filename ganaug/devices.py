@@ -6,16 +6,11 @@ import torch
 
 from ganaug.exceptions import InvalidInputError
 
-__all__ = ["resolve_device"]
-
 
 def resolve_device(device: str) -> torch.device:
     """Turn the `device` parameter into one that is there.
 
-    Raises
-    ------
-    InvalidInputError
-        Lists those that are there.
+    Raises InvalidInputError: lists those that are there.
     """
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -15,7 +15,7 @@
 
     UserWarning
     └── GanaugWarning
-        ├── SmallClassWarning       a class has too few rows to learn from
+        ├── SmallClassWarning       a class has too few samples to learn from
         ├── FlattenedImagesWarning  plain feature rows look like flattened images
         └── TrainingWarning         training raised an alarm, such as a collapse
 
@@ -85,16 +85,16 @@ class GanaugWarning(UserWarning):
 
 
 class SmallClassWarning(GanaugWarning):
-    """A class has so few rows that a generator can hardly learn it."""
+    """A class has so few samples that a generator can hardly learn it."""
 
 
 class FlattenedImagesWarning(GanaugWarning):
-    """Rows given without ``image_shape`` look like flattened images."""
+    """Samples given without ``image_shape`` look like flattened images."""
 
 
 class TrainingWarning(GanaugWarning):
     """Training ended, but something is wrong with the GAN.
 
     An alarm was raised on the way (collapse, NaN, discriminator gap), or a classifier of the real
-    rows distrusts the samples of every class, so that none are used.
+    samples distrusts the samples of every class, so that none are used.
     """

@@ -9,7 +9,24 @@ from typing import Any
 from ganaug.gan.monitor import REMEDIES
 from ganaug.model import FittedModel
 
-__all__ = ["alarm_in_words", "alarms_of", "describe_troubles", "history_of"]
+
+def attributes_of(model: FittedModel) -> dict[str, Any]:
+    """Give what an estimator shows of its model, by the names of its fitted attributes."""
+    labels = model.classes.tolist()
+    return {
+        "classes_": model.classes,
+        "class_counts_": dict(zip(labels, model.class_counts.tolist(), strict=True)),
+        "trust_": dict(zip(labels, model.trust or [], strict=False)),
+        "history_": history_of(model),
+        "alarms_": alarms_of(model),
+        "n_images_seen_": model.images_seen,
+        "fit_seconds_": model.seconds,
+        "value_range_": model.spec.value_range,
+        "spec_": model.spec,
+        "data_fingerprint_": model.fingerprint,
+        "origin_": model.origin,
+        "seed_": model.seed,
+    }
 
 
 def history_of(model: FittedModel) -> list[dict[str, Any]]:

@@ -14,18 +14,6 @@ import numpy as np
 
 from ganaug.checks import did_you_mean
 
-__all__ = [
-    "SchemaError",
-    "as_read_back",
-    "dumps",
-    "from_marked",
-    "jsonable",
-    "loads_strictly",
-    "marked",
-    "read_as",
-    "type_hints_of",
-]
-
 T = TypeVar("T")
 
 _FLOAT, _PAIRS = "float", "pairs"
@@ -41,15 +29,9 @@ class SchemaError(ValueError):
 def jsonable(value: Any) -> Any:
     """Turn figures into what any JSON reader takes: for results that are read, not loaded again.
 
-    Parameters
-    ----------
-    value : object
-        Numbers, texts, None, NumPy scalars and arrays, and sequences and mappings of these.
-
-    Returns
-    -------
-    object
-        The same in dicts, lists and Python's numbers; NaN and infinity are None, keys are texts.
+    `value`: numbers, texts, None, NumPy scalars and arrays, and sequences and mappings of these.
+    Returns: the same in dicts, lists and Python's numbers; NaN and infinity are None, keys are
+    texts.
 
     Examples
     --------
@@ -61,7 +43,7 @@ def jsonable(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, Mapping):
-        return {str(_item(key)): jsonable(item) for key, item in value.items()}
+        return {str(plain_scalar(key)): jsonable(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [jsonable(item) for item in value]
     return value
@@ -94,10 +76,7 @@ def marked(value: Any) -> Any:
 def from_marked(value: Any) -> Any:
     """Undo `marked`.
 
-    Raises
-    ------
-    SchemaError
-        When a mark is not one that `marked` makes.
+    Raises SchemaError when a mark is not one that `marked` makes.
     """
     if isinstance(value, list):
         return [from_marked(item) for item in value]
@@ -113,10 +92,7 @@ def from_marked(value: Any) -> Any:
 def as_read_back(value: Any) -> Any:
     """Give what would come back of a value that is written, marked, to JSON.
 
-    Raises
-    ------
-    SchemaError
-        When it cannot be written.
+    Raises SchemaError when it cannot be written.
     """
     try:
         return from_marked(loads_strictly(dumps(marked(value))))
@@ -132,11 +108,8 @@ def dumps(value: Any, *, indent: int | None = None) -> str:
 def loads_strictly(text: str | bytes) -> Any:
     """Read JSON of unknown origin.
 
-    Raises
-    ------
-    SchemaError
-        For what is no JSON, NaN, numbers past 64 bits, keys that occur twice, and nesting
-        past any sense.
+    Raises SchemaError for what is no JSON, NaN, numbers past 64 bits, keys that occur twice, and
+    nesting past any sense.
     """
     try:
         return json.loads(
@@ -155,24 +128,10 @@ def loads_strictly(text: str | bytes) -> Any:
 def read_as(kind: Any, value: Any, where: str) -> Any:
     """Read a value from a file as what it is declared to be, or refuse it.
 
-    Parameters
-    ----------
-    kind : type or annotation
-        bool, int, float, str, None, Literal, unions, tuples, lists and dicts of these, dataclasses
-        and TypedDicts. `object` is a number, a text or None, and `Any` a tuple of these, too.
-    value : object
-        From JSON. Lists become the tuples that are declared; whole numbers are taken for floats.
-    where : str
-        What the message calls the value.
-
-    Returns
-    -------
-    object
-        Of the declared kind.
-
-    Raises
-    ------
-    SchemaError
+    `kind`: bool, int, float, str, None, Literal, unions, tuples, lists and dicts of these,
+    dataclasses and TypedDicts. `object` is a number, a text or None, and `Any` a tuple of these,
+    too. `value`: from JSON. Lists become the tuples that are declared; whole numbers are taken for
+    floats. `where`: what the message calls the value. Returns: of the declared kind.
 
     Examples
     --------
@@ -206,13 +165,9 @@ def read_as(kind: Any, value: Any, where: str) -> Any:
     return _read_plain(kind, value, where)
 
 
-def type_hints_of(kind: Any) -> dict[str, Any]:
-    """Give the declared kinds of a dataclass's, TypedDict's or function's names."""
-    return typing.get_type_hints(kind)
-
-
-def _item(key: Any) -> Any:
-    return key.item() if isinstance(key, np.generic) else key
+def plain_scalar(value: Any) -> Any:
+    """Give a NumPy scalar, as labels and parameters may be, as Python's; all else as it is."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _non_finite(name: Any) -> float:
@@ -308,7 +263,7 @@ def _read_dataclass(kind: Any, value: Any, where: str) -> Any:
 
 
 def _read_fields(kind: Any, required: frozenset[str], value: Any, where: str) -> dict[str, Any]:
-    hints, fields = type_hints_of(kind), _of_type(dict, value, where)
+    hints, fields = typing.get_type_hints(kind), _of_type(dict, value, where)
     for name in fields:
         if name not in hints:
             raise SchemaError(

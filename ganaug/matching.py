@@ -17,8 +17,6 @@ import numpy.typing as npt
 
 from ganaug.inputs.training_set import FEW_LEVELS
 
-__all__ = ["PixelStatistics", "apply_lookup"]
-
 Array = npt.NDArray[Any]
 Lookup = npt.NDArray[np.uint8]
 """(n_channels, 256): the value that each value becomes."""
@@ -32,12 +30,8 @@ CHUNK = 2**16
 class PixelStatistics:
     """Darkest and brightest value of real images, and the grid of their values.
 
-    Attributes
-    ----------
-    low, high : ndarray of shape (n_channels,), uint8
-        Darkest and brightest value of the real images.
-    grid : ndarray of uint8, or None
-        Sorted distinct values, where there are few.
+    `low`, `high` (uint8 (n_channels,)): darkest and brightest value of the real images. `grid`:
+    sorted distinct values, where there are few.
     """
 
     low: npt.NDArray[np.uint8]
@@ -48,9 +42,7 @@ class PixelStatistics:
     def fit(cls, values: Array) -> PixelStatistics:
         """Measure real images.
 
-        Parameters
-        ----------
-        values : ndarray of shape (n, C, H, W), uint8
+        `values`: uint8 (n, C, H, W).
 
         Examples
         --------
@@ -76,17 +68,9 @@ class PixelStatistics:
 
         One lookup serves all images of a class: images differ in how much of them is background.
 
-        Parameters
-        ----------
-        added : ndarray of shape (n, C, H, W), uint8
-            Added images, as many as there are to measure on.
-        real : ndarray of shape (m, C, H, W), uint8
-            The images that they were made from, or all of their class.
-
-        Returns
-        -------
-        ndarray of shape (C, 256), uint8
-            Rises with the value.
+        `added` (uint8 (n, C, H, W)): added images, as many as there are to measure on. `real`
+        (uint8 (m, C, H, W)): the images that they were made from, or all of their class. Returns:
+        uint8 (C, 256): rises with the value.
         """
         counts, wanted = _count_values(added), _count_values(real)
         channels = range(added.shape[1])
@@ -121,14 +105,7 @@ class PixelStatistics:
 def apply_lookup(lookup: Lookup, values: Array) -> Array:
     """Replace the values of images.
 
-    Parameters
-    ----------
-    lookup : ndarray of shape (C, 256), uint8
-    values : ndarray of shape (n, C, H, W), uint8
-
-    Returns
-    -------
-    ndarray of shape (n, C, H, W), uint8
+    `lookup`: uint8 (C, 256). `values`: uint8 (n, C, H, W). Returns: uint8 (n, C, H, W).
     """
     if len(lookup) == 1:
         matched: Array = lookup[0][values]

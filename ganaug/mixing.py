@@ -10,17 +10,23 @@ import numpy as np
 import numpy.typing as npt
 from torch.utils.data import Subset
 
-from ganaug.augmentation import Augmentation
+from ganaug.augmentation import Augmentation, augments, interpolated_share
+from ganaug.checks import number, warn_user
 from ganaug.dataset import AugmentedDataset
 from ganaug.dataset.labels import DatasetLabels
-from ganaug.inputs import DataSpec, encode_dataset
-from ganaug.inputs.containers import Samples, take_samples
+from ganaug.exceptions import GanaugWarning, InvalidInputError, TrainingWarning
+from ganaug.inputs import DataSpec, encode_dataset, read_labelled
+from ganaug.inputs.containers import (
+    Samples,
+    extendable_samples,
+    refuse_two_looks,
+    take_samples,
+)
 from ganaug.inputs.labels import read_labels
-from ganaug.resampling import Added, ClassPlan, carry_out
+from ganaug.model import MIN_TRUST
+from ganaug.resampling import NETWORK_SHARE, Added, ClassPlan, carry_out, default_share, plan
 from ganaug.sampler import TrainedSampler
 from ganaug.seeds import derived_seed
-
-__all__ = ["Mixed", "mix", "plans_by_code", "wrap_dataset"]
 
 Array = npt.NDArray[Any]
 
@@ -29,13 +35,9 @@ Array = npt.NDArray[Any]
 class Mixed:
     """Samples of several kinds: the real ones first and untouched, then those added.
 
-    Attributes
-    ----------
-    X, y : like the user's
-    kinds : ndarray of str, shape (n,)
-        "real", "synthetic", "augmented", "interpolated" or "duplicate".
-    sources : ndarray of int64, shape (n,)
-        Which of the user's samples each is, repeats, or was made from; -1 for synthetic ones.
+    `kinds` (str (n,)): "real", "synthetic", "augmented", "interpolated" or "duplicate".
+    `sources` (int64 (n,)): which of the user's samples each is, repeats, or was made from; -1 for
+    synthetic ones.
     """
 
     X: Samples
@@ -44,22 +46,108 @@ class Mixed:
     sources: npt.NDArray[np.int64]
 
 
-def mix(X: Samples, y: Samples, added: Added, spec: DataSpec, classes: Array) -> Mixed:
-    """Put added samples behind real ones.
+def read_real(
+    X: Samples, y: Samples, *, spec: DataSpec, classes: Array
+) -> tuple[Samples, Any, Any]:
+    """Give samples to which others can be added, their values as the networks see them, and codes.
 
-    Parameters
-    ----------
-    X, y : the user's samples and labels
-    added : Added
-        As `ganaug.resampling.carry_out` gives it.
-    spec : DataSpec
-        What X looks like.
-    classes : ndarray of shape (n_classes,)
-
-    Returns
-    -------
-    Mixed
+    Raises InvalidInputError, InvalidTypeError for samples that synthetic ones would not look like,
+    and for unknown labels.
     """
+    X = extendable_samples(X, spec)
+    if spec.kind == "image":
+        refuse_two_looks(X, spec.resize)
+    return X, *read_labelled(X, y, spec=spec, classes=classes)
+
+
+def plan_by_code(
+    codes: Array,
+    strategy: Any,
+    share: float | None,
+    augmentation: Any,
+    *,
+    classes: Array,
+    trust: Mapping[Any, float],
+    kind: str,
+    for_network: bool,
+) -> dict[int, ClassPlan]:
+    """Decide what a fitted model's classes get; warn where that is nothing synthetic.
+
+    `codes` (int64 (n,)): class codes of the real samples. `strategy`, `trust`: as in
+    `ganaug.resampling.plan`. `share`, `augmentation`: the estimator's parameters; None is what was
+    best where it was measured. `classes`: array (n_classes,). `kind`: "image" or "table".
+    `for_network`: whether the samples are for a convolutional network trained with augmentation,
+    which interpolated images harm. Returns: dict of class code to ClassPlan.
+    """
+    if mistake := number(0, 1, None)("synthetic_share", share):
+        raise InvalidInputError(mistake)
+    usual = NETWORK_SHARE if for_network else default_share(len(codes))
+    labels = classes[codes]
+    plans = plan(
+        labels,
+        strategy,
+        synthetic_share=usual if share is None else share,
+        trust=trust,
+        interpolated_share=0.0
+        if for_network and augmentation is None
+        else interpolated_share(augmentation, kind),
+        augments=augments(augmentation),
+    )
+    noted = [p.label for p in plans.values() if p.note]
+    if noted and not any(p.n_synthetic for p in plans.values()):
+        warn_that_all_are_distrusted(trust, noted, "are filled up with real ones")
+    if share is None and not usual and any(p.n_added for p in plans.values()):
+        reason = (
+            "a convolutional network trained with augmentation gained nothing from them"
+            if for_network
+            else "GANs of so few samples did harm to scikit-learn's classifiers"
+        )
+        warn_user(
+            f"GANAugmenter adds samples made of real ones and no synthetic ones: {reason} where it "
+            "was measured. Pass synthetic_share=0.25 to add them all the same.",
+            GanaugWarning,
+        )
+    return plans_by_code(plans, classes)
+
+
+def plans_by_code(plans: Mapping[Any, ClassPlan], classes: Array) -> dict[int, ClassPlan]:
+    """Key plans by class code in place of label."""
+    code_of = {label: code for code, label in enumerate(classes.tolist())}
+    return {code_of[label]: plan for label, plan in plans.items()}
+
+
+def warn_that_all_are_distrusted(
+    trust: Mapping[Any, float], labels: list[Any], what_they_do: str
+) -> None:
+    """Warn that a model adds nothing to the classes that were to get synthetic samples."""
+    best = max(trust[label] for label in labels)
+    warn_user(
+        f"GANAugmenter adds no synthetic samples: all classes {what_they_do}. A classifier of the "
+        f"real samples takes at most {best:.0%} of the synthetic ones of any of them for their "
+        f"class, less than {MIN_TRUST:.0%}. Train longer (`max_images`), on a GPU if need be, or "
+        "leave the GAN out.",
+        TrainingWarning,
+    )
+
+
+def add_samples(
+    X: Samples,
+    y: Samples,
+    values: Array,
+    codes: Array,
+    plans: Mapping[int, ClassPlan],
+    *,
+    spec: DataSpec,
+    classes: Array,
+    **options: Any,
+) -> Mixed:
+    """Make what a plan asks for, and put it behind the real samples.
+
+    `values`, `codes`: the same as the networks see them. `plans`: mapping of class code to
+    ClassPlan. `spec`: what X looks like. `classes`: array (n_classes,). `**options`: of
+    `ganaug.resampling.carry_out`.
+    """
+    added = carry_out(plans, values, codes, **options)
     X_out = spec.concatenate(X, spec.decode(added.values))
     if len(added.repeated):
         X_out = spec.concatenate(X_out, take_samples(X, added.repeated))
@@ -86,22 +174,8 @@ def wrap_dataset(
 ) -> AugmentedDataset:
     """Put what a plan asks for behind a Dataset's own items.
 
-    Parameters
-    ----------
-    dataset : map-style Dataset
-    labels : DatasetLabels
-        Of its items.
-    plans : mapping of class code to ClassPlan
-    sampler : TrainedSampler
-    augmentation : Augmentation or None
-    refresh : bool
-        Whether each epoch brings other samples.
-    **options
-        Of `AugmentedDataset`.
-
-    Returns
-    -------
-    AugmentedDataset
+    `labels`: of its items. `plans`: mapping of class code to ClassPlan. `refresh`: whether each
+    epoch brings other samples. `**options`: of `AugmentedDataset`.
     """
     # only what is to be varied is read
     varied = [code for code, plan in plans.items() if plan.n_augmented or plan.n_interpolated]
@@ -140,9 +214,3 @@ def wrap_dataset(
         refresh=refresh,
         **options,
     )
-
-
-def plans_by_code(plans: Mapping[Any, ClassPlan], classes: Array) -> dict[int, ClassPlan]:
-    """Key plans by class code in place of label."""
-    code_of = {label: code for code, label in enumerate(classes.tolist())}
-    return {code_of[label]: plan for label, plan in plans.items()}

@@ -14,8 +14,6 @@ from ganaug.gan.scaling import ColumnScaler
 from ganaug.gan.training import TrainedGAN
 from ganaug.inputs import DataSpec, LabelKind
 
-__all__ = ["MIN_TRUST", "FittedModel", "class_trust"]
-
 Array = npt.NDArray[Any]
 
 MIN_TRUST = 0.8

@@ -15,8 +15,6 @@ from ganaug.inputs import TrainingSet, read_labelled
 from ganaug.persistence import library_versions
 from ganaug.sampler import TrainedSampler
 
-__all__ = ["audit_model"]
-
 Array = npt.NDArray[Any]
 Codes = npt.NDArray[np.int64]
 
@@ -37,12 +35,7 @@ def audit_model(
     extractor: Any,
     device: str,
 ) -> AuditReport:
-    """Measure a model's samples; see `GANAugmenter.audit` for the parameters.
-
-    Returns
-    -------
-    AuditReport
-    """
+    """Measure a model's samples; see `GANAugmenter.audit` for the parameters."""
     n = check_count("n_samples", n_samples)
     if n < MIN_SAMPLES:
         raise InvalidInputError(

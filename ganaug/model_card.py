@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from ganaug.model import FittedModel
 
-__all__ = ["model_card"]
-
 MOST_CLASSES = 100
 MARKDOWN = set("\\`*_{}[]()<>#!|~&$:@")
 

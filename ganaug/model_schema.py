@@ -30,8 +30,6 @@ from ganaug.jsonable import SchemaError, read_as
 from ganaug.model import FittedModel
 from ganaug.tensorfile import Layout, check_layouts, layouts_of
 
-__all__ = ["ModelContent", "describe", "expected_layouts", "read_content", "rebuild", "tensors_of"]
-
 MAX_CLASS_BYTES = 2**23
 """Of the array of class names; fixed-width texts take four bytes a letter."""
 
@@ -155,10 +153,7 @@ def _describe_gan(gan: TrainedGAN) -> dict[str, Any]:
 def read_content(content: Any, layouts: Mapping[str, Layout]) -> ModelContent:
     """Check a file's content, and the layouts of its tensors, against what is declared here.
 
-    Raises
-    ------
-    SchemaError
-        Names the key, what was expected and what came.
+    Raises SchemaError: names the key, what was expected and what came.
     """
     read: ModelContent = read_as(ModelContent, content, "model")
     data, gans = read["data"], read["gans"]
@@ -183,10 +178,7 @@ def expected_layouts(
 ) -> dict[str, Layout]:
     """Give the layouts of all tensors that a model has, without allocating any.
 
-    Raises
-    ------
-    SchemaError
-        When networks of such sizes cannot be.
+    Raises SchemaError when networks of such sizes cannot be.
     """
     try:
         outlines: dict[str, Tensor] = {}
@@ -212,10 +204,7 @@ def rebuild(
 ) -> FittedModel:
     """Make the model of a checked content and its tensors.
 
-    Raises
-    ------
-    SchemaError
-        When a weight is NaN or infinite.
+    Raises SchemaError when a weight is NaN or infinite.
     """
     for name, tensor in tensors.items():
         if not torch.isfinite(tensor).all():

@@ -7,16 +7,6 @@ import re
 import unicodedata
 from pathlib import Path
 
-__all__ = [
-    "MANIFEST_NAME",
-    "PARTIAL_SUFFIX",
-    "class_of_folder",
-    "folder_of_class",
-    "is_output_folder",
-    "normalised",
-    "printable",
-]
-
 MANIFEST_NAME = "manifest.jsonl"
 """The list of what ganaug has written into a folder."""
 PARTIAL_SUFFIX = ".partial"
@@ -52,15 +42,7 @@ def folder_of_class(label: object) -> str:
     Characters that separate paths, are forbidden on some system or steer terminals, and dots and
     spaces at the ends, become the percent escapes of URLs.
 
-    Parameters
-    ----------
-    label : object
-        Compared by its ``str``.
-
-    Returns
-    -------
-    str
-        At most 255 bytes for names of up to 80 characters.
+    `label`: compared by its ``str``. Returns: at most 255 bytes for names of up to 80 characters.
 
     Examples
     --------

@@ -34,16 +34,6 @@ from ganaug.naming import (
     printable,
 )
 
-__all__ = [
-    "Origin",
-    "Output",
-    "check_creatable",
-    "check_output",
-    "open_output",
-    "partial_of",
-    "write_text",
-]
-
 
 @dataclass(frozen=True)
 class Origin:
@@ -69,17 +59,9 @@ class Output(Protocol):
     ) -> None:
         """Take further samples.
 
-        Parameters
-        ----------
-        X : data
-            In the container of the `DataSpec`.
-        names : sequence of str
-            The class of each.
-        kinds : sequence of {"real", "synthetic", "augmented", "interpolated", "duplicate"}
-        indices : sequence of int
-            The number of each among those of its class and kind.
-        sources : sequence of str, optional
-            The file that each was read from, or "".
+        `X`: in the container of the `DataSpec`. `names`: the class of each. `kinds`: sequence of
+        {"real", "synthetic", "augmented", "interpolated", "duplicate"}. `indices`: the number of each among those
+        of its class and kind. `sources`: the file that each was read from, or "".
         """
 
 
@@ -89,24 +71,10 @@ def open_output(
 ) -> Iterator[Output]:
     """Open a folder, or a `.npz` file, for samples; it takes its name when all are there.
 
-    Parameters
-    ----------
-    path : Path
-        Ends in ``.npz`` for arrays X, y, kind, index, seed and model. Else a folder.
-    spec : DataSpec
-        What the samples look like.
-    origin : Origin
-    overwrite : bool, default=False
-        Replace what ganaug has written there before; nothing else is ever replaced.
-
-    Yields
-    ------
-    Output
-
-    Raises
-    ------
-    InvalidInputError
-        When the place is taken or cannot be written, or feature rows shall become pictures.
+    `path`: ends in ``.npz`` for arrays X, y, kind, index, seed and model. Else a folder. `spec`:
+    what the samples look like. `overwrite`: replace what ganaug has written there before; nothing
+    else is ever replaced. Raises InvalidInputError when the place is taken or cannot be written, or
+    feature rows shall become pictures.
     """
     check_output(path, overwrite=overwrite)
     is_archive = _is_archive(path)
@@ -127,12 +95,7 @@ def open_output(
 
 
 def check_output(path: Path, *, overwrite: bool) -> None:
-    """Refuse, before any work, a place that is taken or cannot be written.
-
-    Raises
-    ------
-    InvalidInputError
-    """
+    """Refuse, before any work, a place that is taken or cannot be written."""
     partial = partial_of(path)
     if partial.is_dir() and any(partial.iterdir()) and not _has_manifest(partial):
         raise InvalidInputError(f"{printable(partial)} is in the way: move it away.")
@@ -152,12 +115,7 @@ def check_output(path: Path, *, overwrite: bool) -> None:
 
 
 def check_creatable(path: Path) -> None:
-    """Refuse a place where nothing can be written: by trying, as rights tell only half of it.
-
-    Raises
-    ------
-    InvalidInputError
-    """
+    """Refuse a place where nothing can be written: by trying, as rights tell only half of it."""
     place = path.absolute().parent
     while not place.exists() and place != place.parent:
         place = place.parent

@@ -29,11 +29,9 @@ from ganaug.exceptions import InvalidInputError, InvalidTypeError, SmallClassWar
 from ganaug.inputs import as_labels
 from ganaug.inputs.containers import refuse_two_looks, refuse_unsupported
 from ganaug.inputs.labels import one_hot_codes, one_hot_like
-from ganaug.mixing import mix, plans_by_code
-from ganaug.resampling import STRATEGIES, carry_out, default_share, plan
+from ganaug.mixing import add_samples, plans_by_code
+from ganaug.resampling import STRATEGIES, default_share, plan
 from ganaug.seeds import draw_seed
-
-__all__ = ["GANOverSampler"]
 
 Array = npt.NDArray[Any]
 
@@ -278,15 +276,18 @@ class GANOverSampler(BaseOverSampler):
         self.augmentation_check_ = accept_transform(
             augmentation if self.sampling_strategy_ else None, data.values, data.labels, seed=seed
         )
-        added = carry_out(
-            plans_by_code(plans, data.classes),
+        mixed = add_samples(
+            X,
+            y,
             data.values,
             data.labels,
+            plans_by_code(plans, data.classes),
+            spec=data.spec,
+            classes=data.classes,
             sampler=None,
             augmentation=augmentation,
             seed=seed,
         )
-        mixed = mix(X, y, added, data.spec, data.classes)
         self.resampling_report_ = list(plans.values())
         self.kinds_, self.sample_indices_ = mixed.kinds, mixed.sources
         return mixed.X, mixed.y
@@ -379,7 +380,7 @@ class GANOverSampler(BaseOverSampler):
 
 
 def _is_two_dimensional(X: Any) -> bool:
-    """Tell rows from images, without converting lists of images."""
+    """Tell 2-D data from images, without converting lists of images."""
     if hasattr(X, "ndim"):
         return bool(X.ndim == 2)
     first = X[0] if isinstance(X, list | tuple) and len(X) else None
@@ -398,7 +399,7 @@ def _dense(X: Any) -> Any:
 
 
 def _rows_like(X: Any, X_out: Any) -> Any:
-    """Give rows back in a list, or in sparse columns, if they came so."""
+    """Give samples back in a list, or in sparse columns, if they came so."""
     if hasattr(X, "columns"):
         return X_out.astype(X.dtypes.to_dict())
     if isinstance(X, list | tuple) and not isinstance(X_out, list):

@@ -4,18 +4,31 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
+from sklearn.frozen import FrozenEstimator
 
-from ganaug.checks import multiple_of, n_jobs, number, one_of, strategy, whole_number
+from ganaug.augmentation import make_augmentation
+from ganaug.cache import check_cache_dir
+from ganaug.checks import (
+    check_parameters,
+    multiple_of,
+    n_jobs,
+    number,
+    one_of,
+    strategy,
+    whole_number,
+)
+from ganaug.devices import resolve_device
+from ganaug.exceptions import InvalidInputError
 from ganaug.fitting import TrainingOptions
 from ganaug.gan.config import GROUP_SIZE, LOSSES, classic_options
 from ganaug.inputs import TrainingSet
+from ganaug.jsonable import plain_scalar
+from ganaug.model import FittedModel
 from ganaug.options import CONDITIONINGS, RECIPES
+from ganaug.persistence import load_model
 from ganaug.resampling import STRATEGIES
 from ganaug.seeds import draw_seed
-
-__all__ = ["CHECKS", "auto_max_images", "training_options"]
 
 IMAGES_PER_SAMPLE = 40
 MIN_AUTO_IMAGES, MAX_AUTO_IMAGES = 60_000, 200_000
@@ -49,23 +62,44 @@ CHECKS = {
 }
 
 
-def training_options(estimator: Any, data: TrainingSet, device: torch.device) -> TrainingOptions:
-    """Turn an estimator's parameters into what decides its training.
+def check_augmenter(augmenter: Any) -> None:
+    """Collect all mistakes in a `GANAugmenter`'s parameters, and raise once."""
+    check_parameters(augmenter, CHECKS)
+    if augmenter.max_images is None and augmenter.max_seconds is None:
+        raise InvalidInputError("`max_images` and `max_seconds` are both None: set one of them.")
+    make_augmentation(augmenter.augmentation)
+    check_cache_dir(augmenter.cache_dir)
+    resolve_device(augmenter.device)
 
-    Parameters
-    ----------
-    estimator : GANAugmenter
-    data : TrainingSet
-    device : torch.device
 
-    Returns
-    -------
-    TrainingOptions
+def model_to_start_from(warm_start_from: Any) -> FittedModel | None:
+    """Give the model that the parameter `warm_start_from` names.
+
+    Raises InvalidInputError for an estimator that is not a fitted `GANAugmenter`. Raises
+    ModelFileError for a path without a model.
     """
+    source = warm_start_from
+    source = source.estimator if isinstance(source, FrozenEstimator) else source
+    if source is None:
+        return None
+    if not hasattr(source, "fit"):
+        return load_model(source).model
+    model = getattr(source, "model_", None)
+    if not isinstance(model, FittedModel):
+        raise InvalidInputError(
+            f"`warm_start_from` must be fitted. Got a {type(source).__name__} that is not instead. "
+            "(scikit-learn's `clone`, which searches and cross-validation use, forgets a fit: pass "
+            "FrozenEstimator(augmenter), or the path of a saved model.)"
+        )
+    return model
+
+
+def training_options(estimator: Any, data: TrainingSet, device: torch.device) -> TrainingOptions:
+    """Turn an estimator's parameters into what decides its training."""
     config_options = classic_options() if estimator.recipe == "classic" else {}
     set_ones = [name for name in _ENGINE_OPTIONS if getattr(estimator, name) is not None]
     for name in (*set_ones, "width", "latent_dim", "batch_size", "max_seconds", "max_images"):
-        config_options[name] = _plain(getattr(estimator, name))
+        config_options[name] = plain_scalar(getattr(estimator, name))
     is_table = data.spec.kind == "table"
     if estimator.max_images == "auto":
         config_options["max_images"] = auto_max_images(len(data.labels), is_table)
@@ -83,8 +117,3 @@ def auto_max_images(n_samples: int, is_table: bool) -> int:
     """Budget of `max_images="auto"`."""
     most = MAX_AUTO_TABLE_IMAGES if is_table else MAX_AUTO_IMAGES
     return min(most, max(MIN_AUTO_IMAGES, IMAGES_PER_SAMPLE * n_samples))
-
-
-def _plain(value: Any) -> Any:
-    """Turn NumPy's numbers into Python's, which JSON can hold."""
-    return value.item() if isinstance(value, np.generic) else value

@@ -16,7 +16,7 @@ import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
 import safetensors
@@ -32,7 +32,6 @@ from ganaug.jsonable import (
     dumps,
     jsonable,
     read_as,
-    type_hints_of,
 )
 from ganaug.model import FittedModel, class_trust
 from ganaug.model_card import model_card
@@ -46,18 +45,6 @@ from ganaug.model_schema import (
 from ganaug.settings import own_settings
 from ganaug.storage import check_room, check_writable, is_part_of, make_directory, write_atomically
 from ganaug.tensorfile import Layout
-
-__all__ = [
-    "SavedModel",
-    "check_can_save",
-    "describe_origin",
-    "library_versions",
-    "load_model",
-    "plain_parameters",
-    "read_config",
-    "read_parameters",
-    "save_model",
-]
 
 FORMAT_VERSION = 3
 KIND = "model"
@@ -77,13 +64,8 @@ _KINDS_OF_ANY: dict[str, Any] = {
 class SavedModel:
     """What was read from one file.
 
-    Attributes
-    ----------
-    model : FittedModel
-    estimator : object
-        What `build` made of the parameters; None without it.
-    digest : str
-        SHA-256 of the file: a name for exactly this model.
+    `estimator`: what `build` made of the parameters; None without it. `digest`: SHA-256 of the
+    file: a name for exactly this model.
     """
 
     model: FittedModel
@@ -97,19 +79,10 @@ def save_model(
 ) -> None:
     """Write a model directory, whole or not at all.
 
-    Parameters
-    ----------
-    model : FittedModel
-    parameters : mapping
-        Constructor parameters to come back with `load_model`, as `plain_parameters` gives them.
-    path : str or path-like
-        Directory to make; an earlier model there is replaced.
-
-    Raises
-    ------
-    ModelFileError
-        When `path` is something else than an earlier model, or cannot be written to, or its disk
-        is full. What was there stays as it was.
+    `parameters`: constructor parameters to come back with `load_model`, as `plain_parameters` gives
+    them. `path`: directory to make; an earlier model there is replaced. Raises ModelFileError when
+    `path` is something else than an earlier model, or cannot be written to, or its disk is full.
+    What was there stays as it was.
     """
     content, tensors = {**describe(model), "parameters": parameters}, tensors_of(model)
     try:
@@ -137,25 +110,11 @@ def load_model(
 ) -> SavedModel:
     """Read a model.
 
-    Parameters
-    ----------
-    path : str or path-like
-        Of the directory.
-    device : torch.device or str, default="cpu"
-        Where the filter's classifier goes; the networks are moved when sampling starts.
-    build : callable, optional
-        Makes an estimator of the saved parameters, or raises InvalidInputError (or `SchemaError`,
-        see `read_parameters`) where they are not what it takes.
-
-    Returns
-    -------
-    SavedModel
-
-    Raises
-    ------
-    ModelFileError
-        When the file is missing, damaged, of another format, or says what no saved model says.
-        Names the file, and what is wrong; nothing has been allocated then.
+    `path`: of the directory. `device`: where the filter's classifier goes; the networks are moved
+    when sampling starts. `build`: makes an estimator of the saved parameters, or raises
+    InvalidInputError (or `SchemaError`, see `read_parameters`) where they are not what it takes.
+    Raises ModelFileError when the file is missing, damaged, of another format, or says what no
+    saved model says. Names the file, and what is wrong; nothing has been allocated then.
     """
     file = Path(path) / MODEL_NAME
 
@@ -175,14 +134,7 @@ def load_model(
 def read_config(directory: str | os.PathLike[str]) -> dict[str, Any]:
     """Read and check a saved model; return what is said of it, in plain values.
 
-    Returns
-    -------
-    dict
-        As in ``config.json``.
-
-    Raises
-    ------
-    ModelFileError
+    Returns: as in ``config.json``.
     """
     file = Path(directory) / MODEL_NAME
 
@@ -200,21 +152,9 @@ def check_can_save(path: str | os.PathLike[str], n_bytes: int = 0) -> Path:
     Nothing is made or changed. Only an earlier model of ganaug may be replaced, since models of
     other libraries consist of files with the same names.
 
-    Parameters
-    ----------
-    path : str or path-like
-    n_bytes : int, default=0
-        Room that is needed.
-
-    Returns
-    -------
-    Path
-        Where to save: of a link what it points to, "." by its name.
-
-    Raises
-    ------
-    ModelFileError
-        When `path` exists and is not a model directory, cannot be written to, or lacks room.
+    `n_bytes`: room that is needed. Returns: where to save: of a link what it points to, "." by its
+    name. Raises ModelFileError when `path` exists and is not a model directory, cannot be written
+    to, or lacks room.
     """
     target = Path(path).resolve()
     if target.exists():
@@ -242,10 +182,7 @@ def plain_parameters(estimator: Any) -> dict[str, Any]:
 def read_parameters(estimator_class: type, parameters: Any) -> dict[str, Any]:
     """Read constructor parameters from a file by the constructor's annotations.
 
-    Raises
-    ------
-    SchemaError
-        For unknown ones, those that no file may name, and values of another kind.
+    Raises SchemaError for unknown ones, those that no file may name, and values of another kind.
     """
     kinds = _parameter_kinds(estimator_class)
     if not isinstance(parameters, dict):
@@ -260,7 +197,7 @@ def read_parameters(estimator_class: type, parameters: Any) -> dict[str, Any]:
 
 
 def _parameter_kinds(estimator_class: type) -> dict[str, Any]:
-    hints = type_hints_of(inspect.unwrap(estimator_class.__init__))  # type: ignore[misc]
+    hints = get_type_hints(inspect.unwrap(estimator_class.__init__))  # type: ignore[misc]
     hints |= {name: kind for name, kind in _KINDS_OF_ANY.items() if name in hints}
     return {k: v for k, v in hints.items() if k not in {"return", *NOT_FROM_A_FILE}}
 

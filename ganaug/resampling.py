@@ -20,11 +20,10 @@ from ganaug.augmentation import Augmentation
 from ganaug.checks import check_option, did_you_mean
 from ganaug.exceptions import InvalidInputError, InvalidTypeError
 from ganaug.inputs import as_labels
+from ganaug.jsonable import plain_scalar
 from ganaug.matching import PixelStatistics, apply_lookup
 from ganaug.model import MIN_TRUST
 from ganaug.seeds import derived_seed
-
-__all__ = ["KINDS", "Added", "ClassPlan", "carry_out", "default_share", "is_trusted", "plan"]
 
 Array = npt.NDArray[Any]
 Codes = npt.NDArray[np.int64]
@@ -351,7 +350,9 @@ def _count(y_or_counts: Any) -> tuple[dict[Any, int], Any]:
         y = as_labels(y_or_counts)
         labels, n = np.unique(y, return_counts=True)
         return dict(zip(labels.tolist(), n.tolist(), strict=True)), y
-    counts = {_plain(label): _whole(n, label, "y_or_counts") for label, n in y_or_counts.items()}
+    counts = {
+        plain_scalar(label): _whole(n, label, "y_or_counts") for label, n in y_or_counts.items()
+    }
     return counts, np.repeat(np.array(list(counts)), list(counts.values()))
 
 
@@ -372,7 +373,7 @@ def _new_by_targets(counts: dict[Any, int], targets: Mapping[Any, Any]) -> dict[
                 f"Got {target} for class {label!r} of {counts[label]} samples instead: over-"
                 "sampling removes none."
             )
-        n_new[_plain(label)] = target - counts[label]
+        n_new[plain_scalar(label)] = target - counts[label]
     return n_new
 
 
@@ -403,7 +404,3 @@ def _whole(n: Any, label: Any, parameter: str) -> int:
             f"Got {n!r} for class {label!r} instead."
         )
     return int(n)
-
-
-def _plain(label: Any) -> Any:
-    return label.item() if isinstance(label, np.generic) else label

@@ -26,8 +26,6 @@ from ganaug.resampling import is_trusted
 from ganaug.seeds import draw_seed
 from ganaug.settings import own_settings
 
-__all__ = ["TrainedSampler"]
-
 Array = npt.NDArray[Any]
 Codes = npt.NDArray[np.int64]
 
@@ -73,8 +71,8 @@ class TrainedSampler:
         self._members = [self._build_member(index, device) for index in range(model.n_generators)]
 
     def _build_member(self, index: int, device: torch.device | str) -> Sampler:
-        filters = {"classifier": partial(self._accepts, index)} if self.is_filtered else {}
-        return Sampler(self.model.generator(index), device, filters)
+        accepts = partial(self._accepts, index) if self.is_filtered else None
+        return Sampler(self.model.generator(index), device, accepts)
 
     def reseeded(self, seed: int) -> TrainedSampler:
         """Give the same sampler with another `seed`."""
@@ -134,28 +132,7 @@ class TrainedSampler:
     def sample(
         self, n_samples: int | Mapping[Any, int], *, random_state: int | None = None, start: int = 0
     ) -> tuple[Any, Any]:
-        """Make synthetic samples in the user's own units.
-
-        Parameters
-        ----------
-        n_samples : int or mapping of label to int
-            Total, spread evenly over the classes, or exact counts per class.
-        random_state : int, optional
-            Another seed than the fitted one: other samples.
-        start : int, default=0
-            How many samples of each class to pass over.
-
-        Returns
-        -------
-        X, y : like those of `fit`
-
-        Raises
-        ------
-        InvalidInputError
-            For unknown classes, or counts that are no non-negative integers.
-        SamplingError
-            When the filter rejects nearly everything of a class.
-        """
+        """Make synthetic samples in the user's own units, as `GANAugmenter.sample` does."""
         seed = None if random_state is None else draw_seed(random_state)
         counts = self.counts_by_code(n_samples)
         values, codes = self.sample_values(counts, seed=seed, start=start)

@@ -10,8 +10,6 @@ import torch
 
 from ganaug.exceptions import InvalidInputError
 
-__all__ = ["derived_seed", "draw_seed", "stream"]
-
 MAX_SEED = 2**62
 
 

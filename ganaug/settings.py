@@ -10,8 +10,6 @@ import numpy as np
 import torch
 from torch.overrides import TorchFunctionMode
 
-__all__ = ["own_settings"]
-
 
 @contextlib.contextmanager
 def own_settings() -> Iterator[None]:

@@ -15,18 +15,6 @@ from ganaug.exceptions import ModelFileError
 if sys.platform != "win32":
     import fcntl
 
-__all__ = [
-    "check_room",
-    "check_writable",
-    "is_part_of",
-    "lock_folder",
-    "locked_part",
-    "make_directory",
-    "sweep_parts",
-    "try_lock",
-    "write_atomically",
-]
-
 PART_SUFFIX = ".part"
 ROOM_TO_SPARE = 1.05
 """Times the size of a file is what must be free for it: file systems keep books, too."""
@@ -38,16 +26,8 @@ def write_atomically(path: Path, content: bytes) -> None:
     A kill at any moment, a full disk or Ctrl-C leaves the older file, or the new one, whole. What
     earlier kills have left beside it is removed.
 
-    Parameters
-    ----------
-    path : Path
-        In a directory that exists. A file there is replaced.
-    content : bytes
-
-    Raises
-    ------
-    OSError
-        When the disk is full or not writable.
+    `path`: in a directory that exists. A file there is replaced. Raises OSError when the disk is
+    full or not writable.
     """
     sweep_parts(path)
     part, handle = locked_part(path)
@@ -77,11 +57,8 @@ def is_part_of(path: Path, name: str) -> bool:
 def try_lock(handle: int) -> bool:
     """Lock an open file or folder until it is closed or its process ends, however it ends.
 
-    Returns
-    -------
-    bool
-        False when another process holds the lock, or the system or the disk knows no such locks:
-        there nothing is ever swept.
+    Returns: False when another process holds the lock, or the system or the disk knows no such
+    locks: there nothing is ever swept.
     """
     if sys.platform == "win32":
         return False
@@ -107,10 +84,7 @@ def lock_folder(folder: Path) -> int | None:
 def make_directory(path: Path) -> None:
     """Make a directory and its parents, and bring them to the disk.
 
-    Raises
-    ------
-    ModelFileError
-        When that cannot be done.
+    Raises ModelFileError when that cannot be done.
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -123,10 +97,6 @@ def check_writable(directory: Path) -> None:
     """Refuse a directory, that may not exist yet, which no file can be written to.
 
     Tried with a file: permissions alone tell neither of read-only nor of special file systems.
-
-    Raises
-    ------
-    ModelFileError
     """
     try:
         tempfile.TemporaryFile(dir=_nearest(directory)).close()
@@ -137,12 +107,7 @@ def check_writable(directory: Path) -> None:
 
 
 def check_room(directory: Path, n_bytes: int) -> None:
-    """Refuse a directory, that may not exist yet, whose disk lacks room.
-
-    Raises
-    ------
-    ModelFileError
-    """
+    """Refuse a directory, that may not exist yet, whose disk lacks room."""
     free = shutil.disk_usage(_nearest(directory)).free
     if free < n_bytes * ROOM_TO_SPARE:
         raise ModelFileError(

@@ -28,17 +28,6 @@ from ganaug.exceptions import ModelFileError
 from ganaug.jsonable import SchemaError, dumps, from_marked, loads_strictly, marked, read_as
 from ganaug.storage import write_atomically
 
-__all__ = [
-    "Layout",
-    "TensorFile",
-    "check_layouts",
-    "is_kind",
-    "layouts_of",
-    "pack",
-    "read",
-    "write",
-]
-
 T = TypeVar("T")
 
 MAX_HEADER = 32 * 2**20
@@ -94,20 +83,9 @@ def pack(
 ) -> bytes:
     """Give the bytes of a file.
 
-    Parameters
-    ----------
-    kind : str
-        What the file is for; `read` takes no other.
-    version : int
-        Of the format of `content` and of the tensors' names.
-    content : mapping
-        Numbers, texts, None, and sequences and mappings of these.
-    tensors : mapping of str to Tensor
-
-    Returns
-    -------
-    bytes
-        The same for the same content.
+    `kind`: what the file is for; `read` takes no other. `version`: of the format of `content` and
+    of the tensors' names. `content`: numbers, texts, None, and sequences and mappings of these.
+    `tensors`: mapping of str to Tensor. Returns: the same for the same content.
     """
     placeholder = "0" * CHECKSUM_DIGITS
     described = {"sha256": placeholder, "kind": kind, "format_version": version}
@@ -132,24 +110,10 @@ def read(
 ) -> TensorFile:
     """Read a file once, into memory.
 
-    Parameters
-    ----------
-    path : Path
-    kind, version
-        As given to `pack`.
-    check : callable
-        Gets the content and the tensors' layouts, and returns what it made of the content. Raises
-        SchemaError for what is wrong.
-
-    Returns
-    -------
-    TensorFile
-
-    Raises
-    ------
-    ModelFileError
-        When the file is missing, no regular file, damaged, of another kind or version, or refused
-        by `check`. Names the file and what is wrong.
+    `kind`, `version`: as given to `pack`. `check`: gets the content and the tensors' layouts, and
+    returns what it made of the content. Raises SchemaError for what is wrong. Raises ModelFileError
+    when the file is missing, no regular file, damaged, of another kind or version, or refused by
+    `check`. Names the file and what is wrong.
     """
     try:
         with _open_regular(path) as file:
@@ -182,12 +146,7 @@ def is_kind(path: Path, kind: str) -> bool:
 
 
 def check_layouts(layouts: Mapping[str, Layout], expected: Mapping[str, Layout]) -> None:
-    """Refuse tensors that are missing, too many, or of another shape or dtype than expected.
-
-    Raises
-    ------
-    SchemaError
-    """
+    """Refuse tensors that are missing, too many, or of another shape or dtype than expected."""
     for name, wanted in expected.items():
         if name not in layouts:
             raise SchemaError(f"the tensor {name!r} is missing.")

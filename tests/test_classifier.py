@@ -12,6 +12,7 @@ from sklearn.datasets import load_digits
 
 from ganaug.classifier import ClassifierConfig, RealClassifier, fit_classifier
 from ganaug.exceptions import InvalidInputError
+from ganaug.jsonable import read_as
 
 
 @pytest.fixture(scope="module")
@@ -107,27 +108,13 @@ def test_global_random_state_is_neither_read_nor_changed(digits):
 def test_it_survives_safetensors_and_json(classifier, digits, tmp_path):
     save_file(classifier.state_dict(), tmp_path / "classifier.safetensors")
     config = json.loads(json.dumps(classifier.config.to_json()))
-    loaded = RealClassifier.from_state(config, load_file(tmp_path / "classifier.safetensors"))
+    loaded = RealClassifier.from_state(
+        read_as(ClassifierConfig, config, "config"), load_file(tmp_path / "classifier.safetensors")
+    )
     assert loaded.config == classifier.config
     np.testing.assert_array_equal(
         loaded.predict_proba(digits[0][:50]), classifier.predict_proba(digits[0][:50])
     )
-
-
-@pytest.mark.parametrize(
-    ("values", "labels", "message"),
-    [
-        (np.zeros((4, 8, 8), np.uint8), np.zeros(4, np.int64), r"\(n, C, H, W\)"),
-        (np.zeros((4, 1, 8, 8), np.float32), np.zeros(4, np.int64), "uint8"),
-        (np.zeros((4, 3)), np.zeros(4, np.int64), "float32"),
-        (np.zeros((4, 3), np.float32), np.zeros(3, np.int64), "one class code per row"),
-        (np.zeros((4, 3), np.float32), np.full(4, 2), "from 0 to 1"),
-        (np.zeros((4, 3), np.float32), np.full(4, -1), "from 0 to 1"),
-    ],
-)
-def test_bad_training_rows_are_refused(values, labels, message):
-    with pytest.raises(InvalidInputError, match=message):
-        fit_classifier(values, labels, 2, seed=0)
 
 
 def test_rows_of_another_shape_are_refused_when_scoring(classifier):
@@ -137,4 +124,4 @@ def test_rows_of_another_shape_are_refused_when_scoring(classifier):
 
 def test_the_configuration_round_trips():
     config = ClassifierConfig("image", (3, 16, 12), 4, width=8)
-    assert ClassifierConfig.from_json(config.to_json()) == config
+    assert read_as(ClassifierConfig, config.to_json(), "config") == config

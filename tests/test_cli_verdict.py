@@ -133,7 +133,8 @@ def test_a_dry_run_of_evaluate_tells_the_costs(run, archive, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("choice", "kind"), [("duplicates", "duplicate"), ("smote", "interpolated"), ("augmented", None)]
+    ("choice", "kind"),
+    [("duplicates", "duplicate"), ("smote", "interpolated"), ("augmented", None)],
 )
 def test_augment_writes_what_the_verdict_says_and_leaves_real_ones_alone(
     choice, kind, run, tree, pictures, tmp_path

@@ -29,7 +29,7 @@ LAYERS = (
     {"model_card", "model_schema"},
     {"persistence"},
     {"cache"},
-    {"model_audit", "parameters"},
+    {"model_audit", "parameters", "replacing"},
     {"augmenter"},
     {"oversampler"},
     {"gain", "integrations"},

@@ -25,6 +25,7 @@ from ganaug.exceptions import (
     SmallClassWarning,
 )
 from ganaug.inputs import DataSpec, read_labelled, read_training_set, without_transforms
+from ganaug.jsonable import read_as
 
 N = 40
 LABELS = np.array([0, 1] * (N // 2))
@@ -448,12 +449,8 @@ def test_a_spec_survives_json(image_folder, imbalanced_digits):
         read_training_set(uint8_images(30, 30), LABELS, resize=[np.int64(9), 8]),
     ]
     for data in sets:
-        assert DataSpec.from_json(json.loads(json.dumps(data.spec.to_json()))) == data.spec
-
-
-def test_unknown_fields_of_a_saved_spec_are_refused():
-    with pytest.raises(InvalidInputError, match="fields of a DataSpec"):
-        DataSpec.from_json({"kind": "image", "colour": 3})
+        saved = json.loads(json.dumps(data.spec.to_json()))
+        assert read_as(DataSpec, saved, "spec") == data.spec
 
 
 def test_held_out_rows_are_encoded_as_the_fitted_ones(imbalanced_digits):

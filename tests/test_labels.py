@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from ganaug.exceptions import InvalidInputError, InvalidTypeError
 from ganaug.inputs.labels import LabelKind, as_labels, encode_labels, read_labels
+from ganaug.jsonable import read_as
 
 STRINGS = ["boot", "bag", "coat", "bag"]
 
@@ -40,7 +41,7 @@ STRINGS = ["boot", "bag", "coat", "bag"]
 def test_labels_come_back_alike_also_after_saving(y):
     codes, classes, kind = read_labels(y)
     saved = json.loads(json.dumps([kind.to_json(), classes.tolist()]))
-    kind = LabelKind.from_json(saved[0])
+    kind = read_as(LabelKind, saved[0], "label_kind")
 
     back = kind.decode(codes, kind.restore_classes(saved[1]))
 

@@ -7,17 +7,15 @@ therefore measured against other real samples at the same sizes, beside real aga
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
 from ganaug.audit.metrics import feature_pair
 from ganaug.audit.results import Comparison, Missing
+from ganaug.audit.samples import Array
 
-if TYPE_CHECKING:
-    from ganaug.audit.samples import Array
-
-    Measurement: TypeAlias = Callable[[Array, Array], Mapping[str, float]]
+Measurement: TypeAlias = Callable[[Array, Array], Mapping[str, float]]
 
 
 def compare_with_floor(
@@ -37,16 +35,9 @@ def compare_with_floor(
     measures on all samples; a bootstrap would not do here, since it repeats samples, and a repeated
     sample is its own nearest neighbour.
 
-    Parameters
-    ----------
-    features_real, features_fake : numpy.ndarray
-        Float (n, d) and (m, d), at least four samples each.
-    measure : callable
-        Called with two arrays of one size; returns named numbers.
-    rng : numpy.random.Generator
-        Draws the halves.
-    n_repeats, max_samples : int
-        How many times, and most samples per side.
+    `features_real`, `features_fake`: float (n, d) and (m, d), at least four samples each.
+    `measure`: called with two arrays of one size; returns named numbers. `rng`: draws the halves.
+    `n_repeats`, `max_samples`: how many times, and most samples per side.
 
     References
     ----------

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 
 from ganaug.audit.comparison import compare_with_floor, mean_comparison
-from ganaug.audit.copies import screen_copies
+from ganaug.audit.copies import CopyScreen, screen_copies
 from ganaug.audit.metrics import (
     density_coverage,
     frechet_distance,
@@ -26,15 +28,8 @@ from ganaug.audit.neighbours import comparison_space
 from ganaug.audit.results import Comparison, Figures, Missing
 from ganaug.audit.samples import MIN_SAMPLES, Array, Labelled, Samples, halves
 from ganaug.audit.scores import recall_scores
-from ganaug.classifier import fit_classifier
+from ganaug.classifier import RealClassifier, fit_classifier
 from ganaug.exceptions import InvalidInputError
-
-if TYPE_CHECKING:
-    import torch
-    from numpy.typing import NDArray
-
-    from ganaug.audit.copies import CopyScreen
-    from ganaug.classifier import RealClassifier
 
 MIN_TEST_SAMPLES = 10
 """Fewest real test samples for the recall of a class to be shown."""
@@ -60,17 +55,11 @@ class ModelRecord:
 class Recalls:
     """Recalls by a classifier trained on synthetic samples, and by one trained on real ones.
 
-    Attributes
-    ----------
-    figures : Figures
-        `trained_on_synthetic` and `trained_on_real`: recall of real test samples by either;
-        per class also `recognised`: share of synthetic samples that the classifier of real ones
-        takes for their class.
-    read_as : numpy.ndarray
-        int64 (K,): synthetic samples by the class that the classifier of real ones reads in them.
-    n_test : int
-    held_out : bool
-        Whether the test samples are held out, or a half of the training samples.
+    `figures`: `trained_on_synthetic` and `trained_on_real`: recall of real test samples by either;
+    per class also `recognised`: share of synthetic samples that the classifier of real ones takes
+    for their class. `read_as`: int64 (K,): synthetic samples by the class that the classifier of
+    real ones reads in them. `held_out`: whether the test samples are held out, or a half of the
+    training samples.
     """
 
     figures: Figures

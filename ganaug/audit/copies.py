@@ -16,17 +16,14 @@ anything that shows only in some part of a picture.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
 from ganaug.audit.neighbours import nearest_samples
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from ganaug.audit.samples import Array, Labelled
+from ganaug.audit.samples import Array, Labelled
 
 NEAR_COPY = 0.3
 """Near-copies are nearer than this share of the median distance of real samples of their class."""
@@ -39,14 +36,9 @@ _N_PERMUTATIONS = 999
 class CopyTest:
     """One test's outcome.
 
-    Attributes
-    ----------
-    p_value : float
-        Chance of such a result, or one pointing more to copying, if nothing were copied.
-    effect : float
-        What the test is about, as a share from 0 to 1 (see the function that made it).
-    expected : float
-        What the effect would be, on average, if nothing were copied.
+    `p_value`: chance of such a result, or one pointing more to copying, if nothing were copied.
+    `effect`: what the test is about, as a share from 0 to 1 (see the function that made it).
+    `expected`: what the effect would be, on average, if nothing were copied.
     """
 
     p_value: float
@@ -99,48 +91,34 @@ class Distances(NamedTuple):
 
 @dataclass(frozen=True)
 class CopyScreen:
-    """Outcome of `screen_copies`.
-
-    Attributes
-    ----------
-    distance_test : CopyTest or None
-        Effect: chance that a synthetic sample is nearer to its nearest training sample than a real
-        sample of its class is to its own (0.5 expected). None when every class is too small.
-    near_copy_test : CopyTest or None
-        Effect: share of near-copies among synthetic samples; expected: their share among real
-        samples.
-    membership_test : CopyTest or None
-        Effect: share of synthetic samples whose nearest real sample is a training sample, expected:
-        by the numbers of training and held-out samples. None without held-out samples.
-    per_class : dict of int to ClassCopying
-        By class code, for every class with synthetic samples.
-    distances, nearest : numpy.ndarray
-        Distance of each synthetic sample to the nearest training sample, and which one that is.
-    relative_distances : numpy.ndarray
-        The same distances over the median of the real samples of that class; NaN where unknown.
-    reference, reference_relative : Distances, numpy.ndarray
-        The real samples compared with, of the held-out or of the training samples (see
-        `per_class`), and their distances over the median.
-    near_copies : numpy.ndarray
-        Indices of near-copies among synthetic samples, nearest first.
-    near_duplicates : numpy.ndarray
-        int64 (k, 2): pairs (sample, its nearest synthetic one) of near-duplicates, nearest first.
-    real_near_duplicate_share : float
-        Share of training samples as near to another training sample; NaN where unknown.
-    """
+    """Outcome of `screen_copies`."""
 
     distance_test: CopyTest | None
+    """Effect: chance that a synthetic sample is nearer to its nearest training sample than a real
+    sample of its class is to its own (0.5 expected). None when every class is too small."""
     near_copy_test: CopyTest | None
+    """Effect: share of near-copies among synthetic samples; expected: their share among real
+    samples."""
     membership_test: CopyTest | None
+    """Effect: share of synthetic samples whose nearest real sample is a training sample, expected:
+    by the numbers of training and held-out samples. None without held-out samples."""
     per_class: dict[int, ClassCopying]
+    """By class code, for every class with synthetic samples."""
     distances: NDArray[np.float32]
     nearest: NDArray[np.int64]
+    """Distance of each synthetic sample to the nearest training sample, and which one that is."""
     relative_distances: NDArray[np.float64]
+    """The same distances over the median of the real samples of that class; NaN where unknown."""
     reference: Distances
     reference_relative: NDArray[np.float64]
+    """The real samples compared with, of the held-out or of the training samples (see `per_class`),
+    and their distances over the median."""
     near_copies: NDArray[np.int64]
+    """Indices of near-copies among synthetic samples, nearest first."""
     near_duplicates: NDArray[np.int64]
+    """int64 (k, 2): pairs (sample, its nearest synthetic one) of near-duplicates, nearest first."""
     real_near_duplicate_share: float
+    """Share of training samples as near to another training sample; NaN where unknown."""
 
 
 def screen_copies(
@@ -157,14 +135,9 @@ def screen_copies(
     judged within each class by real samples: held-out ones, where the class has at least 20 of
     them, else training samples, each compared with all the others.
 
-    Parameters
-    ----------
-    synthetic, training, holdout : Labelled
-        Samples in the `comparison_space`.
-    rng : numpy.random.Generator
-        Draws the real samples compared with, and the permutations.
-    max_reference : int, default 1000
-        Most held-out and most training samples per class to compare with.
+    `synthetic`, `training`, `holdout`: samples in the `comparison_space`. `rng`: draws the real
+    samples compared with, and the permutations. `max_reference`: most held-out and most training
+    samples per class to compare with.
     """
     places = np.arange(len(synthetic.labels))
     own, twins = (

@@ -84,18 +84,9 @@ def class_findings(
 ) -> tuple[Finding, ...]:
     """Say in which classes all is well, and in which it is not, with the worst figure.
 
-    Parameters
-    ----------
-    topic : str
-        What the sentences open with.
-    levels, quotes : mapping
-        Levels and figures, by class.
-    fine, defect : str
-        What it means to be fine, and not to be.
-    advice : mapping of Level to str
-        What to do, with ``{classes}``.
-    unfit : bool
-        Whether poor classes should get no synthetic samples.
+    `topic`: what the sentences open with. `levels`, `quotes`: levels and figures, by class. `fine`,
+    `defect`: what it means to be fine, and not to be. `advice` (mapping of Level to str): what to
+    do, with ``{classes}``. `unfit`: whether poor classes should get no synthetic samples.
     """
     findings = []
     n_fine = len(at_level(levels, Level.FINE))

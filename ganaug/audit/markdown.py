@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
 
-from ganaug.audit.content import Paragraph, Table
+from ganaug.audit.content import Block, Paragraph, Table
 from ganaug.audit.results import Missing
+from ganaug.audit.summary import Document, Section
 from ganaug.naming import printable
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from ganaug.audit.content import Block
-    from ganaug.audit.summary import Document, Section
 
 
 def render_markdown(document: Document) -> str:

@@ -12,18 +12,14 @@ distance draws its subsets from torch's global random state, which this package 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
+from ganaug.audit.samples import Array
 from ganaug.exceptions import InvalidInputError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from numpy.typing import NDArray
-
-    from ganaug.audit.samples import Array
 
 _BLOCK_ENTRIES = 4_000_000
 """Entries of one block of distances: 32 MB of float64."""
@@ -36,10 +32,7 @@ def frechet_distance(features_real: Array, features_fake: Array) -> float:
     features this is the FID; here any features may be used. The value depends on the number of
     samples (few samples give larger values), so compare it only with values at the same sizes.
 
-    Returns
-    -------
-    float
-        0 for equal means and covariances, unbounded above, in squared feature units.
+    Returns: 0 for equal means and covariances, unbounded above, in squared feature units.
 
     References
     ----------
@@ -73,10 +66,7 @@ def kernel_distance(features_real: Array, features_fake: Array) -> float:
     Frechet distance its expectation does not depend on the number of samples, which makes it the
     one to read for small classes.
 
-    Returns
-    -------
-    float
-        Around 0 (also slightly negative) for samples of one distribution, unbounded above.
+    Returns: around 0 (also slightly negative) for samples of one distribution, unbounded above.
 
     References
     ----------
@@ -110,11 +100,8 @@ def precision_recall(features_real: Array, features_fake: Array, *, k: int = 5) 
     A sample counts as near a set when it lies within the distance from some sample of that set to
     its `k`-th nearest neighbour there.
 
-    Returns
-    -------
-    PrecisionRecall
-        Both from 0 to 1. Real samples against other real samples give less than 1: see
-        `compare_with_floor`.
+    Returns: both from 0 to 1. Real samples against other real samples give less than 1: see
+    `compare_with_floor`.
 
     References
     ----------
@@ -152,11 +139,8 @@ def density_coverage(features_real: Array, features_fake: Array, *, k: int = 5) 
     the mean number of balls that hold a fake sample, divided by `k`; coverage is the share of balls
     that hold at least one fake sample.
 
-    Returns
-    -------
-    DensityCoverage
-        Density from 0, about 1 for samples of one distribution, above 1 for fakes that crowd where
-        real samples do. Coverage from 0 to 1.
+    Returns: density from 0, about 1 for samples of one distribution, above 1 for fakes that crowd
+    where real samples do. Coverage from 0 to 1.
 
     References
     ----------
@@ -177,10 +161,7 @@ def density_coverage(features_real: Array, features_fake: Array, *, k: int = 5) 
 def fakes_inside(features_real: Array, features_fake: Array, *, k: int = 5) -> NDArray[np.int64]:
     """Count, per real sample, the fakes no further away than its `k`-th nearest real neighbour.
 
-    Returns
-    -------
-    numpy.ndarray
-        int64 (n,); the share above 0 is the coverage.
+    Returns: int64 (n,); the share above 0 is the coverage.
 
     Examples
     --------
@@ -200,11 +181,8 @@ def fakes_inside(features_real: Array, features_fake: Array, *, k: int = 5) -> N
 def within_class_variety(features_real_c: Array, features_fake_c: Array) -> float:
     """Return the mean distance between fake samples of a class over that between its real samples.
 
-    Returns
-    -------
-    float
-        1 when the fakes are as varied as the real samples, 0 when they are all the same, NaN when
-        the real samples are all the same.
+    Returns: 1 when the fakes are as varied as the real samples, 0 when they are all the same, NaN
+    when the real samples are all the same.
 
     Examples
     --------
@@ -225,10 +203,7 @@ def realism(features_real: Array, features_fake: Array, *, k: int = 5) -> NDArra
     `k`-th nearest real neighbour) to its distance from the fake sample. Real samples with radii
     above the median are left out, since outliers would make everything near them look real.
 
-    Returns
-    -------
-    numpy.ndarray
-        float64 (m,), from 0.
+    Returns: float64 (m,), from 0.
 
     References
     ----------

@@ -7,16 +7,12 @@ contrast and noise hardly change it. Tables are compared by their standardised c
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.nn import functional
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from ganaug.audit.samples import Array
+from ganaug.audit.samples import Array
 
 _LONGER_SIDE = 12
 _BLOCK_ENTRIES = 8_000_000

@@ -10,22 +10,17 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib import resources
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from ganaug._version import __version__
-from ganaug.audit.content import Bars
+from ganaug.audit.content import Bars, Block, Dots, Drawing, Plot, Series, Strip
+from ganaug.audit.results import Estimate
+from ganaug.audit.summary import Document
 from ganaug.checks import require_extra
 from ganaug.naming import printable
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from ganaug.audit.content import Block, Dots, Drawing, Plot, Series, Strip
-    from ganaug.audit.results import Estimate
-    from ganaug.audit.summary import Document
 
 MAX_TILE = 64
 """Larger pictures are scaled down to this many pixels."""

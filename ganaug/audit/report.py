@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 
 from ganaug.audit.context import Context, Extractor, ModelRecord
 from ganaug.audit.markdown import render_markdown
@@ -17,14 +19,6 @@ from ganaug.audit.results import Json, Measure, Missing, plain
 from ganaug.audit.samples import Array, Labelled, check_samples
 from ganaug.audit.summary import Document, Section
 from ganaug.exceptions import InvalidInputError
-
-if TYPE_CHECKING:
-    import os
-
-    import torch
-    from numpy.typing import NDArray
-
-__all__ = ["AuditReport", "build_audit"]
 
 FORMAT_VERSION = 2
 
@@ -129,50 +123,32 @@ def build_audit(
 ) -> AuditReport:
     """Measure synthetic samples against real ones.
 
-    Parameters
-    ----------
-    training, synthetic, holdout : numpy.ndarray
-        Samples: uint8 (n, C, H, W), or float32 (n, d). Held-out ones are real samples that the
-        generator was not trained on; those that are training samples all the same are left out.
-    training_labels, synthetic_labels, holdout_labels : numpy.ndarray
-        Class codes int64 (n,), positions in `class_names`.
-    class_names : sequence
-        Names of the classes, by code; their text is shown.
-    groups : array-like of shape (n,), optional
-        Group (site, device, ...) of each training sample: adds how well each group is served.
-    history : sequence of dict, optional
-        The training's records: `images_seen`, any numbers, and `alarms`.
-    alarms : sequence of dict, optional
-        What is wrong with the model by its own monitor: `kind`, `class`, `value`, `remedy`.
-    model_card : dict, optional
-        Shown as it is: versions, seeds, fingerprint, recipe, ... Nested dicts become tables.
-    verdict : dict, optional
-        What `evaluate_gain` found, with `text` and `gan`, which is "chosen" where a GAN is worth
-        its training; `per_class` (dicts of `gain`, `low`, `high` in recall, by class name) is shown
-        as a table.
-    notes : sequence of str, optional
-        Sentences about what is doubtful, for the summary.
-    interpolations : dict of int to numpy.ndarray, optional
-        By class code, images uint8 (k, C, H, W) on the way between two latent points.
-    extractor : callable, optional
-        Samples -> features (n, d) in which distances mean something. By default those of a small
-        classifier trained here on the training samples.
-    title : str
-        Heading of the report.
-    seed : int, default 0
-        Fixes the report on one machine.
-    device : str or torch.device, default "cpu"
-        Where classifiers are trained.
+    - `training`, `synthetic`, `holdout`: samples: uint8 (n, C, H, W), or float32 (n, d). Held-out
+      ones are real samples that the generator was not trained on; those that are training samples
+      all the same are left out.
+    - `training_labels`, `synthetic_labels`, `holdout_labels`: class codes int64 (n,), positions in
+      `class_names`.
+    - `class_names`: names of the classes, by code; their text is shown.
+    - `groups` (array-like of shape (n,), optional): group (site, device, ...) of each training
+      sample: adds how well each group is served.
+    - `history`: the training's records: `images_seen`, any numbers, and `alarms`.
+    - `alarms`: what is wrong with the model by its own monitor: `kind`, `class`, `value`, `remedy`.
+    - `model_card`: shown as it is: versions, seeds, fingerprint, recipe, ... Nested dicts become
+      tables.
+    - `verdict`: what `evaluate_gain` found, with `text` and `gan`, which is "chosen" where a GAN is
+      worth its training; `per_class` (dicts of `gain`, `low`, `high` in recall, by class name) is
+      shown as a table.
+    - `notes`: sentences about what is doubtful, for the summary.
+    - `interpolations` (dict of int to numpy.ndarray, optional): by class code, images uint8 (k, C,
+      H, W) on the way between two latent points.
+    - `extractor`: samples -> features (n, d) in which distances mean something. By default those of
+      a small classifier trained here on the training samples.
+    - `title`: heading of the report.
+    - `seed`: fixes the report on one machine.
+    - `device`: where classifiers are trained.
 
-    Returns
-    -------
-    AuditReport
-
-    Raises
-    ------
-    InvalidInputError
-        When samples, labels, or groups do not fit one another, or all held-out samples are
-        training samples.
+    Raises InvalidInputError when samples, labels, or groups do not fit one another, or all held-out
+    samples are training samples.
 
     Examples
     --------

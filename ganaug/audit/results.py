@@ -39,21 +39,14 @@ def worst(levels: Iterable[Level]) -> Level:
 
 @dataclass(frozen=True)
 class Missing:
-    """In the place of a figure: why there is none.
-
-    Attributes
-    ----------
-    reason : str
-        In full, for example "11 real and 67 synthetic samples; at least 20 of each are needed".
-    brief : str
-        In two or three words, for a table.
-    advice : str
-        What to do to get one, for the summary.
-    """
+    """In the place of a figure: why there is none."""
 
     reason: str
+    """In full, for example "11 real and 67 synthetic samples; at least 20 of each are needed"."""
     brief: str = "too few samples"
+    """In two or three words, for a table."""
     advice: str = ""
+    """What to do to get one, for the summary."""
 
 
 @dataclass(frozen=True)
@@ -68,29 +61,21 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One measure of fake samples beside the same measure of real samples.
-
-    Attributes
-    ----------
-    value, low, high : float
-        Real against fake: mean over the repeats, and the middle 95% of them.
-    floor, floor_low, floor_high : float
-        Real against other real samples, in the same way.
-    gap_low, gap_high : float
-        Middle 95% of the difference (value minus floor) over the repeats, which share samples.
-    n_samples : int
-        Samples on each side in every repeat.
-    """
+    """One measure of fake samples beside the same measure of real samples."""
 
     value: float
     low: float
     high: float
+    """Real against fake: mean over the repeats, and the middle 95% of them."""
     floor: float
     floor_low: float
     floor_high: float
+    """Real against other real samples, in the same way."""
     gap_low: float
     gap_high: float
+    """Middle 95% of the difference (value minus floor) over the repeats, which share samples."""
     n_samples: int
+    """Samples on each side in every repeat."""
 
 
 Figure: TypeAlias = Comparison | Estimate | Missing
@@ -106,55 +91,36 @@ class Figures:
 
 @dataclass(frozen=True)
 class Finding:
-    """One sentence of the summary, or mere advice.
-
-    Attributes
-    ----------
-    level : Level
-        Anything but fine stands among what is doubtful.
-    text : str
-        A sentence that opens with what it is about; empty for mere advice.
-    advice : str
-        What to do about it; ``{classes}`` in it stands for the classes concerned.
-    classes : tuple of str
-        Classes concerned.
-    unfit : bool
-        Whether these classes should get no synthetic samples at all, which voids other advice.
-    opening : str
-        What the headline opens with, where this is worse than anything else.
-    """
+    """One sentence of the summary, or mere advice."""
 
     level: Level
+    """Anything but fine stands among what is doubtful."""
     text: str = ""
+    """A sentence that opens with what it is about; empty for mere advice."""
     advice: str = ""
+    """What to do about it; ``{classes}`` in it stands for the classes concerned."""
     classes: tuple[str, ...] = ()
+    """Classes concerned."""
     unfit: bool = False
+    """Whether these classes should get no synthetic samples at all, which voids other advice."""
     opening: str = ""
+    """What the headline opens with, where this is worse than anything else."""
 
 
 @dataclass(frozen=True)
 class Measure:
-    """What a question found.
-
-    Attributes
-    ----------
-    figures : object
-        A frozen dataclass, or a mapping, of all that was measured; `plain` makes JSON of it.
-    findings : tuple of Finding
-        For the summary.
-    blocks : tuple of Block
-        Tables, charts and pictures of the question's section in the report.
-    levels : mapping of str to Level
-        By class, where the question is one of single classes.
-    level : Level or None
-        Of the question as a whole, where it is judged as one.
-    """
+    """What a question found."""
 
     figures: object
+    """A frozen dataclass, or a mapping, of all that was measured; `plain` makes JSON of it."""
     findings: tuple[Finding, ...] = ()
+    """For the summary."""
     blocks: tuple[Block, ...] = ()
+    """Tables, charts and pictures of the question's section in the report."""
     levels: Mapping[str, Level] | None = None
+    """By class, where the question is one of single classes."""
     level: Level | None = None
+    """Of the question as a whole, where it is judged as one."""
 
 
 class Question(Protocol):

@@ -4,28 +4,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ganaug.audit.results import Estimate, Missing
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
 class ClassScores:
     """Recall per class of one classifier on one test set.
 
-    Attributes
-    ----------
-    recall : numpy.ndarray
-        float64 (K,); NaN for classes without test samples.
-    low, high : numpy.ndarray
-        float64 (K,): 95% Wilson intervals over test samples.
-    n_test : numpy.ndarray
-        int64 (K,): test samples per class.
+    `recall`: float64 (K,); NaN for classes without test samples. `low`, `high`: float64 (K,): 95%
+    Wilson intervals over test samples. `n_test`: int64 (K,): test samples per class.
     """
 
     recall: NDArray[np.float64]

@@ -11,25 +11,14 @@ import numpy.typing as npt
 from ganaug.inputs import DataSpec, read_training_set
 from ganaug.inputs.files import LabelledData
 
-__all__ = ["Arrays", "arrays_of"]
-
 
 @dataclass(frozen=True)
 class Arrays:
     """Samples and labels as arrays.
 
-    Parameters
-    ----------
-    X : ndarray
-        The arrays of a .npz or a data set as they are; image files, and what is resized, as uint8
-        (n, C, H, W).
-    y : ndarray of shape (n,)
-    image_shape : tuple or None
-        Of the images that the columns of 2-D X hold.
-    spec : DataSpec
-        What DATA looks like.
-    is_encoded : bool
-        Whether X has another form than DATA.
+    `X`: the arrays of a .npz or a data set as they are; image files, and what is resized, as uint8
+    (n, C, H, W). `y`: array (n,). `image_shape`: of the images that the columns of 2-D X hold.
+    `spec`: what DATA looks like. `is_encoded`: whether X has another form than DATA.
     """
 
     X: npt.NDArray[Any]

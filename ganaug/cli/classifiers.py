@@ -16,8 +16,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 from sklearn.svm import SVC
 
-__all__ = ["Flatten", "classifier_of"]
-
 
 class Flatten(TransformerMixin, BaseEstimator):
     """Makes columns of images of any shape."""

@@ -70,23 +70,11 @@ def run_demo(
 ) -> dict[str, Any]:
     """Choose remedies on imbalanced digits, score all of them on untouched images, and write that.
 
-    Parameters
-    ----------
-    out : str or Path
-        Directory for ``results.json`` and ``remedies.png``, and of the first draw's GAN
-        ``samples.png`` (real beside synthetic, by class), ``model``, and ``report.html``. Plot and
-        report need the `report` extra.
-    n_draws : int
-        Repeats, each with its own training images, GANs and choices.
-    max_images : int
-        Training budget of each GAN.
-    verbose : int
-        0 is silent.
-
-    Returns
-    -------
-    dict
-        What ``results.json`` holds.
+    `out`: directory for ``results.json`` and ``remedies.png``, and of the first draw's GAN
+    ``samples.png`` (real beside synthetic, by class), ``model``, and ``report.html``. Plot and
+    report need the `report` extra. `n_draws`: repeats, each with its own training images, GANs and
+    choices. `max_images`: training budget of each GAN. `verbose`: 0 is silent. Returns: what
+    ``results.json`` holds.
     """
     out, began = Path(out), time.perf_counter()
     out.mkdir(parents=True, exist_ok=True)
@@ -295,19 +283,8 @@ def conclude(scores: Scores) -> str:
 def draw_remedies(results: Mapping[str, Any]) -> Any:
     """Draw a remedy a line: a dot for each classifier and draw, and a bar at their mean.
 
-    Parameters
-    ----------
-    results : mapping
-        With `scores`, `seeds` and `n`.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-
-    Raises
-    ------
-    MissingDependencyError
-        Without matplotlib, which comes with ``pip install "ganaug[report]"``.
+    `results`: with `scores`, `seeds` and `n`. Raises MissingDependencyError: without matplotlib,
+    which comes with ``pip install "ganaug[report]"``.
     """
     figure = require_extra("matplotlib.figure", "report").Figure((7, 4), layout="constrained")
     axes, scores, counts = figure.subplots(), results["scores"], results["n"]["train"]

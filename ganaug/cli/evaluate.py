@@ -59,9 +59,6 @@ def command(
     resize: tuple[int, int] | None,
     image_shape: tuple[int, ...] | None,
     estimator: str,
-    n_generators: int | None,
-    width: int | None,
-    max_images: int | None,
     max_seconds: float | None,
     folds: int,
     jobs: int | None,
@@ -72,6 +69,7 @@ def command(
     plot: Path | None,
     as_json: bool,
     quiet: bool,
+    **budget: Any,
 ) -> None:
     """Tell which remedy for DATA's rare classes is best for a classifier.
 
@@ -104,9 +102,7 @@ def command(
     )
     arrays = arrays_of(source, image_shape, resize)
     options: dict[str, Any] = {"device": device, "image_shape": arrays.image_shape}
-    options |= {} if width is None else {"width": width}
-    options |= {} if n_generators is None else {"n_generators": n_generators}
-    options |= {} if max_images is None else {"max_images": max_images}
+    options |= {name: value for name, value in budget.items() if value is not None}
     found = evaluate_gain(
         classifier_of(estimator),
         arrays.X,

@@ -54,8 +54,6 @@ def command(
     image_shape: tuple[int, ...] | None,
     max_images: int | None,
     max_seconds: float | None,
-    n_generators: int | None,
-    width: int | None,
     dry_run: bool,
     seed: int,
     as_json: bool,
@@ -73,13 +71,12 @@ def command(
     from ganaug.cli.summary import describe_cost, describe_model, estimate_cost, summarise
     from ganaug.cli.terminal import interrupts_held, progress_over_files
     from ganaug.inputs.files import read_data
-    from ganaug.outputs import check_creatable, partial_of
+    from ganaug.outputs import partial_of
     from ganaug.persistence import check_can_save, read_config
 
     partial = partial_of(out)
     for place in (out, partial):  # not found out about when all is done
         check_can_save(place)
-    check_creatable(out)
     source = read_data(
         data,
         data_dir=data_dir,
@@ -89,8 +86,7 @@ def command(
         seed=seed,
         progress=progress_over_files(quiet),
     )
-    options |= {} if width is None else {"width": width}
-    options |= {} if n_generators is None else {"n_generators": n_generators}
+    options = {name: value for name, value in options.items() if value is not None}
     if max_images is not None or max_seconds is not None:
         options |= {"max_images": max_images, "max_seconds": max_seconds}
     augmenter = GANAugmenter(

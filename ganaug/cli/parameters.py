@@ -78,7 +78,7 @@ data_options = all_of(
         "--image-shape",
         metavar="HxW",
         callback=as_size,
-        help="Shape of the images that flat rows of a .npz hold: 28x28, 32x32x3, 3x32x32, ...",
+        help="Shape of the images that lie flat in a .npz: 28x28, 32x32x3, 3x32x32, ...",
     ),
 )
 budget_options = all_of(

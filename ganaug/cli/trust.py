@@ -16,25 +16,13 @@ from ganaug.outputs import Origin
 from ganaug.persistence import MODEL_NAME
 
 
-def distrusted_classes(augmenter: GANAugmenter) -> list[Any]:
-    """List the classes of whose samples a classifier of the real ones takes too few for them."""
-    return augmenter.sampler_.distrusted
-
-
 def check_trust(augmenter: GANAugmenter, labels: Iterable[Any], allow_distrusted: bool) -> None:
     """Refuse a model of which no class is trusted, and warn of single classes.
 
-    Raises
-    ------
-    SamplingError
-        Without `allow_distrusted`.
-
-    Warns
-    -----
-    TrainingWarning
-        Names those of the labels that are distrusted.
+    Raises SamplingError: without `allow_distrusted`. Warns of those of the labels that are
+    distrusted.
     """
-    distrusted = distrusted_classes(augmenter)
+    distrusted = augmenter.sampler_.distrusted
     if distrusted and len(distrusted) == len(augmenter.classes_) and not allow_distrusted:
         best = max(augmenter.trust_.values())
         raise SamplingError(

@@ -20,8 +20,6 @@ from ganaug.inputs import DataSpec
 from ganaug.inputs.datasets import MapDataset, check_map_dataset
 from ganaug.inputs.pixels import Array
 
-__all__ = ["AugmentedDataset"]
-
 Made = tuple[Array, npt.NDArray[np.int64]]  # values and class codes of synthetic samples
 
 
@@ -232,14 +230,7 @@ class AugmentedDataset(Dataset[Any]):
     def __getitems__(self, indices: Sequence[int]) -> list[Any]:
         """Give several items at once, as DataLoader asks for them.
 
-        Parameters
-        ----------
-        indices : sequence of int
-            Negative ones count from the end.
-
-        Returns
-        -------
-        list of items
+        `indices`: negative ones count from the end.
         """
         n_real, end, n = self.n_real, self._end_of_made, len(self)
         if len(indices) and (min(indices) < 0 or max(indices) >= n):

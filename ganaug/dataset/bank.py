@@ -1,4 +1,4 @@
-"""Synthetic rows in memory-mapped files, shared by all processes of one machine."""
+"""Synthetic samples in memory-mapped files, shared by all processes of one machine."""
 
 from __future__ import annotations
 
@@ -25,28 +25,16 @@ LOCKING_ATTEMPTS = 5
 
 
 class SyntheticBank:
-    """Rows and their class codes in memory-mapped files.
+    """Samples and their class codes in memory-mapped files.
 
     Made by :meth:`create`. It pickles as the path of its folder, so that DataLoader workers share
     the pages of one file instead of getting a copy each. The object that :meth:`create` gave owns
-    the folder: it alone can :meth:`publish` other rows, and the folder goes when it dies. Rows that
-    a worker has open stay readable until it has finished with them. Folders of processes that were
-    killed go when the next bank is made beside them: each is locked while its owner lives.
+    the folder: it alone can :meth:`publish` other samples, and the folder goes when it dies. Those
+    that a worker has open stay readable until it has finished with them. Folders of processes that
+    were killed go when the next bank is made beside them: each is locked while its owner lives.
 
-    Parameters
-    ----------
-    folder : path-like
-        Of an existing bank.
-
-    Attributes
-    ----------
-    labels : ndarray of int64, shape (m,), read-only
-        Class codes.
-
-    Raises
-    ------
-    ModelFileError
-        When the folder, or a file in it, is gone.
+    `folder`: of an existing bank. `labels`: int64 (m,), class codes, read-only. Raises
+    ModelFileError when the folder, or a file in it, is gone.
 
     Examples
     --------
@@ -79,26 +67,12 @@ class SyntheticBank:
         labels: npt.NDArray[np.int64],
         directory: str | os.PathLike[str] | None = None,
     ) -> SyntheticBank:
-        """Write rows to a new folder.
+        """Write samples to a new folder.
 
-        Parameters
-        ----------
-        values : ndarray, shape (m, ...)
-            uint8 images (m, C, H, W), or float32 rows (m, d).
-        labels : ndarray of int64, shape (m,)
-            Class codes.
-        directory : path-like, optional
-            Where to make the folder; by default where the system keeps temporary files.
-
-        Returns
-        -------
-        SyntheticBank
-            The owner of the folder.
-
-        Raises
-        ------
-        InvalidInputError
-            When values and labels differ in length.
+        `values` (array (m, ...)): uint8 images (m, C, H, W), or float32 samples (m, d). `labels`
+        (int64 (m,)): class codes. `directory`: where to make the folder; by default where the
+        system keeps temporary files. Returns: the owner of the folder. Raises InvalidInputError
+        when values and labels differ in length.
         """
         if len(values) != len(labels):
             raise InvalidInputError(
@@ -134,42 +108,32 @@ class SyntheticBank:
 
     @property
     def epoch(self) -> int:
-        """Epoch whose rows all processes read now."""
+        """Epoch whose samples all processes read now."""
         return int(self._shared_epoch[0])
 
     @property
     def values(self) -> Array:
-        """Rows of the current epoch, shape (m, ...), read-only."""
+        """Samples of the current epoch, shape (m, ...), read-only."""
         if self._open_epoch != self.epoch:
             self._open_epoch, self._values = self._open_current()
         return self._values
 
     def publish(self, values: Array, epoch: int) -> None:
-        """Replace the rows, in this process and in all that have the bank open.
+        """Replace the samples, in this process and in all that have the bank open.
 
-        Parameters
-        ----------
-        values : ndarray
-            Of the shape and dtype of the present rows: the class codes stay as they are.
-        epoch : int
-            What to call them.
-
-        Raises
-        ------
-        GanaugError
-            When called on a copy, such as a worker's.
-        InvalidInputError
-            When shape or dtype differ.
+        `values`: of the shape and dtype of the present samples: the class codes stay as they are.
+        `epoch`: what to call them. Raises GanaugError when called on a copy, such as a worker's.
+        Raises InvalidInputError when shape or dtype differ.
         """
         if not self.is_owner:
             raise GanaugError(
-                "Only the process that made a SyntheticBank can put other rows into it. This is "
+                "Only the process that made a SyntheticBank can put other samples into it. This is "
                 "a copy, such as a DataLoader worker's: call it on the original object."
             )
         present = self.values
         if (values.shape, values.dtype) != (present.shape, present.dtype):
             raise InvalidInputError(
-                f"`values` must be {present.dtype} of shape {present.shape}, as the rows they "
+                f"`values` must be {present.dtype} of shape {present.shape}, as the samples they "
                 f"replace. Got {values.dtype} of shape {values.shape} instead."
             )
         if epoch == self.epoch:
@@ -181,7 +145,7 @@ class SyntheticBank:
             old.unlink()
 
     def _open_current(self) -> tuple[int, Array]:
-        """Open the current epoch's rows; the owner may move on at any moment."""
+        """Open the current epoch's samples; the owner may move on at any moment."""
         while True:
             epoch = self.epoch
             try:
@@ -243,6 +207,6 @@ def _remove(folder: Path, lock: int | None, owner_pid: int) -> None:
 
 def _gone(folder: Path) -> ModelFileError:
     return ModelFileError(
-        f"The synthetic rows in {folder} are gone. They live as long as the object that made them, "
-        "and no longer than its process: make them anew, for example with GANAugmenter.wrap."
+        f"The synthetic samples in {folder} are gone. They live as long as the object that made "
+        "them, and no longer than its process: make them anew, for example with GANAugmenter.wrap."
     )

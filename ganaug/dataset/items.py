@@ -18,36 +18,20 @@ from ganaug.inputs.datasets import MapDataset, find_keys, split_item, transform_
 from ganaug.inputs.pixels import Array, pil_mode_of, pixels_of
 from ganaug.inputs.sources import open_source
 
-__all__ = ["ItemFormat", "OwnTransforms"]
-
 Transform = Callable[[Any], Any]
 
 
 class ItemFormat:
     """What a dataset's items look like: takes them apart, and makes more of them.
 
-    Parameters
-    ----------
-    dataset : map-style Dataset
-        A few of its items (of a torchvision dataset: before its transforms) are looked at.
-    spec : DataSpec
-        What the data given to ``fit`` looked like. The dataset's images may differ from it in
-        container, layout and width of the dtype, but not in shape and scale.
-    labels : sequence
-        The label of each class code.
-    transform, target_transform : callable, optional
-        What :meth:`finish` applies to images and labels.
+    - `dataset`: a few of its items (of a torchvision dataset: before its transforms) are looked at.
+    - `spec`: what the data given to ``fit`` looked like. The dataset's images may differ from it in
+      container, layout and width of the dtype, but not in shape and scale.
+    - `labels`: the label of each class code; as an attribute, of the type that the items have, and
+      shared by all synthetic items of a class.
+    - `transform`, `target_transform`: what :meth:`finish` applies to images and labels.
 
-    Attributes
-    ----------
-    labels : list
-        The label of each class code, of the type that the items have. All synthetic items of a
-        class share it.
-
-    Raises
-    ------
-    InvalidInputError, InvalidTypeError
-        When the items do not look like the fitted data.
+    Raises InvalidInputError, InvalidTypeError when the items do not look like the fitted data.
     """
 
     def __init__(
@@ -78,16 +62,7 @@ class ItemFormat:
     def make(self, values: Array, codes: npt.NDArray[np.int64]) -> list[Any]:
         """Make items such as the dataset returns, its own transforms applied.
 
-        Parameters
-        ----------
-        values : ndarray
-            uint8 (n, C, H, W), or float32 (n, d).
-        codes : ndarray of int64, shape (n,)
-            Class codes.
-
-        Returns
-        -------
-        list of items
+        `values`: uint8 (n, C, H, W), or float32 (n, d). `codes` (int64 (n,)): class codes.
         """
         images: Iterable[Any] = self._spec.decode(values)
         if self._tensor_type is not Tensor:  # such as torchvision's tv_tensors.Image
@@ -137,11 +112,8 @@ class OwnTransforms:
 
     They are looked up at each use, as the dataset does: users may exchange them at any time.
 
-    Parameters
-    ----------
-    dataset : Dataset
-        A torchvision ``VisionDataset``, a Subset of one, a ConcatDataset of several with the same
-        transforms, or any other Dataset, which has none.
+    `dataset`: a torchvision ``VisionDataset``, a Subset of one, a ConcatDataset of several with the
+    same transforms, or any other Dataset, which has none.
     """
 
     def __init__(self, dataset: MapDataset) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch.utils.data import ConcatDataset, Subset, TensorDataset
+from torch.utils.data import ConcatDataset, TensorDataset
 
 from ganaug.exceptions import InvalidInputError
 from ganaug.inputs import encode_labels, without_transforms
@@ -21,11 +21,10 @@ from ganaug.inputs.datasets import (
     MapDataset,
     check_map_dataset,
     find_keys,
+    is_plain_subset,
     single_label,
     split_item,
 )
-
-__all__ = ["DatasetLabels", "innermost", "probe_positions", "read_dataset_labels"]
 
 N_PROBES = 16
 LABEL_ATTRIBUTES = ("targets", "labels", "_labels")
@@ -35,12 +34,8 @@ LABEL_ATTRIBUTES = ("targets", "labels", "_labels")
 class DatasetLabels:
     """Labels of a Dataset's items, as codes of the classes seen in ``fit``.
 
-    Parameters
-    ----------
-    codes : ndarray of int64, shape (n,)
-        Class code of each item.
-    by_code : list
-        The label by which the dataset's items call each class; -1 for a class unknown to it.
+    `codes` (int64 (n,)): class code of each item. `by_code`: the label by which the dataset's items
+    call each class; -1 for a class unknown to it.
     """
 
     codes: npt.NDArray[np.int64]
@@ -63,29 +58,15 @@ def read_dataset_labels(
     Hugging Face dataset; of a ``Subset`` or a ``ConcatDataset``, those of what it is made of. Else
     every item is read once.
 
-    Parameters
-    ----------
-    dataset : map-style Dataset
-        A torchvision dataset's labels are those before its transforms.
-    classes : ndarray, shape (n_classes,)
-        Sorted classes seen in ``fit``.
-    image_key, label_key : str, optional
-        Where items that are dicts keep image and label; found by default.
-    class_names : sequence of str, optional
-        Names of the classes seen in ``fit``, where these are integers.
+    - `dataset`: a torchvision dataset's labels are those before its transforms.
+    - `classes` (array (n_classes,)): sorted classes seen in ``fit``.
+    - `image_key`, `label_key`: where items that are dicts keep image and label; found by default.
+    - `class_names`: names of the classes seen in ``fit``, where these are integers.
 
-    Returns
-    -------
-    DatasetLabels
-        Where the fitted classes have names, or are names, and the dataset has integer labels and
-        names for them (as ``ImageFolder`` has), the names tell which is which.
-
-    Raises
-    ------
-    InvalidInputError
-        When the dataset is empty, or has labels not seen in ``fit``: says which.
-    InvalidTypeError
-        When it is no map-style Dataset.
+    Where the fitted classes have names, or are names, and the dataset has integer labels
+    and names for them (as ``ImageFolder`` has), the names tell which is which. Raises
+    InvalidInputError when the dataset is empty, or has labels not seen in ``fit``: says which.
+    Raises InvalidTypeError when it is no map-style Dataset.
 
     Examples
     --------
@@ -128,7 +109,7 @@ def _by_name(
 
 def innermost(dataset: MapDataset) -> MapDataset:
     """Give what a Subset, or a Subset of a Subset, is taken from."""
-    while _is_plain_subset(dataset):
+    while is_plain_subset(dataset):
         dataset = dataset.dataset
     return dataset
 
@@ -136,10 +117,6 @@ def innermost(dataset: MapDataset) -> MapDataset:
 def probe_positions(n: int) -> list[int]:
     """Give a few positions spread over n items, the first and the last among them."""
     return sorted(set(np.linspace(0, n - 1, N_PROBES).astype(int).tolist()))
-
-
-def _is_plain_subset(dataset: MapDataset) -> bool:
-    return type(dataset).__getitem__ is Subset.__getitem__
 
 
 @contextlib.contextmanager
@@ -168,7 +145,7 @@ def _raw_labels(raw: MapDataset, image_key: str | None, label_key: str | None) -
 
 def _declared_labels(dataset: MapDataset, label_key: str | None) -> list[Any] | None:
     """Give the labels that a dataset holds beside its items, if it does."""
-    if _is_plain_subset(dataset):
+    if is_plain_subset(dataset):
         inner = _declared_labels(dataset.dataset, label_key)
         return None if inner is None else [inner[i] for i in dataset.indices]
     if isinstance(dataset, ConcatDataset):

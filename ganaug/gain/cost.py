@@ -17,19 +17,6 @@ from ganaug.gain.trials import Trials, freeze, training_key, without_our_warning
 from ganaug.parameters import auto_max_images
 from ganaug.progress import readable_seconds
 
-__all__ = [
-    "FIRST_GAN_FOLDS",
-    "MOST_GAN_FOLDS",
-    "Clock",
-    "CostEstimate",
-    "GanCost",
-    "GanPlan",
-    "estimate",
-    "measure_gan",
-    "plan_gans",
-    "time_for_gans",
-]
-
 FIRST_GAN_FOLDS = 3
 MOST_GAN_FOLDS = 5
 LEAST_GAN_FOLDS = 2  # of one, nothing can be learnt
@@ -40,12 +27,7 @@ WORKER_START_SECONDS = 4.0  # of processes that import torch
 
 
 class Clock:
-    """The time box.
-
-    Parameters
-    ----------
-    max_seconds : float or None
-    """
+    """The time box."""
 
     def __init__(self, max_seconds: float | None) -> None:
         is_number = isinstance(max_seconds, int | float) and not isinstance(max_seconds, bool)
@@ -69,27 +51,18 @@ class Clock:
 
 @dataclass(frozen=True)
 class CostEstimate:
-    """What an evaluation will take on this machine as it is now.
-
-    Attributes
-    ----------
-    seconds : float
-        In all, where the GANs are trained on four folds; three to five are.
-    seconds_without_gans : float
-        Where it turns out that no GAN can win.
-    seconds_per_gan_fold : float
-        To train the GANs of one fold, and try what uses them.
-    n_fits : int
-        Classifiers trained without GANs.
-    seconds_per_fit : float
-        Of one of them, at most.
-    """
+    """What an evaluation will take on this machine as it is now."""
 
     seconds: float
+    """In all, where the GANs are trained on four folds; three to five are."""
     seconds_without_gans: float
+    """Where it turns out that no GAN can win."""
     seconds_per_gan_fold: float
+    """To train the GANs of one fold, and try what uses them."""
     n_fits: int
+    """Classifiers trained without GANs."""
     seconds_per_fit: float
+    """Of one of them, at most."""
 
     def __str__(self) -> str:
         """Tell it in a sentence."""
@@ -185,19 +158,7 @@ class GanPlan:
 def plan_gans(left: float, per_fold: float, cost: GanCost, n_splits: int) -> GanPlan:
     """Fit GANs into the time that is left: fewer folds, then smaller GANs, then none.
 
-    Parameters
-    ----------
-    left : float
-        Seconds.
-    per_fold : float
-        Seconds of a fold's GANs and classifiers.
-    cost : GanCost
-        Of a fold's GANs.
-    n_splits : int
-
-    Returns
-    -------
-    GanPlan
+    `left`: seconds. `per_fold`: seconds of a fold's GANs and classifiers. `cost`: of a fold's GANs.
     """
     most = min(MOST_GAN_FOLDS, n_splits)
     per_fold, left = max(per_fold, 1e-9) * UNMEASURED, max(left, 0.0)

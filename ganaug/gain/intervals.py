@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy import stats
 
 from ganaug.exceptions import InvalidInputError
@@ -41,15 +40,8 @@ def paired_interval(scores: Sequence[float], baseline: Sequence[float]) -> Paire
 
     A t-interval: with few pairs a percentile bootstrap is too narrow.
 
-    Parameters
-    ----------
-    scores, baseline : sequences of float of one length
-        Scores of the same draws.
-
-    Returns
-    -------
-    PairedInterval
-        Its ends are NaN for fewer than two pairs.
+    `scores`, `baseline` (sequences of float of one length): scores of the same draws. Returns: its
+    ends are NaN for fewer than two pairs.
 
     Examples
     --------
@@ -57,13 +49,9 @@ def paired_interval(scores: Sequence[float], baseline: Sequence[float]) -> Paire
     >>> round(interval.mean, 3), interval.verdict
     (0.02, 'no clear difference')
     """
-    if len(scores) != len(baseline) or not len(scores):
-        raise InvalidInputError(
-            f"`scores` and `baseline` must be pairs, at least one. Got {len(scores)} and "
-            f"{len(baseline)} values instead."
-        )
-    differences = np.asarray(scores, dtype=float) - np.asarray(baseline, dtype=float)
-    return _t_interval(differences, 1 / len(differences))
+    if not len(scores):
+        raise InvalidInputError("`scores` and `baseline` must be pairs, at least one. Got none.")
+    return corrected_interval(scores, baseline, test_over_train=0.0)
 
 
 def corrected_interval(
@@ -75,17 +63,9 @@ def corrected_interval(
     splits is taken as (1/n + n_test/n_train) times that of a split, which does not vanish however
     often the same samples are split.
 
-    Parameters
-    ----------
-    scores, baseline : sequences of float of one length
-        Scores on the same splits. Empty ones give an interval of NaN.
-    test_over_train : float
-        Samples of a test part over samples of a training part.
-
-    Returns
-    -------
-    PairedInterval
-        Its ends are NaN for fewer than two splits.
+    `scores`, `baseline` (sequences of float of one length): scores on the same splits. Empty ones
+    give an interval of NaN. `test_over_train`: samples of a test part over samples of a training
+    part. Returns: its ends are NaN for fewer than two splits.
 
     Examples
     --------
@@ -100,15 +80,11 @@ def corrected_interval(
     if not len(scores):
         return PairedInterval(math.nan, math.nan, math.nan, 0)
     differences = np.asarray(scores, dtype=float) - np.asarray(baseline, dtype=float)
-    return _t_interval(differences, 1 / len(differences) + test_over_train)
-
-
-def _t_interval(differences: npt.NDArray[np.float64], factor: float) -> PairedInterval:
-    """Give the mean with its t-interval; the mean's variance is `factor` times a difference's."""
     n, mean = len(differences), float(differences.mean())
     if n < 2:
         return PairedInterval(mean, math.nan, math.nan, n)
-    half = float(stats.t.ppf(0.975, n - 1) * differences.std(ddof=1) * math.sqrt(factor))
+    widened = math.sqrt(1 / n + test_over_train)
+    half = float(stats.t.ppf(0.975, n - 1) * differences.std(ddof=1) * widened)
     return PairedInterval(mean, mean - half, mean + half, n)
 
 
@@ -124,11 +100,8 @@ def needed_to_tell(
     More splits cannot narrow a corrected interval beyond a floor, more samples can: the standard
     deviation is taken to fall with the square root of their number.
 
-    Returns
-    -------
-    dict
-        "splits" (only where they suffice) and "samples"; empty where nothing is needed, or fewer
-        than two splits tell nothing.
+    Returns: "splits" (only where they suffice) and "samples"; empty where nothing is needed, or
+    fewer than two splits tell nothing.
     """
     if gain is None or math.isnan(gain.low):
         return {}

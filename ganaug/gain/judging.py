@@ -22,8 +22,6 @@ from ganaug.gain.verdict import (
     describe_classifier,
 )
 
-__all__ = ["RULE", "Race", "default_arm", "judge"]
-
 RULE: Rule = "simplest"
 RARE = 20  # classes of fewer samples are also judged together
 
@@ -32,15 +30,9 @@ RARE = 20  # classes of fewer samples are also judged together
 class Race:
     """What was tried.
 
-    Parameters
-    ----------
-    trials : Trials
-    cheap, gans : sequence of Remedy
-        From the simplest on; with GANs those that were tried.
-    numbers : list of int
-        Splits on which all the cheap ones have scores.
-    gan_reason : str
-        Why the GANs are out of the race, or were not tried; empty if they are in it.
+    `cheap`, `gans`: from the simplest on; with GANs those that were tried. `numbers` (list of int):
+    splits on which all the cheap ones have scores. `gan_reason`: why the GANs are out of the race,
+    or were not tried; empty if they are in it.
     """
 
     trials: Trials

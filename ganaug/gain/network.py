@@ -13,8 +13,6 @@ from ganaug.classifier import fit_classifier, random_affine
 from ganaug.exceptions import GanaugWarning
 from ganaug.inputs import read_training_set
 
-__all__ = ["SmallNetworkClassifier", "network_steps"]
-
 Array = npt.NDArray[Any]
 
 

@@ -10,28 +10,16 @@ import numpy as np
 
 from ganaug.checks import require_extra
 
-__all__ = ["draw_scores"]
-
 
 def draw_scores(
     path: str | os.PathLike[str], scores: Mapping[str, Sequence[float]], scoring: str, choice: str
 ) -> None:
     """Draw a remedy a line: a dot for each split, and a bar at their mean.
 
-    Parameters
-    ----------
-    path : path-like
-        Its ending says what is written: .png, .svg, .pdf, ...
-    scores : mapping of str to sequence of float
-        By remedy; NaN where it was not tried.
-    scoring : str
-    choice : str
-        The remedy that is drawn in colour.
-
-    Raises
-    ------
-    MissingDependencyError
-        Without matplotlib, which comes with ``pip install "ganaug[report]"``.
+    `path`: its ending says what is written: .png, .svg, .pdf, ... `scores` (mapping of str to
+    sequence of float): by remedy; NaN where it was not tried. `choice`: the remedy that is drawn in
+    colour. Raises MissingDependencyError: without matplotlib, which comes with ``pip install
+    "ganaug[report]"``.
     """
     matplotlib = require_extra("matplotlib", "report")
     figure_class = require_extra("matplotlib.figure", "report").Figure

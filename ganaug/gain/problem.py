@@ -20,8 +20,6 @@ from ganaug.gain.network import SmallNetworkClassifier, network_steps
 from ganaug.inputs import read_training_set
 from ganaug.seeds import derived_seed
 
-__all__ = ["Problem", "Split", "make_splits", "pose", "with_seed"]
-
 Array = npt.NDArray[Any]
 Positions = npt.NDArray[np.int64]
 
@@ -43,22 +41,10 @@ class Split:
 class Problem:
     """The data as the estimator takes them, and how it is scored.
 
-    Parameters
-    ----------
-    X : ndarray or DataFrame
-        Samples along the first axis.
-    y : ndarray of shape (n_samples,)
-    classes : ndarray
-        Sorted labels.
-    class_names : tuple of str
-    is_image : bool
-    image_shape : tuple or None
-        Of the images that the columns of 2-D X hold.
-    estimator : scikit-learn classifier
-        Unfitted; every `random_state` is set.
-    scorer : callable
-    values_of_dataset : bool
-        Whether X was gathered from a Dataset or a list, or resized, as uint8 (n, C, H, W).
+    `X`: samples along the first axis. `y`: array (n_samples,). `classes`: sorted labels.
+    `image_shape`: of the images that the columns of 2-D X hold. `estimator`: unfitted; every
+    `random_state` is set. `values_of_dataset`: whether X was gathered from a Dataset or a list, or
+    resized, as uint8 (n, C, H, W).
     """
 
     X: Any
@@ -172,12 +158,8 @@ def with_seed(estimator: Any, seed: int) -> Any:
 def make_splits(problem: Problem, cv: Any, groups: Any, seed: int) -> tuple[list[Split], list[str]]:
     """Split the samples, every class into every part.
 
-    Returns
-    -------
-    splits : list of Split
-        Where there are few samples, or few of a class, further splits follow the first ones.
-    notes : list of str
-        What was done otherwise than asked for.
+    Returns: splits (list of Split): where there are few samples, or few of a class, further splits
+    follow the first ones; notes (list of str): what was done otherwise than asked for.
     """
     y = problem.y
     if groups is not None:

@@ -23,20 +23,6 @@ from ganaug.exceptions import InvalidInputError, InvalidTypeError
 from ganaug.gain.problem import with_seed
 from ganaug.oversampler import GANOverSampler
 
-__all__ = [
-    "BUILT_IN",
-    "DEFAULTS",
-    "Remedy",
-    "Task",
-    "UsersSampler",
-    "checked_augmenter",
-    "class_weight_parameter",
-    "find_remedy",
-    "make_pipeline",
-    "provenance",
-    "select_remedies",
-]
-
 Array = npt.NDArray[Any]
 
 DEFAULTS = ("mixed", "augmented", "smote", "duplicates")
@@ -230,18 +216,9 @@ def select_remedies(
 ) -> tuple[tuple[Remedy, ...], list[str]]:
     """Choose what is tried, from the simplest on; "nothing" always is.
 
-    Parameters
-    ----------
-    remedies : None, list of str, or dict of str to sampler
-        All but those on request; those named; or all and the user's samplers.
-    task : Task
-    estimator : classifier
-
-    Returns
-    -------
-    remedies : tuple of Remedy
-    notes : list of str
-        Which of those asked for by name cannot be tried, and why.
+    `remedies` (None, list of str, or dict of str to sampler): all but those on request; those
+    named; or all and the user's samplers. Returns: remedies (tuple of Remedy); notes (list of str):
+    which of those asked for by name cannot be tried, and why.
     """
     listed = [remedy for remedy in BUILT_IN if not remedy.on_request]
     if isinstance(remedies, Mapping):

@@ -26,8 +26,6 @@ from ganaug.gain.choice import Scores
 from ganaug.gain.problem import Problem, Split
 from ganaug.gain.remedies import Remedy, Task, make_pipeline
 
-__all__ = ["Score", "Trials", "freeze", "without_our_warnings"]
-
 
 @dataclass(frozen=True)
 class Score:
@@ -42,12 +40,7 @@ class Score:
 class Trials:
     """Tries remedies on splits, and remembers the scores.
 
-    Parameters
-    ----------
-    problem : Problem
-    splits : list of Split
-    task : Task
-        May be replaced by one with smaller GANs before any is trained.
+    `splits`: list of Split. `task`: may be replaced by one with smaller GANs before any is trained.
     """
 
     def __init__(self, problem: Problem, splits: Sequence[Split], task: Task) -> None:
@@ -131,18 +124,7 @@ def training_key(augmenter: Any) -> str:
 
 
 def freeze(sampler: Any, fitted: Any) -> Any:
-    """Give a copy of a sampler that uses a fitted augmenter, and trains nothing.
-
-    Parameters
-    ----------
-    sampler : GANOverSampler
-    fitted : GANAugmenter
-
-    Returns
-    -------
-    GANOverSampler
-        Adds the same samples as `sampler` would, trained on what `fitted` was fitted on.
-    """
+    """Give a copy of a sampler that uses a fitted augmenter, adds the same, and trains nothing."""
     alone = {"image_shape", "n_generators", "max_images"} & set(sampler.get_params(deep=False))
     parameters = {"augmenter": FrozenEstimator(fitted), **dict.fromkeys(alone)}
     return clone(sampler).set_params(**parameters)

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_type_hints
 
 import numpy as np
 from sklearn.base import clone
@@ -32,12 +32,10 @@ from ganaug.gain.remedies import (
 from ganaug.gain.remedies import make_pipeline as pipeline_of
 from ganaug.inputs import read_training_set
 from ganaug.inputs.pictures import is_regular
-from ganaug.jsonable import SchemaError, dumps, jsonable, loads_strictly, read_as, type_hints_of
+from ganaug.jsonable import SchemaError, dumps, jsonable, loads_strictly, read_as
 from ganaug.naming import printable
 from ganaug.outputs import write_text
 from ganaug.persistence import plain_parameters, read_parameters
-
-__all__ = ["ClassGain", "Verdict"]
 
 GanFinding = Literal["chosen", "not worth it", "not shown", "not tried"]
 
@@ -429,7 +427,7 @@ def _read(content: bytes) -> tuple[dict[str, Any], dict[str, Any] | None]:
 
 def _checked(kind: type, record: Any) -> dict[str, Any]:
     """Read a dataclass's fields, but for those that no file holds."""
-    name, hints = kind.__name__, type_hints_of(kind)
+    name, hints = kind.__name__, get_type_hints(kind)
     kinds = {field: hints[field] for field in hints if field not in NOT_IN_A_FILE[name]}
     if not isinstance(record, dict) or record.keys() != kinds.keys():
         raise SchemaError(f"{name} must have the fields {', '.join(kinds)}. Got {record!r:.60}.")

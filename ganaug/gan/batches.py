@@ -16,14 +16,8 @@ class ClassBatches:
     expects. The samples are neither copied nor moved when they already are on `device`:
     uint8 images stay uint8 until a batch of them is needed.
 
-    Parameters
-    ----------
-    config : GANConfig
-    samples : Tensor of shape (n, C, H, W), uint8, or (n, n_features), float32
-    labels : Tensor of shape (n,), int64
-    device : torch.device
-    generator : torch.Generator
-        On `device`.
+    `samples`: Tensor of shape (n, C, H, W), uint8, or (n, n_features), float32. `labels`: Tensor of
+    shape (n,), int64. `generator`: on `device`.
     """
 
     def __init__(

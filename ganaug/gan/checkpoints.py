@@ -54,10 +54,7 @@ def write_checkpoint(
 
     `identity` is "data:seed", what `read_checkpoint` is asked for.
 
-    Raises
-    ------
-    OSError
-        When the disk is full or not writable.
+    Raises OSError when the disk is full or not writable.
     """
     content = {"config": config.to_json(), "identity": identity, "plain": plain}
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -74,24 +71,9 @@ def try_to_write_checkpoint(
 ) -> bool:
     """Write a checkpoint if that can be done: a full disk is no reason to end a training.
 
-    Parameters
-    ----------
-    path, config, identity
-        As in `write_checkpoint`.
-    state : tuple
-        Tensors, and plain values.
-    silent : bool, default=False
-        Do not warn, as when that has been done before.
-
-    Returns
-    -------
-    bool
-        Whether it was written.
-
-    Warns
-    -----
-    TrainingWarning
-        When it was not.
+    `path`, `config`, `identity`: as in `write_checkpoint`. `state`: tensors, and plain values.
+    `silent`: do not warn, as when that has been done before. Returns: whether it was written. Warns
+    when it was not.
     """
     try:
         write_checkpoint(path, config, identity, *state)
@@ -112,10 +94,7 @@ def read_checkpoint(
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read a checkpoint of the same data and parameters; refuse any other with the reason.
 
-    Raises
-    ------
-    CheckpointError
-        When the file is damaged, or is not a state of this training.
+    Raises CheckpointError when the file is damaged, or is not a state of this training.
     """
 
     def check(content: Any, layouts: dict[str, Layout]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from ganaug.checks import check_option
@@ -108,19 +108,8 @@ class GANConfig:
         return tuple(weight / sum(weights) for weight in weights)
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain values that `from_json` takes back."""
+        """Return plain values."""
         return asdict(self)
-
-    @classmethod
-    def from_json(cls, values: dict[str, Any]) -> GANConfig:
-        """Build a config from what `to_json` returned."""
-        known = {field.name for field in fields(cls)}
-        lists_to_tuples: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in values.items()
-            if name in known
-        }
-        return cls(**lists_to_tuples)
 
 
 def classic_options() -> dict[str, Any]:

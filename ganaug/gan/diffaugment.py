@@ -14,17 +14,8 @@ from torch.nn import functional as F
 def diffaugment(images: Tensor, generator: torch.Generator) -> Tensor:
     """Brighten, scale the contrast, shift, and cut a rectangle out, each image in its own way.
 
-    Parameters
-    ----------
-    images : Tensor of shape (n, C, H, W)
-        Values in [-1, 1].
-    generator : torch.Generator
-        The only source of randomness.
-
-    Returns
-    -------
-    Tensor of shape (n, C, H, W)
-        Gradients flow through every augmentation.
+    `images` (Tensor of shape (n, C, H, W)): values in [-1, 1]. `generator`: the only source of
+    randomness. Returns: Tensor of shape (n, C, H, W): gradients flow through every augmentation.
     """
     images = contrast(brightness(images, generator), generator)
     return cutout(translation(images, generator), generator)

@@ -57,18 +57,10 @@ class Evaluation:
 class Monitor:
     """Compares the same real samples with samples made from the same noise, again and again.
 
-    Parameters
-    ----------
-    samples, labels : Tensor
-        Real samples in the data's own units, and their class codes.
-    n_classes : int
-    generator : torch.Generator
-        CPU generator that picks the real samples and draws the noise.
-    device : torch.device
-        Where the generator network lives.
-    features : callable, optional
-        Samples in the data's own units -> (n, d) features. Default: pixels pooled to at most
-        7 x 7.
+    `samples`, `labels`: real samples in the data's own units, and their class codes. `generator`:
+    CPU generator that picks the real samples and draws the noise. `device`: where the generator
+    network lives. `features`: samples in the data's own units -> (n, d) features. Default: pixels
+    pooled to at most 7 x 7.
     """
 
     def __init__(

@@ -333,24 +333,24 @@ class TableDiscriminator(Discriminator):
 # --- building --------------------------------------------------------------------------------
 
 
+def _kinds(config: GANConfig) -> tuple[type[Generator], type[Discriminator]]:
+    if not config.is_image:
+        return TableGenerator, TableDiscriminator
+    if config.recipe == "classic":
+        return ClassicGenerator, ClassicDiscriminator
+    return ImageGenerator, ImageDiscriminator
+
+
 def outline_generator(config: GANConfig) -> Generator:
     """Build the config's generator without values, on the meta device: nothing is allocated."""
-    if not config.is_image:
-        kind: type[Generator] = TableGenerator
-    else:
-        kind = ClassicGenerator if config.recipe == "classic" else ImageGenerator
     with torch.device("meta"):
-        return kind(config)
+        return _kinds(config)[0](config)
 
 
 def outline_discriminator(config: GANConfig) -> Discriminator:
     """Build the config's discriminator without values, on the meta device."""
-    if not config.is_image:
-        kind: type[Discriminator] = TableDiscriminator
-    else:
-        kind = ClassicDiscriminator if config.recipe == "classic" else ImageDiscriminator
     with torch.device("meta"):
-        return kind(config)
+        return _kinds(config)[1](config)
 
 
 def build_generator(

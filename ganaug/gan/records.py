@@ -36,12 +36,7 @@ class EvaluationRecord(TypedDict):
 def check_records(
     history: Sequence[EvaluationRecord], alarms: Sequence[Alarm], n_classes: int, where: str
 ) -> None:
-    """Refuse records and alarms that are not of so many classes.
-
-    Raises
-    ------
-    SchemaError
-    """
+    """Refuse records and alarms that are not of so many classes."""
     _check_alarms(alarms, n_classes, where)
     for record in history:
         _check_alarms([Alarm(**alarm) for alarm in record["alarms"]], n_classes, where)

@@ -1,4 +1,4 @@
-"""Exact, seeded, per-class generation, with filters that keep their quota.
+"""Exact, seeded, per-class generation, with a filter that keeps its quota.
 
 Samples are made in whole blocks of fixed size, each from its own random stream keyed by
 (seed, class, block): the same samples come back whatever was asked for before, in whatever order
@@ -22,7 +22,7 @@ from ganaug.seeds import stream
 
 BLOCK_SIZE = 128
 MIN_ACCEPTANCE = 0.01
-"""A class of whose candidates less than this share passes the filters is an error."""
+"""A class of whose candidates less than this share passes the filter is an error."""
 MAX_CANDIDATES_BEFORE_VERDICT = 20 * BLOCK_SIZE
 
 SampleFilter = Callable[[Tensor, int], Tensor]
@@ -36,57 +36,41 @@ class _Part:
     config: GANConfig
     generator: Generator
 
+    def make(self, z: Tensor, label: int) -> Tensor:
+        """Make samples of one class, in the data's own units, on the CPU."""
+        values = self.generator(z, torch.full((len(z),), label, device=z.device))
+        return (images_from_network(values) if self.config.is_image else values.float()).cpu()
+
 
 class Sampler:
     """Makes samples of any class from one joint model, or from one model per class.
 
-    Parameters
-    ----------
-    models : sequence of TrainedGAN
-        A single joint model, or one single-class model per class, in the order of the codes.
-    device : torch.device or str
-    filters : mapping of str to SampleFilter
-        Every filter must accept a sample for it to be returned.
-
-    Attributes
-    ----------
-    n_candidates, n_accepted : dict of int to int
-        Per class code: candidates made and accepted so far.
+    `models`: a single joint model, or one single-class model per class, in the order of the codes.
+    `accepts`: only samples that it accepts are returned. `n_candidates`, `n_accepted` (dict of int
+    to int): per class code: candidates made and accepted so far.
     """
 
     def __init__(
         self,
         models: Sequence[TrainedGAN],
         device: torch.device | str = "cpu",
-        filters: Mapping[str, SampleFilter] | None = None,
+        accepts: SampleFilter | None = None,
     ) -> None:
         self.device = torch.device(device)
         self.parts = [_load_part(model, self.device) for model in models]
         self.per_class = len(models) > 1 or models[0].config.n_classes == 1
-        self.filters = dict(filters or {})
+        self.accepts = accepts
         self.n_candidates: dict[int, int] = {}
         self.n_accepted: dict[int, int] = {}
 
     def sample(self, counts: Mapping[int, int], *, seed: int, start: int = 0) -> Tensor:
         """Make exactly `counts[code]` samples of each class, in the order of `counts`.
 
-        Parameters
-        ----------
-        counts : mapping of int to int
-            Samples by class code.
-        seed : int
-        start : int
-            How many accepted samples of each class to pass over: ``start=n`` goes on where a call
-            for n samples ended.
-
-        Returns
-        -------
-        Tensor of shape (sum of counts, C, H, W), uint8, or (sum of counts, n_features), float32
-
-        Raises
-        ------
-        SamplingError
-            When the filters accept less than `MIN_ACCEPTANCE` of a class's candidates.
+        `counts` (mapping of int to int): samples by class code. `start`: how many accepted samples
+        of each class to pass over: ``start=n`` goes on where a call for n samples ended. Returns:
+        Tensor of shape (sum of counts, C, H, W), uint8, or (sum of counts, n_features), float32.
+        Raises SamplingError when the filter accepts less than `MIN_ACCEPTANCE` of a class's
+        candidates.
         """
         chunks = [
             chunk
@@ -101,14 +85,15 @@ class Sampler:
             return
         to_skip, to_make = start, n
         block = 0
-        if not self.filters:  # nothing is rejected, so whole blocks can be passed over unseen
+        if self.accepts is None:  # nothing is rejected, so whole blocks can be passed over unseen
             block, to_skip = divmod(start, BLOCK_SIZE)
         n_seen = n_kept = 0
         while to_make > 0:
             samples = self.block(code, seed, block)
-            kept = samples[self._accepted(samples, code)]
+            kept = samples if self.accepts is None else samples[self.accepts(samples, code)]
             n_seen, n_kept, block = n_seen + len(samples), n_kept + len(kept), block + 1
-            self._check_acceptance(code, n_seen, n_kept)
+            if n_seen >= MAX_CANDIDATES_BEFORE_VERDICT and n_kept < MIN_ACCEPTANCE * n_seen:
+                raise AcceptanceError(code, n_kept, n_seen)
             chunk = kept[to_skip : to_skip + to_make]
             to_skip = max(0, to_skip - len(kept))
             to_make -= len(chunk)
@@ -121,9 +106,7 @@ class Sampler:
         """Make the `BLOCK_SIZE` unfiltered candidates of one block."""
         part, label = self._part_of(code)
         z = part.generator.draw_latents(BLOCK_SIZE, stream(seed, code, block), self.device)
-        labels = torch.full((BLOCK_SIZE,), label, device=self.device)
-        values = part.generator(z, labels)
-        return (images_from_network(values) if part.config.is_image else values.float()).cpu()
+        return part.make(z, label)
 
     @torch.no_grad()
     def interpolate(self, code: int, *, seed: int, n_steps: int) -> Tensor:
@@ -137,19 +120,7 @@ class Sampler:
         angle = torch.acos(torch.cosine_similarity(ends[:1], ends[1:]).clamp(-0.999, 0.999))
         share = torch.linspace(0, 1, n_steps)[:, None]
         z = torch.sin((1 - share) * angle) * ends[:1] + torch.sin(share * angle) * ends[1:]
-        z = (z / torch.sin(angle)).to(self.device)
-        values = part.generator(z, torch.full((n_steps,), label, device=self.device))
-        return (images_from_network(values) if part.config.is_image else values.float()).cpu()
-
-    def _accepted(self, samples: Tensor, code: int) -> Tensor:
-        mask = torch.ones(len(samples), dtype=torch.bool)
-        for accepts in self.filters.values():
-            mask &= accepts(samples, code)
-        return mask
-
-    def _check_acceptance(self, code: int, n_seen: int, n_kept: int) -> None:
-        if n_seen >= MAX_CANDIDATES_BEFORE_VERDICT and n_kept < MIN_ACCEPTANCE * n_seen:
-            raise AcceptanceError(code, n_kept, n_seen, tuple(self.filters))
+        return part.make((z / torch.sin(angle)).to(self.device), label)
 
     def _part_of(self, code: int) -> tuple[_Part, int]:
         return (self.parts[code], 0) if self.per_class else (self.parts[0], code)
@@ -163,15 +134,12 @@ class Sampler:
 
 
 class AcceptanceError(SamplingError):
-    """Filters rejected nearly everything of one class (by its code; callers name it)."""
+    """The filter rejected nearly everything of one class (by its code; callers name it)."""
 
-    def __init__(
-        self, code: int, n_accepted: int, n_candidates: int, filters: Sequence[str]
-    ) -> None:
+    def __init__(self, code: int, n_accepted: int, n_candidates: int) -> None:
         self.code, self.n_accepted, self.n_candidates = code, n_accepted, n_candidates
         super().__init__(
-            f"Class code {code}: filters {', '.join(filters)} accepted {n_accepted} of "
-            f"{n_candidates} candidates."
+            f"Class code {code}: the filter accepted {n_accepted} of {n_candidates} candidates."
         )
 
 

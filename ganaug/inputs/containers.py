@@ -21,23 +21,6 @@ from ganaug.exceptions import InvalidInputError, InvalidTypeError
 from ganaug.inputs.formats import DataFormat
 from ganaug.inputs.pixels import count_non_finite, is_image, pil_mode_of, raise_if_non_finite
 
-__all__ = [
-    "Samples",
-    "as_array",
-    "concatenate_pandas",
-    "concatenate_samples",
-    "extendable_samples",
-    "is_pandas",
-    "is_stream",
-    "refuse_dataset",
-    "refuse_kind",
-    "refuse_non_finite",
-    "refuse_two_looks",
-    "refuse_unsupported",
-    "replace_samples",
-    "take_samples",
-]
-
 # What users hand in as X or y: an array, tensor, list, data frame or Series. Not a union of those,
 # because pandas, which need not be installed, is untyped.
 Samples: TypeAlias = Any
@@ -57,12 +40,7 @@ def is_pandas(data: object) -> bool:
 
 
 def refuse_unsupported(X: Samples) -> None:
-    """Raise for things that are nearly right, and say what to pass instead of them.
-
-    Raises
-    ------
-    InvalidTypeError
-    """
+    """Raise for things that are nearly right, and say what to pass instead of them."""
     advice = None
     if issparse(X):
         advice = "a sparse matrix instead: pass X.toarray()"
@@ -120,12 +98,8 @@ def is_stream(X: object) -> bool:
 def as_array(X: Samples) -> npt.NDArray[Any]:
     """Give nested lists, or an object that NumPy can read, as an array of one dimension or more.
 
-    Raises
-    ------
-    InvalidInputError
-        For samples of different lengths.
-    InvalidTypeError
-        For anything that is no sequence.
+    Raises InvalidInputError for samples of different lengths. Raises InvalidTypeError for anything
+    that is no sequence.
     """
     try:
         array = np.asarray(X)
@@ -139,17 +113,10 @@ def as_array(X: Samples) -> npt.NDArray[Any]:
 def refuse_two_looks(X: Samples, resize: tuple[int, int] | None) -> None:
     """Raise for images that synthetic ones would not look like, before they are put together.
 
-    Parameters
-    ----------
-    X : array, tensor or list of images, or 2-D data
-    resize : tuple (height, width) or None
-        The size that `fit` brings, or has brought, images to.
-
-    Raises
-    ------
-    InvalidInputError
-        For palette images and others that are read in another mode than their own, and for images
-        of another size than `resize`; says what to do.
+    `X`: array, tensor or list of images, or 2-D data. `resize` (tuple (height, width) or None): the
+    size that `fit` brings, or has brought, images to. Raises InvalidInputError for palette images
+    and others that are read in another mode than their own, and for images of another size than
+    `resize`; says what to do.
     """
     if not isinstance(X, list | tuple):
         images = X[:1] if getattr(X, "ndim", 2) > 2 else []
@@ -175,10 +142,7 @@ def refuse_two_looks(X: Samples, resize: tuple[int, int] | None) -> None:
 def refuse_dataset(X: Samples) -> None:
     """Raise for a Dataset, where samples have to be in memory.
 
-    Raises
-    ------
-    InvalidTypeError
-        Says what to call instead.
+    Raises InvalidTypeError: says what to call instead.
     """
     if isinstance(X, Dataset):
         raise InvalidTypeError(
@@ -190,15 +154,8 @@ def refuse_dataset(X: Samples) -> None:
 def refuse_non_finite(X: Samples) -> None:
     """Raise for NaN and infinite values, without a converted copy of X.
 
-    Parameters
-    ----------
-    X : array, tensor, data frame or list
-        Lists are not looked into: :meth:`DataSpec.check` encodes all of them.
-
-    Raises
-    ------
-    InvalidInputError
-        Says how many there are.
+    `X`: lists are not looked into: :meth:`DataSpec.check` encodes all of them. Raises
+    InvalidInputError: says how many there are.
     """
     counts = np.zeros(2, dtype=np.int64)
     if isinstance(X, torch.Tensor):
@@ -212,21 +169,9 @@ def refuse_non_finite(X: Samples) -> None:
 def extendable_samples(X: Samples, fitted: DataFormat) -> Samples:
     """Give samples to which others of the fitted format can be added.
 
-    Parameters
-    ----------
-    X : array, tensor, data frame or list
-    fitted : DataFormat
-        What the data given to ``fit`` came in.
-
-    Returns
-    -------
-    array, tensor, data frame or list
-        X itself; a list of feature rows, and what only NumPy can read, as an array.
-
-    Raises
-    ------
-    InvalidTypeError
-        For a Dataset, and for another container than in ``fit``.
+    `fitted`: what the data given to ``fit`` came in. Returns: X itself; a list of feature rows, and
+    what only NumPy can read, as an array. Raises InvalidTypeError for a Dataset, and for another
+    container than in ``fit``.
     """
     refuse_dataset(X)
     refuse_unsupported(X)
@@ -246,16 +191,8 @@ def extendable_samples(X: Samples, fitted: DataFormat) -> Samples:
 def take_samples(X: Samples, positions: Positions) -> Samples:
     """Select samples of an array, tensor, data frame or list.
 
-    Parameters
-    ----------
-    X : array, tensor, data frame or list
-    positions : ndarray of int64, shape (m,)
-        Any order, also with repetitions.
-
-    Returns
-    -------
-    samples
-        In X's container; a data frame's rows keep their names.
+    `positions` (int64 (m,)): any order, also with repetitions. Returns: in X's container; a data
+    frame's rows keep their names.
 
     Examples
     --------
@@ -274,17 +211,8 @@ def take_samples(X: Samples, positions: Positions) -> Samples:
 def replace_samples(X: Samples, positions: Positions, X_new: Samples) -> Samples:
     """Return a copy of X with some samples replaced.
 
-    Parameters
-    ----------
-    X : array, tensor, data frame or list
-    positions : ndarray of int64, shape (m,)
-    X_new : samples, length m
-        In X's container.
-
-    Returns
-    -------
-    samples
-        In X's container and dtype.
+    `positions`: int64 (m,). `X_new` (samples, length m): in X's container. Returns: in X's
+    container and dtype.
 
     Examples
     --------
@@ -311,21 +239,8 @@ def replace_samples(X: Samples, positions: Positions, X_new: Samples) -> Samples
 def concatenate_samples(X: Samples, X_new: Samples) -> Samples:
     """Put samples behind others.
 
-    Parameters
-    ----------
-    X : array, tensor, data frame or list
-    X_new : samples
-        In X's container.
-
-    Returns
-    -------
-    samples
-        In X's container and dtype.
-
-    Raises
-    ------
-    InvalidInputError
-        When the new ones have another shape.
+    `X_new`: in X's container. Returns: in X's container and dtype. Raises InvalidInputError when
+    the new ones have another shape.
     """
     if is_pandas(X):
         return concatenate_pandas(X, X_new)

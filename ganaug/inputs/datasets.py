@@ -18,19 +18,6 @@ from ganaug.exceptions import InvalidInputError, InvalidTypeError
 from ganaug.inputs.containers import Samples, is_pandas, is_stream
 from ganaug.inputs.pixels import is_image
 
-__all__ = [
-    "DatasetItems",
-    "MapDataset",
-    "check_map_dataset",
-    "find_keys",
-    "is_dataset",
-    "is_item",
-    "single_label",
-    "split_item",
-    "transform_owner",
-    "without_transforms",
-]
-
 LABEL_KEYS = ("label", "labels", "target", "targets", "class", "y")
 
 # With __getitem__ and __len__: torch's Dataset promises no length, and Hugging Face's is none
@@ -57,10 +44,7 @@ def is_item(thing: object) -> bool:
 def check_map_dataset(dataset: MapDataset) -> None:
     """Raise unless this has items that can be read in any order.
 
-    Raises
-    ------
-    InvalidTypeError
-        Says what came, and what to do with it.
+    Raises InvalidTypeError: says what came, and what to do with it.
     """
     advice = ""
     if isinstance(dataset, DataLoader):
@@ -94,19 +78,12 @@ def _has_length(dataset: MapDataset) -> bool:
 def without_transforms(dataset: MapDataset) -> MapDataset:
     """Give a Dataset that returns raw images and labels, where that is possible.
 
-    Parameters
-    ----------
-    dataset : Dataset
-
-    Returns
-    -------
-    Dataset
-        For a torchvision ``VisionDataset``, a ``Subset`` of one, or a ``ConcatDataset`` of several
-        with the same transforms, a shallow copy with the transforms off; the original is not
-        changed. Its `target_transform` stays where the raw labels are several values each
-        (CelebA's attributes), of which it may choose one. Any other Dataset itself.
+    Returns: for a torchvision ``VisionDataset``, a ``Subset`` of one, or a ``ConcatDataset`` of
+    several with the same transforms, a shallow copy with the transforms off; the original is not
+    changed. Its `target_transform` stays where the raw labels are several values each (CelebA's
+    attributes), of which it may choose one. Any other Dataset itself.
     """
-    if _is_plain_subset(dataset):
+    if is_plain_subset(dataset):
         inner = without_transforms(dataset.dataset)
         return dataset if inner is dataset.dataset else Subset(inner, dataset.indices)
     if type(dataset) is ConcatDataset:
@@ -125,13 +102,14 @@ def without_transforms(dataset: MapDataset) -> MapDataset:
 
 def transform_owner(dataset: MapDataset) -> MapDataset:
     """Give the dataset whose transforms the items pass: behind Subsets, the first of a sum."""
-    while _is_plain_subset(dataset) or type(dataset) is ConcatDataset:
+    while is_plain_subset(dataset) or type(dataset) is ConcatDataset:
         is_sum = type(dataset) is ConcatDataset
         dataset = dataset.datasets[0] if is_sum else dataset.dataset
     return dataset
 
 
-def _is_plain_subset(dataset: MapDataset) -> bool:
+def is_plain_subset(dataset: MapDataset) -> bool:
+    """Tell a Subset that reads its items as torch's own does."""
     return type(dataset).__getitem__ is Subset.__getitem__
 
 
@@ -163,25 +141,10 @@ def find_keys(
 ) -> tuple[str | None, str | None]:
     """Find the keys under which dicts hold image and label, where none are given.
 
-    Parameters
-    ----------
-    item : tuple, list or dict
-    features : mapping or None
-        Of a Hugging Face dataset: its ``Image`` and its ``ClassLabel`` are looked for first.
-    image_key, label_key : str or None
-        As given; None is to be found.
-    name : str
-        What to call the item in messages.
-
-    Returns
-    -------
-    image_key, label_key : str or None
-        None for items that are no dicts.
-
-    Raises
-    ------
-    InvalidInputError
-        When none, or several, could be meant.
+    `features`: of a Hugging Face dataset: its ``Image`` and its ``ClassLabel`` are looked for
+    first. `image_key`, `label_key`: as given; None is to be found. `name`: what to call the item in
+    messages. Returns: image_key, label_key (str or None): None for items that are no dicts. Raises
+    InvalidInputError when none, or several, could be meant.
     """
     if not isinstance(item, Mapping):
         return image_key, label_key
@@ -220,10 +183,7 @@ def _the_one(
 def single_label(label: Any, name: str) -> Any:
     """Give the one label of an item, also from an array, tensor or list of a single value.
 
-    Raises
-    ------
-    InvalidInputError
-        For several values; says what to do with a one-hot vector.
+    Raises InvalidInputError for several values; says what to do with a one-hot vector.
     """
     try:
         shape = (2,) if isinstance(label, Mapping) else np.shape(label)
@@ -259,20 +219,9 @@ def split_item(
 ) -> tuple[Any, Any]:
     """Give image and label of a Dataset's item, a pair or a dict.
 
-    Parameters
-    ----------
-    item : tuple, list or dict
-    image_key, label_key : str
-        Of a dict.
-    name : str
-        What to call the item in messages.
-
-    Raises
-    ------
-    InvalidInputError
-        For a dict without the keys.
-    InvalidTypeError
-        For anything but a pair or a dict.
+    `image_key`, `label_key`: of a dict. `name`: what to call the item in messages. Raises
+    InvalidInputError for a dict without the keys. Raises InvalidTypeError for anything but a pair
+    or a dict.
     """
     if isinstance(item, Mapping):
         for key, parameter in ((image_key, "image_key"), (label_key, "label_key")):

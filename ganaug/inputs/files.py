@@ -39,8 +39,6 @@ from ganaug.naming import (
     printable,
 )
 
-__all__ = ["TORCHVISION_SETS", "LabelledData", "labels_of_names", "read_data"]
-
 Array = npt.NDArray[Any]
 
 TORCHVISION_SETS = ("MNIST", "FashionMNIST", "KMNIST", "QMNIST", "CIFAR10", "SVHN")
@@ -56,14 +54,9 @@ _GROUP_COLUMNS = ("group", "groups")
 class LabelledData:
     """What was read: as `GANAugmenter.fit` takes it.
 
-    Parameters
-    ----------
-    X : list of PIL images, ndarray, or torchvision Dataset
-    y : list of str, ndarray, or None for a Dataset
-    files : tuple of Path
-        Of each image; empty for arrays and Datasets.
-    groups : ndarray or None
-        Site, patient, ... of each sample.
+    `X`: list of PIL images, ndarray, or torchvision Dataset. `y`: list of str, ndarray, or None for
+    a Dataset. `files`: of each image; empty for arrays and Datasets. `groups`: site, patient, ...
+    of each sample.
     """
 
     X: Any
@@ -102,37 +95,15 @@ def read_data(
 ) -> LabelledData:
     """Read labelled samples from wherever `data` says.
 
-    Parameters
-    ----------
-    data : str
-        A folder of images, a .csv or a .npz file, or the name of a torchvision set.
-    data_dir : Path, optional
-        Where torchvision keeps a set that is given by name.
-    download : bool, default=False
-        Let torchvision download it.
-    train : bool, default=True
-        Which part of data that have a test part, too.
-    resize : tuple (H, W), optional
-        Scale image files as they are read; arrays and Datasets are left to `GANAugmenter`.
-    limits : mapping of class name to int, optional
-        Use at most so many samples of these classes, drawn by `seed`.
-    seed : int, default=0
-    progress : callable, optional
-        Wraps the range of image files, as a progress bar does.
+    - `data`: a folder of images, a .csv or a .npz file, or the name of a torchvision set, which
+      lies in `data_dir`; `download` lets torchvision download it.
+    - `train`: which part of data that have a test part, too.
+    - `resize`: scale image files as they are read; arrays and Datasets are left to `GANAugmenter`.
+    - `limits`: use at most so many samples of these classes, drawn by `seed`.
+    - `progress`: wraps the range of image files, as a progress bar does.
 
-    Returns
-    -------
-    LabelledData
-
-    Raises
-    ------
-    InvalidInputError
-        Names the file, and says what was expected there.
-
-    Warns
-    -----
-    GanaugWarning
-        When files are left out or converted.
+    Raises InvalidInputError, which names the file and what was expected there. Warns when files are
+    left out or converted.
     """
     path = Path(data)
     # a set's name first: torchvision keeps it in a directory of that name
@@ -405,22 +376,9 @@ def labels_of_names(
 ) -> dict[Any, int]:
     """Turn class names, as they are typed, into the labels they stand for.
 
-    Parameters
-    ----------
-    counts : mapping of str to int
-    classes : array-like
-        The labels.
-    names : sequence of str, optional
-        Other names of the same labels.
-
-    Returns
-    -------
-    dict of label to int
-
-    Raises
-    ------
-    InvalidInputError
-        For an unknown name; suggests the intended one.
+    `counts`: mapping of str to int. `classes`: the labels. `names`: other names of the same labels.
+    Returns: dict of label to int. Raises InvalidInputError for an unknown name; suggests the
+    intended one.
     """
     labels = np.asarray(classes).tolist()
     label_of = {normalised(str(label)): label for label in labels}

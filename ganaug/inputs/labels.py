@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,19 +14,9 @@ import torch
 from ganaug.checks import did_you_mean, warn_user
 from ganaug.exceptions import InvalidInputError, InvalidTypeError, SmallClassWarning
 from ganaug.inputs.containers import Samples, concatenate_pandas, is_pandas
-from ganaug.inputs.formats import PlainName, plain_names, tuples_of
+from ganaug.inputs.formats import PlainName, plain_names
 from ganaug.inputs.pixels import Array, to_numpy
-
-__all__ = [
-    "LabelKind",
-    "as_labels",
-    "check_class_sizes",
-    "encode_labels",
-    "listed",
-    "one_hot_codes",
-    "one_hot_like",
-    "read_labels",
-]
+from ganaug.jsonable import plain_scalar
 
 Codes = npt.NDArray[np.int64]
 
@@ -38,25 +28,6 @@ LONGEST_NAME = 1000
 class LabelKind:
     """What the labels given to ``fit`` looked like, so that those of new samples look the same.
 
-    Parameters
-    ----------
-    container : {"numpy", "torch", "list", "pandas"}
-        What held the labels.
-    dtype : str
-        Their dtype in the container's own words, such as ``"<i8"``, ``"int64"`` or ``"category"``.
-    class_dtype : str
-        NumPy's string for the dtype of ``classes``.
-    name : str, int, ... or None
-        Name of a pandas Series.
-    categories : tuple or None
-        All categories of a categorical Series, in their order.
-    category_dtype : str or None
-        Their dtype.
-    ordered : bool
-        Whether their order means something.
-    class_names : tuple of str or None
-        Names that a Dataset has for the integer labels in ``classes``.
-
     Examples
     --------
     >>> codes, classes, kind = read_labels(["boot", "bag", "bag"])
@@ -65,25 +36,26 @@ class LabelKind:
     """
 
     container: Literal["numpy", "torch", "list", "pandas"]
+    """What held the labels."""
     dtype: str
+    """Their dtype in the container's own words, such as ``"<i8"``, ``"int64"`` or
+    ``"category"``."""
     class_dtype: str
+    """NumPy's string for the dtype of ``classes``."""
     name: PlainName = None
+    """Name of a pandas Series."""
     categories: tuple[PlainName, ...] | None = None
+    """All categories of a categorical Series, in their order."""
     category_dtype: str | None = None
+    """Their dtype."""
     ordered: bool = False
+    """Whether their order means something."""
     class_names: tuple[str, ...] | None = None
+    """Names that a Dataset has for the integer labels in ``classes``."""
 
     def to_json(self) -> dict[str, object]:
         """Give the fields as plain values that JSON can hold."""
         return dataclasses.asdict(self)
-
-    @classmethod
-    def from_json(cls, fields: Mapping[str, object]) -> LabelKind:
-        """Rebuild what :meth:`to_json` gave."""
-        try:
-            return cls(**{key: tuples_of(value) for key, value in fields.items()})  # type: ignore[arg-type]
-        except TypeError as error:
-            raise InvalidInputError(f"These are not the fields of a LabelKind: {error}") from None
 
     def restore_classes(self, labels: Sequence[object]) -> Array:
         """Rebuild ``classes`` from its ``tolist()``, as saved in JSON."""
@@ -92,14 +64,8 @@ class LabelKind:
     def decode(self, codes: Codes, classes: Array) -> Samples:
         """Turn class codes into labels in the user's container and dtype.
 
-        Parameters
-        ----------
-        codes : ndarray of int64, shape (n,)
-        classes : ndarray, shape (n_classes,)
-
-        Returns
-        -------
-        ndarray, Tensor (on the CPU), list or Series
+        `codes`: int64 (n,). `classes`: array (n_classes,). Returns: ndarray, Tensor (on the CPU),
+        list or Series.
         """
         labels = classes[codes]
         if self.container == "list":
@@ -121,18 +87,9 @@ class LabelKind:
     def concatenate(self, y: Samples, y_new: Samples) -> Samples:
         """Put the labels of new samples after the user's own.
 
-        Parameters
-        ----------
-        y : labels
-            The user's labels, in the container given to ``fit``.
-        y_new : labels
-            What :meth:`decode` gave.
-
-        Returns
-        -------
-        labels
-            In y's container and dtype (wide enough for the longest of both, for NumPy strings). A
-            Series' index is continued, as :meth:`ganaug.inputs.DataSpec.concatenate` does.
+        `y`: the user's labels, in the container given to ``fit``. `y_new`: what :meth:`decode`
+        gave. Returns: in y's container and dtype (wide enough for the longest of both, for NumPy
+        strings). A Series' index is continued, as :meth:`ganaug.inputs.DataSpec.concatenate` does.
         """
         if is_pandas(y):
             return concatenate_pandas(y.iloc[:, 0] if y.ndim == 2 else y, y_new)
@@ -146,25 +103,11 @@ class LabelKind:
 def read_labels(y: Samples) -> tuple[Codes, Array, LabelKind]:
     """Read class labels of any kind.
 
-    Parameters
-    ----------
-    y : array-like, Tensor or Series, shape (n,) or (n, 1)
-        Integers, strings, booleans or whole-numbered floats.
-
-    Returns
-    -------
-    codes : ndarray of int64, shape (n,)
-        Positions in `classes`.
-    classes : ndarray, shape (n_classes,)
-        The sorted distinct labels, in the user's dtype.
-    kind : LabelKind
-
-    Raises
-    ------
-    InvalidInputError
-        When labels are missing, fractional or multi-label.
-    InvalidTypeError
-        When labels cannot be sorted, such as strings mixed with numbers.
+    `y` (array-like, Tensor or Series, shape (n,) or (n, 1)): integers, strings, booleans or
+    whole-numbered floats. Returns: codes (int64 (n,)): positions in `classes`; classes (array
+    (n_classes,)): the sorted distinct labels, in the user's dtype; kind (LabelKind). Raises
+    InvalidInputError when labels are missing, fractional or multi-label. Raises InvalidTypeError
+    when labels cannot be sorted, such as strings mixed with numbers.
     """
     labels = as_labels(y)
     classes, codes = np.unique(labels, return_inverse=True)
@@ -174,20 +117,10 @@ def read_labels(y: Samples) -> tuple[Codes, Array, LabelKind]:
 def encode_labels(y: Samples, classes: Array) -> Codes:
     """Turn labels into the codes of known classes.
 
-    Parameters
-    ----------
-    y : array-like, Tensor or Series, shape (n,) or (n, 1)
-    classes : ndarray, shape (n_classes,)
-        Sorted, as :func:`read_labels` gives them. Not every class need occur in y.
-
-    Returns
-    -------
-    ndarray of int64, shape (n,)
-
-    Raises
-    ------
-    InvalidInputError
-        Names the labels that are not among the classes, and suggests the intended ones.
+    `y`: array-like, Tensor or Series, shape (n,) or (n, 1). `classes` (array (n_classes,)): sorted,
+    as :func:`read_labels` gives them. Not every class need occur in y. Returns: int64 (n,). Raises
+    InvalidInputError: names the labels that are not among the classes, and suggests the intended
+    ones.
 
     Examples
     --------
@@ -208,20 +141,9 @@ def encode_labels(y: Samples, classes: Array) -> Codes:
 def check_class_sizes(codes: Codes, classes: Array) -> None:
     """Refuse classes that cannot be learnt, and warn of those that hardly can.
 
-    Parameters
-    ----------
-    codes : ndarray of int64, shape (n,)
-    classes : ndarray, shape (n_classes,)
-
-    Raises
-    ------
-    InvalidInputError
-        When there is one sample, one class, or a class with a single sample.
-
-    Warns
-    -----
-    SmallClassWarning
-        When classes have fewer than 20 samples.
+    `codes`: int64 (n,). `classes`: array (n_classes,). Raises InvalidInputError when there is one
+    sample, one class, or a class with a single sample. Warns when classes have fewer than 20
+    samples.
     """
     if len(codes) == 0:
         raise InvalidInputError("y must hold labels. Got none, 0 samples, instead.")
@@ -255,20 +177,9 @@ def check_class_sizes(codes: Codes, classes: Array) -> None:
 def as_labels(y: Samples) -> Array:
     """Give labels of any container as a 1-D NumPy array, without missing values.
 
-    Parameters
-    ----------
-    y : array-like, Tensor or Series, shape (n,) or (n, 1)
-
-    Returns
-    -------
-    ndarray, shape (n,)
-
-    Raises
-    ------
-    InvalidInputError
-        When labels are missing, fractional or multi-label.
-    InvalidTypeError
-        When labels are neither numbers nor strings, or a mixture of both.
+    `y`: array-like, Tensor or Series, shape (n,) or (n, 1). Returns: array (n,). Raises
+    InvalidInputError when labels are missing, fractional or multi-label. Raises InvalidTypeError
+    when labels are neither numbers nor strings, or a mixture of both.
     """
     labels = _array_of(y)
     if labels.ndim == 2 and labels.shape[1] == 1:
@@ -282,7 +193,7 @@ def as_labels(y: Samples) -> Array:
         _refuse_missing(sum(label is None or label != label for label in labels.tolist()))
     if isinstance(y, list | tuple) or labels.dtype.kind == "O":
         values = labels.tolist() if labels.dtype.kind == "O" else y
-        _check_one_type(_unpacked(label) for label in values)
+        _check_one_type(plain_scalar(label) for label in values)
     if labels.dtype.kind == "O":
         labels = np.array([_plain(label) for label in labels], dtype=object)
     if labels.dtype.kind == "f":
@@ -323,13 +234,7 @@ def _advice_for_shape(y: Samples, labels: Array) -> str:
 def one_hot_codes(y: Samples) -> Codes | None:
     """Give the position of the 1 in each row of one-hot labels; None for labels of other kinds.
 
-    Parameters
-    ----------
-    y : array-like, Tensor or DataFrame, shape (n, n_classes), or labels
-
-    Returns
-    -------
-    ndarray of int64, shape (n,), or None
+    `y`: array-like, Tensor or DataFrame, shape (n, n_classes), or labels.
     """
     labels = _array_of(y)
     return labels.argmax(axis=1).astype(np.int64) if is_one_hot(labels) else None
@@ -338,11 +243,7 @@ def one_hot_codes(y: Samples) -> Codes | None:
 def one_hot_like(y: Samples, codes: Codes) -> Samples:
     """Put one-hot rows behind those of y, in y's container and dtype.
 
-    Parameters
-    ----------
-    y : one-hot labels, shape (n, n_classes)
-    codes : ndarray of int64, shape (m,)
-        Of the further samples.
+    `y`: one-hot labels, shape (n, n_classes). `codes` (int64 (m,)): of the further samples.
     """
     new = np.eye(_array_of(y).shape[1])[codes]
     if is_pandas(y):
@@ -378,13 +279,9 @@ def _check_one_type(labels: Iterable[object]) -> None:
         )
 
 
-def _unpacked(label: object) -> object:
-    return label.item() if isinstance(label, np.generic) else label
-
-
 def _plain(label: object) -> str | int | float:
     """Give a label from an object array as Python's number or string, which JSON can hold."""
-    label = _unpacked(label)
+    label = plain_scalar(label)
     if isinstance(label, str | int | float):
         return label
     raise InvalidTypeError(f"y must hold numbers or strings. Got a {type(label).__name__} instead.")

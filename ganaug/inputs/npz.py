@@ -18,8 +18,6 @@ from ganaug.exceptions import GanaugWarning, InvalidInputError
 from ganaug.inputs.pictures import is_regular
 from ganaug.naming import printable
 
-__all__ = ["read_npz"]
-
 Array = npt.NDArray[Any]
 
 TRAINING_NAMES = (
@@ -43,22 +41,9 @@ GROUPS = "groups"
 def read_npz(path: Path, *, train: bool = True) -> tuple[Array, Array, Array | None]:
     """Read images or feature rows, their labels, and groups where there are any.
 
-    Parameters
-    ----------
-    path : Path
-    train : bool, default=True
-        Whether to prefer the training part of a file that has a test part too.
-
-    Returns
-    -------
-    X, y : ndarray
-    groups : ndarray or None
-
-    Raises
-    ------
-    InvalidInputError
-        When the file is damaged, encrypted, larger than the memory, holds pickled objects, or no
-        such arrays; says what is in it.
+    `train`: whether to prefer the training part of a file that has a test part too. Returns: X, y
+    (ndarray); groups (ndarray or None). Raises InvalidInputError when the file is damaged,
+    encrypted, larger than the memory, holds pickled objects, or no such arrays; says what is in it.
     """
     if not is_regular(path):
         raise InvalidInputError(f"{printable(path)} does not exist, or is no ordinary file.")

@@ -11,8 +11,6 @@ from ganaug.exceptions import FlattenedImagesWarning
 from ganaug.inputs.pixels import MAX_SIDE, MIN_SIDE, Array
 from ganaug.inputs.spec import DataSpec
 
-__all__ = ["warn_if_disordered", "warn_if_flattened"]
-
 N_LOOKED_AT = 64
 CLEARLY_ROUGHER = 1.3
 

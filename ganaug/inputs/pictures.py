@@ -19,10 +19,8 @@ from PIL import Image, ImageOps
 
 from ganaug.checks import warn_user
 from ganaug.exceptions import GanaugWarning, InvalidInputError
-from ganaug.inputs.pixels import MAX_SIDE
+from ganaug.inputs.pixels import MAX_SIDE, READ_AS
 from ganaug.naming import printable
-
-__all__ = ["FORMATS", "MAX_PIXELS", "SUFFIXES", "is_regular", "read_pictures"]
 
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "GIF", "WEBP", "PPM")
 SUFFIXES = frozenset(
@@ -31,20 +29,7 @@ SUFFIXES = frozenset(
 MAX_PIXELS = 120_000_000
 """An image of more is taken for a decompression bomb; cameras reach about 100 million."""
 
-_READ_AS = {
-    "P": "RGB",
-    "PA": "RGBA",
-    "La": "LA",
-    "RGBa": "RGBA",
-    "RGBX": "RGB",
-    "CMYK": "RGB",
-    "YCbCr": "RGB",
-    "HSV": "RGB",
-    "LAB": "RGB",
-    "I;16B": "I;16",
-    "I;16L": "I;16",
-    "I;16N": "I;16",
-}
+_READ_AS = {**READ_AS, **dict.fromkeys(("CMYK", "YCbCr", "HSV", "LAB"), "RGB")}
 """Modes that are always converted, and to what; the others stay unless they are mixed."""
 _EIGHT_BIT = ("1", "L", "LA", "RGB", "RGBA")
 
@@ -65,30 +50,13 @@ def read_pictures(
 ) -> list[Image.Image]:
     """Read image files as images of one mode, and of one size.
 
-    Parameters
-    ----------
-    files : sequence of Path
-    resize : tuple (H, W), optional
-        Scale each image to this size as it is read. JPEGs are decoded at a fraction of their size.
-    progress : iterable over range(len(files)), optional
-        Such as a progress bar.
+    With `resize` each image is scaled as it is read, JPEGs decoded at a fraction of their size.
+    `progress` is an iterable over range(len(files)), such as a progress bar.
 
-    Returns
-    -------
-    list of PIL.Image.Image
-        Upright, whatever a camera's orientation tag says. Palettes, CMYK and the like as RGB.
-        Mixtures of grey, colour and transparency are all brought to RGB, or to grey where no file
-        has colour.
-
-    Raises
-    ------
-    InvalidInputError
-        Names the file that cannot be read, is too large, or is of another size or depth.
-
-    Warns
-    -----
-    GanaugWarning
-        When files are converted, or only their first frames are used; names them.
+    Images come upright, whatever a camera's orientation tag says; palettes, CMYK and the like as
+    RGB. Mixtures of grey, colour and transparency are all brought to RGB, or to grey where no file
+    has colour. Raises InvalidInputError, which names the file that cannot be read, is too large, or
+    of another size or depth. Warns of files that are converted, or used by their first frame only.
     """
     headers = [_header(file, resize) for file in files]
     mode = _common_mode(headers)

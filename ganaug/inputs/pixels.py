@@ -20,7 +20,7 @@ MIN_SIDE, MAX_SIDE, MAX_CHANNELS = 8, 128, 4
 RESIZE_HINT = "Pass resize=(height, width) to bring all images to one size."
 _CHUNK_BYTES = 2**20  # values are converted a few samples at a time: no float copy of an image set
 _PIL_MODES = ("1", "L", "LA", "RGB", "RGBA", "CMYK", "YCbCr", "HSV", "LAB", "I", "I;16", "F")
-_READ_AS = {
+READ_AS = {
     "P": "RGB",
     "PA": "RGBA",
     "La": "LA",
@@ -30,6 +30,7 @@ _READ_AS = {
     "I;16L": "I;16",
     "I;16N": "I;16",
 }
+"""Modes that are read as another."""
 
 
 def layout_of(shape: tuple[int, ...], prefer: Layout, name: str) -> Layout:
@@ -92,7 +93,7 @@ def _pixels_of_pil(image: Image.Image, name: str) -> Array:
     mode = pil_mode_of(image)
     if mode not in _PIL_MODES:
         raise InvalidInputError(
-            f"PIL images must be of mode {', '.join((*_PIL_MODES, *_READ_AS))}. Got {image.mode} "
+            f"PIL images must be of mode {', '.join((*_PIL_MODES, *READ_AS))}. Got {image.mode} "
             f"in {name} instead: convert it to the one of these that keeps its values."
         )
     try:
@@ -121,11 +122,11 @@ def pil_mode_of(image: object) -> str | None:
     """Name the mode that a PIL image is read in; None for anything else."""
     if not isinstance(image, Image.Image):
         return None
-    return _READ_AS.get(image.mode, image.mode)
+    return READ_AS.get(image.mode, image.mode)
 
 
 def is_image(item: object) -> bool:
-    """Tell a single image from a row of numbers."""
+    """Tell a single image from flat features."""
     if isinstance(item, Image.Image):
         return True
     return isinstance(item, np.ndarray | torch.Tensor) and item.ndim >= 2

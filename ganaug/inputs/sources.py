@@ -34,26 +34,14 @@ from ganaug.inputs.pixels import (
     to_numpy,
 )
 
-__all__ = ["Source", "open_source"]
-
 
 @dataclass
 class Source:
     """Data as chunks of samples, (m, C, H, W) or (m, d), in the user's values.
 
-    Parameters
-    ----------
-    format : DataFormat
-    n : int
-        How many samples.
-    chunks : callable
-        Starts a pass over them.
-    labels : list, optional
-        Of a Dataset's items; filled by a pass.
-    whole : ndarray, optional
-        The user's own memory, where it is uint8 (n, C, H, W) as it lies.
-    class_names : dict of int to str
-        Names that a Dataset has for its integer labels.
+    `n`: how many samples. `chunks`: starts a pass over them. `labels`: of a Dataset's items; filled
+    by a pass. `whole`: the user's own memory, where it is uint8 (n, C, H, W) as it lies.
+    `class_names` (dict of int to str): names that a Dataset has for its integer labels.
     """
 
     format: DataFormat
@@ -73,15 +61,9 @@ def open_source(
 ) -> Source:
     """Find out what X is.
 
-    Parameters
-    ----------
-    X, image_shape, resize, image_key, label_key
-        As for :func:`ganaug.inputs.read_training_set`.
-
-    Raises
-    ------
-    InvalidInputError, InvalidTypeError
-        For what cannot be read.
+    `X`, `image_shape`, `resize`, `image_key`, `label_key`: as for
+    :func:`ganaug.inputs.read_training_set`. Raises InvalidInputError, InvalidTypeError for what
+    cannot be read.
     """
     refuse_unsupported(X)
     shape = None if image_shape is None else tuple(map(int, image_shape))

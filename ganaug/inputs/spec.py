@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -21,7 +20,7 @@ from ganaug.inputs.containers import (
     refuse_two_looks,
     refuse_unsupported,
 )
-from ganaug.inputs.formats import DataFormat, tuples_of
+from ganaug.inputs.formats import DataFormat
 from ganaug.inputs.pixels import (
     Array,
     cast_rounded,
@@ -85,21 +84,6 @@ class DataSpec(DataFormat):
     def to_json(self) -> dict[str, object]:
         """Give the fields as plain values that JSON can hold."""
         return dataclasses.asdict(self)
-
-    @classmethod
-    def from_json(cls, fields: Mapping[str, object]) -> DataSpec:
-        """Rebuild a spec from what :meth:`to_json` gave, JSON's lists included.
-
-        Raises
-        ------
-        InvalidInputError
-            When `fields` are not those of a DataSpec.
-        """
-        try:
-            values: dict[str, Any] = {k: tuples_of(v) for k, v in fields.items()}
-            return cls(**values)
-        except TypeError as error:
-            raise InvalidInputError(f"These are not the fields of a DataSpec: {error}") from None
 
     def encode(self, X: Samples) -> Array:
         """Turn data that looks like the fitted data into what the networks see.

@@ -44,19 +44,10 @@ FEW_LEVELS = 64
 class TrainingSet:
     """Everything that training needs to know of the user's data.
 
-    Parameters
-    ----------
-    spec : DataSpec
-        What the data looked like.
-    values : ndarray
-        uint8 (n, C, H, W), contiguous, or float32 (n, d) for tables. May share memory with
-        X: read it, never write to it.
-    labels : ndarray of int64, shape (n,)
-        Class codes 0..K-1: positions in `classes`.
-    classes : ndarray, shape (K,)
-        Sorted distinct labels in the user's dtype.
-    label_kind : LabelKind
-        What the labels looked like.
+    `spec`: what the data looked like. `values`: uint8 (n, C, H, W), contiguous, or float32 (n, d)
+    for tables. May share memory with X: read it, never write to it. `labels` (int64 (n,)): class
+    codes 0..K-1: positions in `classes`. `classes` (array (K,)): sorted distinct labels in the
+    user's dtype. `label_kind`: what the labels looked like.
     """
 
     spec: DataSpec
@@ -104,7 +95,7 @@ def read_training_set(
 
         - array or tensor of images, (n, H, W), (n, H, W, C) or (n, C, H, W), of numbers;
         - list of PIL images (of one mode; palettes are read as RGB), arrays or tensors;
-        - 2-D rows or data frame: with `image_shape` flattened images, without it plain features;
+        - 2-D data or data frame: with `image_shape` flattened images, without it plain features;
         - map-style Dataset of (image, label) or of dicts. A torchvision ``VisionDataset``, or a
           ``Subset`` of one, is read with its transforms off and left as it is. Fractions, and
           integers other than uint8, are read twice: once for their range.
@@ -114,7 +105,7 @@ def read_training_set(
     y : labels, shape (n,)
         Integers, strings, booleans or whole-numbered floats. None for a Dataset, which has them.
     image_shape : tuple (H, W), (H, W, C) or (C, H, W), optional
-        Of the images that 2-D rows hold, in the order in which the rows hold them.
+        Of the images that 2-D X holds, in the order in which it holds them.
     value_range : tuple (low, high), optional
         Values of black and white. By default (0, 255) for uint8, (0, 1) for booleans; for
         fractions (0, 1), (-1, 1) or (0, 255) where they lie in it and reach beyond its half;
@@ -141,7 +132,7 @@ def read_training_set(
     SmallClassWarning
         When classes have fewer than 20 samples.
     FlattenedImagesWarning
-        When rows without `image_shape` look like flattened images.
+        When 2-D X without `image_shape` looks like flattened images.
 
     Examples
     --------
@@ -175,28 +166,10 @@ def read_labelled(
 ) -> tuple[Array, Codes]:
     """Read further labelled samples that look like the fitted data, such as a held-out part.
 
-    Parameters
-    ----------
-    X : data
-        As for :func:`read_training_set`.
-    y : labels, shape (n,)
-        None for a Dataset.
-    spec : DataSpec
-        Of the fitted data.
-    classes : ndarray
-        Of the fitted data. Not every class need occur.
-
-    Returns
-    -------
-    values : ndarray
-        uint8 (n, C, H, W), or float32 (n, d).
-    labels : ndarray of int64, shape (n,)
-        Class codes.
-
-    Raises
-    ------
-    InvalidInputError
-        When X does not look like the fitted data, or y holds further classes.
+    `X`: as for :func:`read_training_set`. `y` (labels, shape (n,)): None for a Dataset. `spec`: of
+    the fitted data. `classes`: of the fitted data. Not every class need occur. Returns: values
+    (ndarray): uint8 (n, C, H, W), or float32 (n, d); labels (int64 (n,)): class codes. Raises
+    InvalidInputError when X does not look like the fitted data, or y holds further classes.
     """
     source = open_source(X, spec.row_shape, spec.resize, spec.image_key, spec.label_key)
     values = spec.encode_source(source)
@@ -206,15 +179,7 @@ def read_labelled(
 def encode_dataset(dataset: Samples, spec: DataSpec) -> Array:
     """Read the items of a Dataset that look like the fitted data, labels aside.
 
-    Parameters
-    ----------
-    dataset : map-style Dataset
-    spec : DataSpec
-
-    Returns
-    -------
-    ndarray
-        uint8 (n, C, H, W), or float32 (n, d).
+    Returns: uint8 (n, C, H, W), or float32 (n, d).
     """
     if not len(dataset):
         shape = spec.image_shape if spec.kind == "image" else (spec.n_columns,)

@@ -23,8 +23,6 @@ A: Any = require_extra("albumentations", "albumentations")
 cv2: Any = require_extra("cv2", "albumentations")
 pydantic: Any = require_extra("pydantic", "albumentations")
 
-__all__ = ["SyntheticReplace"]
-
 Array = npt.NDArray[Any]
 
 _TARGETS_OF_AN_IMAGE = ("mask", "masks", "bboxes", "keypoints", "volume", "mask3d", "masks3d")

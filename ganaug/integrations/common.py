@@ -21,22 +21,8 @@ Array = npt.NDArray[Any]
 def codes_to_leave_alone(augmenter: GANAugmenter, name: str) -> list[int]:
     """Find the classes whose synthetic images are not to be used, and warn of them.
 
-    Parameters
-    ----------
-    augmenter : GANAugmenter
-        Fitted.
-    name : str
-        Of the tool, for the warning.
-
-    Returns
-    -------
-    list of int
-        Codes of the classes to which `augment` and `wrap` add no synthetic samples.
-
-    Warns
-    -----
-    GanaugWarning
-        Names the classes, if there are any.
+    `augmenter`: fitted. `name`: of the tool, for the warning. Returns: list of int: codes of the
+    classes to which `augment` and `wrap` add no synthetic samples. Warns of these.
     """
     labels = augmenter.sampler_.distrusted
     if labels:
@@ -54,19 +40,10 @@ def codes_to_leave_alone(augmenter: GANAugmenter, name: str) -> list[int]:
 def value_range_for(spec: DataSpec, dtype: np.dtype[Any]) -> tuple[float, float]:
     """Give the values of black and white in images of a dtype.
 
-    Parameters
-    ----------
-    spec : DataSpec
-        Of the images seen in fit.
-    dtype : numpy.dtype
-        Of the images in the tool.
-
-    Returns
-    -------
-    tuple (low, high)
-        Those seen in fit, for integers after integers and fractions after fractions. Else what
-        torchvision and albumentations agree on: 0 to 1 for fractions, and 0 to the dtype's largest
-        value for integers.
+    `spec`: of the images seen in fit. `dtype`: of the images in the tool. Returns: tuple (low,
+    high): those seen in fit, for integers after integers and fractions after fractions. Else what
+    torchvision and albumentations agree on: 0 to 1 for fractions, and 0 to the dtype's largest
+    value for integers.
     """
     wants_fractions = dtype.kind == "f"
     if spec.value_range is not None and wants_fractions == (numpy_dtype(spec.dtype).kind == "f"):

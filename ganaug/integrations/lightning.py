@@ -1,4 +1,4 @@
-"""New synthetic rows in each epoch of a Lightning training.
+"""New synthetic samples in each epoch of a Lightning training.
 
 Needs Lightning: ``pip install "ganaug[lightning]"``.
 """
@@ -13,8 +13,6 @@ from ganaug.dataset import AugmentedDataset
 from ganaug.exceptions import InvalidInputError
 
 pl: Any = require_extra("lightning.pytorch", "lightning")
-
-__all__ = ["SetEpoch"]
 
 
 class SetEpoch(pl.Callback):
@@ -31,7 +29,7 @@ class SetEpoch(pl.Callback):
     Notes
     -----
     When a training is resumed, the few batches that workers have read ahead before its first epoch
-    still hold the synthetic rows of epoch 0.
+    still hold the synthetic samples of epoch 0.
 
     Examples
     --------

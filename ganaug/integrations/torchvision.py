@@ -24,8 +24,6 @@ from ganaug.seeds import stream
 
 v2: Any = require_extra("torchvision.transforms.v2", "torchvision")
 
-__all__ = ["SyntheticMix"]
-
 N_KEYED_VALUES = 65_536
 """At most this many of a batch's pixel values decide what is drawn for it."""
 

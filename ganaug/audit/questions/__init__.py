@@ -7,10 +7,8 @@ from __future__ import annotations
 
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from ganaug.audit.results import Question
+from ganaug.audit.results import Question
 
 
 def find_questions() -> list[Question]:

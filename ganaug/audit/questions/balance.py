@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ganaug.audit.content import Bars, Block, Table, name_classes, percent
-from ganaug.audit.results import Finding, Level, Measure
+from ganaug.audit.context import Context
+from ganaug.audit.results import Finding, Level, Measure, Question
 from ganaug.audit.samples import MIN_SAMPLES
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from ganaug.audit.context import Context
-    from ganaug.audit.results import Question
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
@@ -22,17 +22,12 @@ from ganaug.audit.content import (
     p_value,
     percent,
 )
-from ganaug.audit.copies import NEAR_COPY
+from ganaug.audit.context import Context
+from ganaug.audit.copies import NEAR_COPY, ClassCopying, CopyScreen, CopyTest
 from ganaug.audit.judging import graded, judge_repeats
-from ganaug.audit.results import Finding, Level, Measure, Missing, worst
-from ganaug.audit.samples import identical
+from ganaug.audit.results import Figure, Finding, Level, Measure, Missing, Question, worst
+from ganaug.audit.samples import Array, Samples, identical
 from ganaug.audit.scores import share_of
-
-if TYPE_CHECKING:
-    from ganaug.audit.context import Context
-    from ganaug.audit.copies import ClassCopying, CopyScreen, CopyTest
-    from ganaug.audit.results import Figure, Question
-    from ganaug.audit.samples import Array, Samples
 
 ALPHA = 0.01
 """Level of the copy tests."""

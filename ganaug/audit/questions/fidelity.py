@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from ganaug.audit.content import Paragraph, charts_of, figure_table
+from ganaug.audit.content import Block, Paragraph, charts_of, figure_table
+from ganaug.audit.context import Context
 from ganaug.audit.judging import class_findings, judge_ratio, judge_recall, quote
-from ganaug.audit.results import Figures, Level, Measure, worst
-
-if TYPE_CHECKING:
-    from ganaug.audit.content import Block
-    from ganaug.audit.context import Context
-    from ganaug.audit.results import Question
+from ganaug.audit.results import Figures, Level, Measure, Question, worst
 
 _LABELS = {
     "precision": "Precision",

@@ -12,28 +12,21 @@ Synthetic samples carry no group. Two questions are asked:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ganaug.audit.comparison import compare_repeats, compare_with_floor
 from ganaug.audit.content import Block, Cell, Paragraph, Table, figure, name_classes, percent
-from ganaug.audit.context import predicted
+from ganaug.audit.context import Context, predicted
 from ganaug.audit.metrics import fakes_inside, kernel_distance
-from ganaug.audit.results import Comparison, Estimate, Finding, Level, Measure, Missing
+from ganaug.audit.results import Comparison, Estimate, Finding, Level, Measure, Missing, Question
 from ganaug.audit.samples import MIN_SAMPLES, Array, Labelled, halves
 from ganaug.audit.scores import recall_scores
 from ganaug.classifier import fit_classifier
 from ganaug.exceptions import InvalidInputError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from numpy.typing import NDArray
-
-    from ganaug.audit.context import Context
-    from ganaug.audit.results import Question
 
 MAX_GROUPS = 20
 N_REPEATS = 10

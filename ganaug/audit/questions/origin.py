@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from ganaug.audit.content import Table
-from ganaug.audit.results import Measure
-
-if TYPE_CHECKING:
-    from ganaug.audit.context import Context
-    from ganaug.audit.results import Question
+from ganaug.audit.context import Context
+from ganaug.audit.results import Measure, Question
 
 
 class Origin:

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from ganaug.audit.content import Gallery, Strip
+from ganaug.audit.context import Context
 from ganaug.audit.metrics import realism
-from ganaug.audit.results import Measure
+from ganaug.audit.results import Measure, Question
 from ganaug.audit.samples import MIN_SAMPLES
-
-if TYPE_CHECKING:
-    from ganaug.audit.context import Context
-    from ganaug.audit.results import Question
 
 COLUMNS = 8
 """Pictures per line: on a phone each is still about 40 pixels wide."""

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 from ganaug.audit.content import Block, Paragraph, Plot, Series
-from ganaug.audit.results import Finding, Level, Measure
-
-if TYPE_CHECKING:
-    from ganaug.audit.context import Context
-    from ganaug.audit.results import Question
+from ganaug.audit.context import Context
+from ganaug.audit.results import Finding, Level, Measure, Question
 
 Record: TypeAlias = Mapping[str, object]
 

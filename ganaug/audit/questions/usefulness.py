@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ganaug.audit.content import Dots, Paragraph, figure_table, percent
+from ganaug.audit.context import Context, Recalls
 from ganaug.audit.judging import class_findings, judge_recall, quote
-from ganaug.audit.results import Estimate, Figures, Level, Measure, Missing
-
-if TYPE_CHECKING:
-    from ganaug.audit.context import Context, Recalls
-    from ganaug.audit.results import Figure, Question
+from ganaug.audit.results import Estimate, Figure, Figures, Level, Measure, Missing, Question
 
 _LABELS = {
     "trained_on_synthetic": "Trained on synthetic",

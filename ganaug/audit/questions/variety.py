@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ganaug.audit.content import Drawing, Paragraph, Plot, Series, charts_of, figure_table, percent
+from ganaug.audit.content import (
+    Block,
+    Drawing,
+    Paragraph,
+    Plot,
+    Series,
+    charts_of,
+    figure_table,
+    percent,
+)
+from ganaug.audit.context import Context
 from ganaug.audit.judging import REPEATS, class_findings, judge_ratio, judge_repeats, quote
-from ganaug.audit.results import Figures, Finding, Level, Measure, Missing, worst
+from ganaug.audit.results import Figure, Figures, Finding, Level, Measure, Missing, Question, worst
+from ganaug.audit.samples import Labelled
 from ganaug.audit.scores import share_of
-
-if TYPE_CHECKING:
-    from ganaug.audit.content import Block
-    from ganaug.audit.context import Context
-    from ganaug.audit.results import Figure, Question
-    from ganaug.audit.samples import Labelled
 
 MAX_MAP_SAMPLES = 600
 """Most real, and most synthetic samples on the map."""
