@@ -402,7 +402,7 @@ def _column_moments(values: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[
     mean = sum(block.sum(axis=axes, dtype=np.float64) for block in blocks) / n
     centre = mean.reshape(-1, 1, 1) if values.ndim == 4 else mean
     std = np.sqrt(sum(np.square(block - centre).sum(axis=axes) for block in blocks) / n)
-    return mean.astype(np.float32), np.where(std > 1e-12, std, 1.0).astype(np.float32)
+    return mean.astype(np.float32), np.where(std > 1e-12 * np.abs(mean), std, 1.0).astype(np.float32)
 
 
 def _check_values(values: NDArray[Any], config: ClassifierConfig) -> None:
