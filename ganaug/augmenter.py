@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
@@ -31,7 +32,7 @@ from ganaug.checks import (
     warn_user,
 )
 from ganaug.dataset import AugmentedDataset, read_dataset_labels
-from ganaug.devices import resolve_device
+from ganaug.devices import available_device, resolve_device
 from ganaug.exceptions import (
     GanaugWarning,
     InvalidInputError,
@@ -331,8 +332,13 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         SmallClassWarning
             For classes with fewer than 20 rows.
         TrainingWarning
-            When the monitor raised an alarm, or Ctrl-C ended the training early. (With `n_jobs`,
-            Ctrl-C leaves no fitted estimator.)
+            When the monitor raised an alarm.
+
+        Notes
+        -----
+        Ctrl-C ends the training early: the best weights so far are kept (with `n_jobs`, those of
+        the GANs that are done). ``KeyboardInterrupt`` is raised then to other code that called
+        `fit`, such as a cross-validation; called by a script or a notebook itself, `fit` returns.
         """
         data, device = self.read(X, y), resolve_device(self.device)
         start_from = self._model_to_start_from()
@@ -355,6 +361,8 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.augmentation_check_, self._checked_augmentation = found, self.augmentation
         if troubles := describe_troubles(model):
             warnings.warn(f"GANAugmenter: {troubles}", TrainingWarning, stacklevel=2)
+        if model.interrupted and sys._getframe(1).f_globals.get("__name__") != "__main__":
+            raise KeyboardInterrupt
         return self
 
     def read(self, X: Any, y: Any = None) -> TrainingSet:
@@ -914,6 +922,12 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         state = dict(super().__getstate__())
         state.pop("_sampler", None)
         return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Sample on the CPU where the device of the pickled one is not there."""
+        super().__setstate__(state)
+        if self.__sklearn_is_fitted__():
+            self.device_ = available_device(self.device_)
 
     # --- parameters ---
 

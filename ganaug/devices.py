@@ -6,7 +6,7 @@ import torch
 
 from ganaug.exceptions import InvalidInputError
 
-__all__ = ["resolve_device"]
+__all__ = ["available_device", "resolve_device"]
 
 
 def resolve_device(device: str) -> torch.device:
@@ -34,3 +34,11 @@ def resolve_device(device: str) -> torch.device:
             f"{device!r} instead."
         )
     return resolved
+
+
+def available_device(device: str) -> str:
+    """Give a device of another machine if there is one such here, else the CPU."""
+    try:
+        return str(resolve_device(device))
+    except InvalidInputError:
+        return "cpu"

@@ -558,17 +558,6 @@ def test_a_gan_whose_training_comes_to_nothing_is_out(few, stand_in, monkeypatch
     assert any("NaN from the start" in note for note in verdict.notes)
 
 
-def test_ctrl_c_ends_the_evaluation_and_not_only_one_of_its_gans(few, stand_in, monkeypatch):
-    def interrupted(self, X, y):  # as GANAugmenter does: it keeps the best weights so far
-        self.model_ = SimpleNamespace(interrupted=True)
-        return self
-
-    monkeypatch.setattr(StandInGAN, "fit", interrupted)
-
-    with pytest.raises(KeyboardInterrupt):
-        evaluate(few, KNeighborsClassifier(1))
-
-
 # --- kinds of data -------------------------------------------------------------------------------
 
 

@@ -200,9 +200,8 @@ def _spec_of(images: list[Any], spec: DataSpec) -> DataSpec:
         spec.encode_source(source, is_set=True)
     except GanaugError as error:
         raise type(error)(
-            f"The wrapped dataset's items are not like the data seen in fit. {error} A scaling that "
-            "the dataset does itself may be passed as `transform` instead, for real and synthetic "
-            "images alike."
+            f"The wrapped dataset's items are not like the data seen in fit. {error} Scaling that "
+            "it does itself may be passed as `transform` instead, for all images alike."
         ) from None
     return DataSpec.of(source.format, spec.value_range, spec.levels)
 
