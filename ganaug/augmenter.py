@@ -58,8 +58,9 @@ from ganaug.inputs.containers import (
     replace_samples,
 )
 from ganaug.mixing import mix, plans_by_code, wrap_dataset
-from ganaug.model import MIN_TRUST, FittedModel
+from ganaug.model import FittedModel
 from ganaug.model_audit import audit_model
+from ganaug.options import MIN_TRUST
 from ganaug.parameters import CHECKS, training_options
 from ganaug.persistence import (
     load_model,

@@ -133,7 +133,7 @@ def _within(what: str, kind: type, low: float, high: float, others: tuple[object
 
     def check(name: str, value: Any) -> str | None:
         if isinstance(value, kind) and not isinstance(value, bool):
-            if low <= float(value) <= high:  # type: ignore[arg-type]
+            if low <= float(value) <= high and math.isfinite(value):  # type: ignore[arg-type]
                 return None
         elif (value is None or isinstance(value, str)) and value in others:
             return None

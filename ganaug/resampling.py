@@ -22,7 +22,7 @@ from ganaug.checks import check_option, did_you_mean
 from ganaug.exceptions import InvalidInputError, InvalidTypeError
 from ganaug.inputs import as_labels
 from ganaug.matching import PixelStatistics, apply_lookup
-from ganaug.model import MIN_TRUST
+from ganaug.options import MIN_TRUST
 from ganaug.seeds import derived_seed
 
 __all__ = ["KINDS", "Added", "ClassPlan", "carry_out", "default_share", "is_trusted", "plan"]

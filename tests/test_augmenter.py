@@ -1263,6 +1263,8 @@ BAD_PARAMETERS = [
     ({"augmentation": "miror"}, "`augmentation`.*Did you mean 'mirror'"),
     ({"n_jobs": 0.5}, "`n_jobs`"),
     ({"mix_fraction": 1.1}, "`mix_fraction`"),
+    ({"max_seconds": float("inf")}, "`max_seconds` .*, or None. Got inf"),
+    ({"lecam": float("nan")}, "`lecam`"),
     ({"sampling_strategy": None}, "`sampling_strategy` must be a string, a number, a dict"),
     ({"min_real": -1}, "`min_real`"),
     ({"verbose": None}, "`verbose`"),

@@ -122,6 +122,7 @@ def build_audit(
     verdict: Mapping[str, object] | None = None,
     notes: Sequence[str] = (),
     interpolations: Mapping[int, NDArray[np.uint8]] | None = None,
+    trust: Mapping[str, float] | None = None,
     extractor: Extractor | None = None,
     title: str = "Audit of synthetic samples",
     seed: int = 0,
@@ -154,6 +155,9 @@ def build_audit(
         Sentences about what is doubtful, for the summary.
     interpolations : dict of int to numpy.ndarray, optional
         By class code, images uint8 (k, C, H, W) on the way between two latent points.
+    trust : dict of str to float, optional
+        By class name, the share of unfiltered synthetic samples that a classifier of the real ones
+        takes for their class.
     extractor : callable, optional
         Samples -> features (n, d) in which distances mean something. By default those of a small
         classifier trained here on the training samples.
@@ -200,7 +204,9 @@ def build_audit(
     )
     context = Context(
         samples,
-        ModelRecord(history, alarms, model_card or {}, verdict, notes, interpolations or {}),
+        ModelRecord(
+            history, alarms, model_card or {}, verdict, notes, interpolations or {}, trust or {}
+        ),
         seed % 2**63,  # NumPy takes no negative seeds
         device,
         extractor,

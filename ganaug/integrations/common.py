@@ -13,7 +13,7 @@ from ganaug.exceptions import GanaugWarning
 from ganaug.inputs import DataSpec
 from ganaug.inputs.pixels import cast_rounded
 from ganaug.inputs.spec import numpy_dtype
-from ganaug.model import MIN_TRUST
+from ganaug.options import MIN_TRUST
 
 Array = npt.NDArray[Any]
 
