@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from ganaug.exceptions import InvalidInputError
@@ -9,7 +11,7 @@ from ganaug.exceptions import InvalidInputError
 __all__ = ["available_device", "resolve_device"]
 
 
-def resolve_device(device: str) -> torch.device:
+def resolve_device(device: Any) -> torch.device:
     """Turn the `device` parameter into one that is there.
 
     Raises
@@ -17,11 +19,11 @@ def resolve_device(device: str) -> torch.device:
     InvalidInputError
         Lists those that are there.
     """
-    if device == "auto":
+    if isinstance(device, str) and device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         resolved = torch.device(device)
-    except (RuntimeError, TypeError) as error:
+    except (RuntimeError, TypeError, ValueError) as error:
         raise InvalidInputError(
             f"`device` must be 'auto' or a torch device such as 'cpu' or 'cuda'. Got {device!r} "
             "instead."

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from torch.utils.data import Subset
 
 from ganaug.augmentation import Augmentation
+from ganaug.checks import check_values, one_of
 from ganaug.dataset import AugmentedDataset
 from ganaug.dataset.labels import DatasetLabels
 from ganaug.inputs import DataSpec, encode_dataset
@@ -103,6 +104,9 @@ def wrap_dataset(
     -------
     AugmentedDataset
     """
+    flags = one_of(True, False)
+    switches = {"refresh": refresh} | {k: v for k, v in options.items() if k.startswith("return_")}
+    check_values(dict.fromkeys(switches, flags), switches)
     # only what is to be augmented is read
     augmented = [code for code, plan in plans.items() if plan.n_augmented]
     read = np.flatnonzero(np.isin(labels.codes, augmented))

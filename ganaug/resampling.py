@@ -335,7 +335,13 @@ def _interpolate(values: Array, codes: Codes, code: int, n: int, seed: int) -> t
 
 
 def _called(strategy: Callable[[Any], Mapping[Any, int]], y: Any) -> Mapping[Any, int]:
-    targets = strategy(y)
+    try:
+        targets = strategy(y)
+    except Exception as error:
+        raise InvalidInputError(
+            "A callable `sampling_strategy` must take labels, and return a dict of label to count. "
+            f"Got {type(error).__name__} from {strategy!r} instead: {error}"
+        ) from error
     if not isinstance(targets, Mapping):
         raise InvalidTypeError(
             "A callable `sampling_strategy` must return a dict of label to count. "

@@ -16,6 +16,7 @@ from ganaug.audit.questions import find_questions
 from ganaug.audit.results import Json, Measure, Missing, plain
 from ganaug.audit.samples import Array, Labelled, check_samples
 from ganaug.audit.summary import Document, Section
+from ganaug.checks import check_path
 from ganaug.exceptions import InvalidInputError
 
 if TYPE_CHECKING:
@@ -99,8 +100,8 @@ class AuditReport:
         MissingDependencyError
             Without jinja2, which comes with ``pip install "ganaug[report]"``.
         """
+        path = check_path(path)
         text = render_html(self._document)
-        path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
         return path

@@ -74,6 +74,8 @@ def _summarise(sections: Sequence[Section], levels: Levels) -> Summary:
     overall = {name: by_question["overall"] for name, by_question in levels.items()}
     least = Level.DOUBTFUL if doubtful else Level.UNKNOWN
     level = worst([least, *overall.values(), *(finding.level for finding in findings)])
+    if level is Level.FINE and Level.FINE not in overall.values():
+        level = Level.UNKNOWN
     advice = _advise(findings, list(levels))
     advice += [a.advice for a in answers if isinstance(a, Missing) and a.advice]
     openings = [finding.opening for finding in findings if finding.opening]

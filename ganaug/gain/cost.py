@@ -48,7 +48,7 @@ class Clock:
     max_seconds : float or None
     """
 
-    def __init__(self, max_seconds: float | None) -> None:
+    def __init__(self, max_seconds: Any) -> None:
         is_number = isinstance(max_seconds, numbers.Real) and not isinstance(max_seconds, bool)
         if max_seconds is not None and not (is_number and 0 < max_seconds < math.inf):
             raise InvalidInputError(

@@ -35,7 +35,7 @@ class Trust:
         levels = dict.fromkeys(trust, Level.FINE) | dict.fromkeys(distrusted, Level.POOR)
         shares = [[name, percent(share)] for name, share in trust.items()]
         table = Table.of("Trust, by class.", ("Class", "Taken for their class"), shares)
-        findings = ()
+        findings: tuple[Finding, ...] = ()
         if distrusted:
             are_all = len(distrusted) == len(trust)
             names = "all classes" if are_all else name_classes(distrusted)
