@@ -99,8 +99,8 @@ def make_augmentation(augmentation: Any, kind: str = "image") -> Augmentation | 
     """Turn the parameter `augmentation` into what is called.
 
     `augmentation`: "affine", "mirror" and "quarter_turn" are built in; "mixed" (None) is "affine",
-    for those that are not interpolated; "interpolation" and "none" augment nothing. A callable takes
-    one uint8 tensor (C, H, W) and returns another, and draws its random numbers from torch;
+    for those that are not interpolated; "interpolation" and "none" augment nothing. A callable
+    takes one uint8 tensor (C, H, W) and returns another, and draws its random numbers from torch;
     torchvision's v2 transforms do. An albumentations transform is called as it wants to be. `kind`:
     {"image", "table"}, default="image". Returns: None where nothing is augmented. Raises
     InvalidInputError, InvalidTypeError for anything else.

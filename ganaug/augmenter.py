@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
@@ -22,7 +23,7 @@ from ganaug.augmentation import (
 from ganaug.cache import obtain_model
 from ganaug.checks import check_parameter_names, check_parameters, warn_user
 from ganaug.dataset import AugmentedDataset, read_dataset_labels
-from ganaug.devices import resolve_device
+from ganaug.devices import available_device, resolve_device
 from ganaug.exceptions import NotFittedError, TrainingWarning
 from ganaug.fitting import estimate_cost
 from ganaug.history import attributes_of, describe_troubles
@@ -121,8 +122,8 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         What was found about an `augmentation` other than "affine".
     kinds_, sample_indices_ : ndarray of str, ndarray of int64
         For each sample that the last `augment` gave: "real", "synthetic", "augmented",
-        "interpolated" or "duplicate", and which of X it is or was made from, -1 for synthetic ones. `fit_transform`
-        sets `kinds_`.
+        "interpolated" or "duplicate", and which of X it is or was made from, -1 for synthetic ones.
+        `fit_transform` sets `kinds_`.
     resampling_report_ : list of ClassPlan
         Samples of each kind per class of the last `augment` or `wrap`, and why.
 
@@ -257,8 +258,13 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         SmallClassWarning
             For classes with fewer than 20 samples.
         TrainingWarning
-            When the monitor raised an alarm, or Ctrl-C ended the training early. (With `n_jobs`,
-            Ctrl-C leaves no fitted estimator.)
+            When the monitor raised an alarm.
+
+        Notes
+        -----
+        Ctrl-C ends the training early: the best weights so far are kept (with `n_jobs`, those of
+        the GANs that are done). ``KeyboardInterrupt`` is raised then to other code that called
+        `fit`, such as a cross-validation; called by a script or a notebook itself, `fit` returns.
         """
         data, device = self.read(X, y), resolve_device(self.device)
         start_from = model_to_start_from(self.warm_start_from)
@@ -282,6 +288,8 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.augmentation_check_, self._checked_augmentation = found, self.augmentation
         if troubles := describe_troubles(model):
             warn_user(f"GANAugmenter: {troubles}", TrainingWarning)
+        if model.interrupted and sys._getframe(1).f_globals.get("__name__") != "__main__":
+            raise KeyboardInterrupt
         return self
 
     def read(self, X: Any, y: Any = None) -> TrainingSet:
@@ -652,6 +660,12 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         state = dict(super().__getstate__())
         state.pop("_sampler", None)
         return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Sample on the CPU where the device of the pickled one is not there."""
+        super().__setstate__(state)
+        if self.__sklearn_is_fitted__():
+            self.device_ = available_device(self.device_)
 
     # --- what scikit-learn asks for ---
 

@@ -6,13 +6,20 @@ import difflib
 import importlib
 import math
 import numbers
+import os
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from ganaug.exceptions import GanaugWarning, InvalidInputError, MissingDependencyError
+from ganaug.exceptions import (
+    GanaugWarning,
+    InvalidInputError,
+    InvalidTypeError,
+    MissingDependencyError,
+)
 
 Check = Callable[[str, Any], str | None]
 """Takes a parameter's name and value; returns what is wrong with it, or None."""
@@ -91,7 +98,7 @@ def _within(what: str, kind: type, low: float, high: float, others: tuple[object
 
     def check(name: str, value: Any) -> str | None:
         if isinstance(value, kind) and not isinstance(value, bool):
-            if low <= float(value) <= high:  # type: ignore[arg-type]
+            if low <= float(value) <= high and math.isfinite(value):  # type: ignore[arg-type]
                 return None
         elif (value is None or isinstance(value, str)) and value in others:
             return None
@@ -142,10 +149,7 @@ def check_parameters(estimator: Any, checks: Mapping[str, Check]) -> None:
     `checks`: mapping of parameter name to Check. Raises InvalidInputError: names every parameter
     that cannot be used.
     """
-    values = estimator.get_params(deep=False)
-    mistakes = [check(name, values[name]) for name, check in checks.items()]
-    if any(mistakes):
-        raise InvalidInputError(" ".join(filter(None, mistakes)))
+    check_values(checks, estimator.get_params(deep=False))
 
 
 def check_count(name: str, n: Any) -> int:
@@ -156,6 +160,32 @@ def check_count(name: str, n: Any) -> int:
     if isinstance(n, bool) or not isinstance(n, numbers.Integral) or n < 0:
         raise InvalidInputError(f"`{name}` must be a non-negative integer. Got {n!r} instead.")
     return int(n)
+
+
+def check_path(path: Any) -> Path:
+    """Return a path.
+
+    Raises
+    ------
+    InvalidTypeError
+        Unless `path` is a str or path-like, without NUL characters.
+    """
+    if not isinstance(path, str | os.PathLike) or "\0" in os.fsdecode(path):
+        raise InvalidTypeError(f"`path` must be a str or path-like. Got {path!r} instead.")
+    return Path(os.fsdecode(path))
+
+
+def check_values(checks: Mapping[str, Check], values: Mapping[str, Any]) -> None:
+    """Check values by name; collect all mistakes, and raise once.
+
+    Raises
+    ------
+    InvalidInputError
+        Names every one that cannot be used.
+    """
+    mistakes = [check(name, values[name]) for name, check in checks.items()]
+    if any(mistakes):
+        raise InvalidInputError(" ".join(filter(None, mistakes)))
 
 
 def check_parameter_names(estimator: Any, names: Iterable[str]) -> None:

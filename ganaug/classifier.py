@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ganaug.devices import available_device
 from ganaug.exceptions import InvalidInputError
 from ganaug.settings import own_settings
 
@@ -183,6 +184,10 @@ class RealClassifier:
         network.load_state_dict(dict(state))
         return cls(config, network, torch.device(device))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the weights as they are on the CPU: the device may not be there elsewhere."""
+        return _rebuilt, (self.config, self.state_dict(), str(self._device))
+
     @staticmethod
     def outline(config: ClassifierConfig) -> dict[str, Tensor]:
         """Give the `state_dict` of a configuration without values: nothing is allocated."""
@@ -203,6 +208,10 @@ class RealClassifier:
             samples = torch.tensor(values[start : start + _SCORING_BATCH], device=self._device)
             result[start : start + _SCORING_BATCH] = score(samples.float()).cpu().numpy()
         return result
+
+
+def _rebuilt(config: ClassifierConfig, state: Mapping[str, Tensor], device: str) -> RealClassifier:
+    return RealClassifier.from_state(config, state, device=available_device(device))
 
 
 def random_shift(images: Tensor, generator: torch.Generator) -> Tensor:
@@ -339,7 +348,9 @@ def _column_moments(values: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[
     mean = sum(block.sum(axis=axes, dtype=np.float64) for block in blocks) / n
     centre = mean.reshape(-1, 1, 1) if values.ndim == 4 else mean
     std = np.sqrt(sum(np.square(block - centre).sum(axis=axes) for block in blocks) / n)
-    return mean.astype(np.float32), np.where(std > 1e-12, std, 1.0).astype(np.float32)
+    return mean.astype(np.float32), np.where(std > 1e-12 * np.abs(mean), std, 1.0).astype(
+        np.float32
+    )
 
 
 def _check_values(values: NDArray[Any], config: ClassifierConfig) -> None:

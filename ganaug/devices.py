@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from ganaug.exceptions import InvalidInputError
 
 
-def resolve_device(device: str) -> torch.device:
+def resolve_device(device: Any) -> torch.device:
     """Turn the `device` parameter into one that is there.
 
     Raises InvalidInputError: lists those that are there.
     """
-    if device == "auto":
+    if isinstance(device, str) and device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         resolved = torch.device(device)
-    except (RuntimeError, TypeError) as error:
+    except (RuntimeError, TypeError, ValueError) as error:
         raise InvalidInputError(
             f"`device` must be 'auto' or a torch device such as 'cpu' or 'cuda'. Got {device!r} "
             "instead."
@@ -29,3 +31,11 @@ def resolve_device(device: str) -> torch.device:
             f"{device!r} instead."
         )
     return resolved
+
+
+def available_device(device: str) -> str:
+    """Give a device of another machine if there is one such here, else the CPU."""
+    try:
+        return str(resolve_device(device))
+    except InvalidInputError:
+        return "cpu"

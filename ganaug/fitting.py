@@ -198,9 +198,8 @@ def _train_one(
 
 def _run(tasks: list[Any], on_progress: OnProgress | None, n_jobs: int | None) -> list[TrainedGAN]:
     """Train one after another here, or side by side in worker processes."""
-    n = len(tasks)
+    n, gans = len(tasks), []
     if n_jobs is None:
-        gans = []
         for index, (function, arguments, keywords) in enumerate(tasks):
             shown = _shifted(on_progress, index, n)
             gans.append(function(*arguments, **keywords, on_progress=shown))
@@ -209,13 +208,17 @@ def _run(tasks: list[Any], on_progress: OnProgress | None, n_jobs: int | None) -
         return gans
     # joblib runs n_jobs=1 in this process, with its threads: two workers fed one at a time do not
     workers = {"n_jobs": 2, "pre_dispatch": 1} if n_jobs == 1 else {"n_jobs": n_jobs}
-    gans = []
-    for gan in Parallel(**workers, return_as="generator")(
-        delayed(_on_one_thread)(task) for task in tasks
-    ):
-        gans.append(gan)
-        if on_progress is not None:
-            on_progress(Progress(gan.images_seen, len(gans) / n, gan.seconds, np.nan, np.nan))
+    try:
+        for gan in Parallel(**workers, return_as="generator")(
+            delayed(_on_one_thread)(task) for task in tasks
+        ):
+            gans.append(gan)
+            if on_progress is not None:
+                on_progress(Progress(gan.images_seen, len(gans) / n, gan.seconds, np.nan, np.nan))
+    except KeyboardInterrupt:
+        if not gans:
+            raise
+        gans[-1].interrupted = True  # the training of all of them was
     return gans
 
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from torch.utils.data import Subset
 
 from ganaug.augmentation import Augmentation, augments, interpolated_share
-from ganaug.checks import number, warn_user
+from ganaug.checks import check_values, number, one_of, warn_user
 from ganaug.dataset import AugmentedDataset
 from ganaug.dataset.labels import DatasetLabels
 from ganaug.exceptions import GanaugWarning, InvalidInputError, TrainingWarning
@@ -23,7 +23,7 @@ from ganaug.inputs.containers import (
     take_samples,
 )
 from ganaug.inputs.labels import read_labels
-from ganaug.model import MIN_TRUST
+from ganaug.options import MIN_TRUST
 from ganaug.resampling import NETWORK_SHARE, Added, ClassPlan, carry_out, default_share, plan
 from ganaug.sampler import TrainedSampler
 from ganaug.seeds import derived_seed
@@ -177,6 +177,9 @@ def wrap_dataset(
     `labels`: of its items. `plans`: mapping of class code to ClassPlan. `refresh`: whether each
     epoch brings other samples. `**options`: of `AugmentedDataset`.
     """
+    flags = one_of(True, False)
+    switches = {"refresh": refresh} | {k: v for k, v in options.items() if k.startswith("return_")}
+    check_values(dict.fromkeys(switches, flags), switches)
     # only what is to be varied is read
     varied = [code for code, plan in plans.items() if plan.n_augmented or plan.n_interpolated]
     read = np.flatnonzero(np.isin(labels.codes, varied))

@@ -13,12 +13,9 @@ from ganaug.classifier import RealClassifier
 from ganaug.gan.scaling import ColumnScaler
 from ganaug.gan.training import TrainedGAN
 from ganaug.inputs import DataSpec, LabelKind
+from ganaug.options import MIN_TRUST
 
 Array = npt.NDArray[Any]
-
-MIN_TRUST = 0.8
-"""A class is distrusted when a classifier of the real samples takes less than this share of its
-synthetic samples for their class."""
 
 
 @dataclass

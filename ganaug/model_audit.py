@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,7 @@ def audit_model(
         raise InvalidInputError("`y_holdout` came without `X_holdout`: pass both or none.")
     model, spec, classes = sampler.model, sampler.spec, sampler.classes
     values, codes = _read_training_samples(sampler, X, y)
+    _check_verdict(verdict, model.class_counts.tolist())
     held_out, held_out_codes = None, None
     if X_holdout is not None:
         held_out, held_out_codes = read_labelled(X_holdout, y_holdout, spec=spec, classes=classes)
@@ -65,6 +67,7 @@ def audit_model(
         verdict=verdict,
         notes=notes,
         interpolations=_interpolations(sampler),
+        trust={str(label): share for label, share in sampler.trust.items()},
         extractor=extractor,
         seed=model.seed,
         device=device,
@@ -83,6 +86,17 @@ def _read_training_samples(sampler: TrainedSampler, X: Any, y: Any) -> tuple[Arr
             f"{model.fingerprint[:12]}...."
         )
     return values, codes
+
+
+def _check_verdict(verdict: Any, counts: list[int]) -> None:
+    """Refuse a verdict that was measured on other data than the model was trained on."""
+    per_class = verdict.get("per_class") if isinstance(verdict, Mapping) else None
+    known = [of.get("n_samples") for of in per_class.values()] if per_class else []
+    if known and None not in known and known != counts:
+        raise InvalidInputError(
+            "`verdict` must be of the samples that the model was trained on, of each class "
+            f"{counts}. Got one of {known} instead."
+        )
 
 
 def _sample_what_passes(sampler: TrainedSampler, n: int) -> tuple[Array, Codes, list[str]]:

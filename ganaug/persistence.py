@@ -25,6 +25,7 @@ import torch
 
 from ganaug import tensorfile
 from ganaug._version import __version__
+from ganaug.checks import check_path
 from ganaug.exceptions import InvalidInputError, ModelFileError
 from ganaug.jsonable import (
     SchemaError,
@@ -116,7 +117,7 @@ def load_model(
     Raises ModelFileError when the file is missing, damaged, of another format, or says what no
     saved model says. Names the file, and what is wrong; nothing has been allocated then.
     """
-    file = Path(path) / MODEL_NAME
+    file = check_path(path) / MODEL_NAME
 
     def check(content: Any, layouts: dict[str, Layout]) -> tuple[ModelContent, Any]:
         return _read_content(content, layouts, build)
@@ -156,7 +157,7 @@ def check_can_save(path: str | os.PathLike[str], n_bytes: int = 0) -> Path:
     name. Raises ModelFileError when `path` exists and is not a model directory, cannot be written
     to, or lacks room.
     """
-    target = Path(path).resolve()
+    target = check_path(path).resolve()
     if target.exists():
         _refuse_what_is_no_model(target)
     check_writable(target)

@@ -22,7 +22,7 @@ from ganaug.exceptions import InvalidInputError, InvalidTypeError
 from ganaug.inputs import as_labels
 from ganaug.jsonable import plain_scalar
 from ganaug.matching import PixelStatistics, apply_lookup
-from ganaug.model import MIN_TRUST
+from ganaug.options import MIN_TRUST
 from ganaug.seeds import derived_seed
 
 Array = npt.NDArray[Any]
@@ -335,7 +335,13 @@ def _interpolate(
 
 
 def _called(strategy: Callable[[Any], Mapping[Any, int]], y: Any) -> Mapping[Any, int]:
-    targets = strategy(y)
+    try:
+        targets = strategy(y)
+    except Exception as error:
+        raise InvalidInputError(
+            "A callable `sampling_strategy` must take labels, and return a dict of label to count. "
+            f"Got {type(error).__name__} from {strategy!r} instead: {error}"
+        ) from error
     if not isinstance(targets, Mapping):
         raise InvalidTypeError(
             "A callable `sampling_strategy` must return a dict of label to count. "

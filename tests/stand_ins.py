@@ -4,7 +4,6 @@ in no time."""
 from __future__ import annotations
 
 import math
-from types import SimpleNamespace
 from typing import ClassVar
 
 import numpy as np
@@ -39,7 +38,6 @@ class StandInGAN(BaseEstimator):
         return 0.0
 
     def fit(self, X, y):
-        self.model_ = SimpleNamespace(interrupted=False)
         StandInGAN.seen.append((np.array(X), np.array(y), self.max_images))
         self.X_, self.y_ = np.asarray(X), np.asarray(y)
         return self

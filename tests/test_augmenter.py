@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import pickle
 import random
 import re
 import warnings
@@ -18,6 +19,9 @@ from numpy.testing import assert_array_equal
 from PIL import Image
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import cross_val_score
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
 from torch.utils.data import TensorDataset
 
 import ganaug.augmenter
@@ -970,17 +974,72 @@ def test_ctrl_c_leaves_a_fitted_augmenter_and_says_so(digits, ctrl_c):
     ctrl_c(96)
     augmenter = GANAugmenter(**{**TINY, "max_images": 3200}, image_shape=(8, 8))
 
-    with pytest.warns(TrainingWarning, match="interrupted after 96 images; the best weights"):
+    # other code, such as a cross-validation, must not go on with it
+    with (
+        pytest.warns(TrainingWarning, match="interrupted after 96 images; the best weights"),
+        pytest.raises(KeyboardInterrupt),
+    ):
         augmenter.fit(*digits)
 
     assert augmenter.n_images_seen_ == 96
     assert augmenter.sample(3)[0].shape == (3, 64)
 
 
+def test_fit_returns_after_ctrl_c_to_a_script_or_a_notebook_itself(digits, ctrl_c):
+    ctrl_c(32)
+    names = {"__name__": "__main__", "GANAugmenter": GANAugmenter, "tiny": TINY, "digits": digits}
+
+    exec("augmenter = GANAugmenter(**tiny, image_shape=(8, 8)).fit(*digits)", names)
+
+    assert names["augmenter"].n_images_seen_ == 32
+
+
+@pytest.mark.filterwarnings("ignore::ganaug.exceptions.SmallClassWarning")
+def test_ctrl_c_ends_a_cross_validation(digits, ctrl_c):
+    ctrl_c(32)
+    model = make_pipeline(GANAugmenter(**TINY, image_shape=(8, 8)), KNeighborsClassifier())
+
+    with pytest.raises(KeyboardInterrupt):
+        cross_val_score(model, *digits)
+
+
+@pytest.mark.parametrize("n_done", [0, 2])
+def test_ctrl_c_keeps_what_workers_have_finished(n_done, digits, monkeypatch):
+    def interrupted(self, tasks):
+        for function, arguments, keywords in list(tasks)[:n_done]:
+            yield function(*arguments, **keywords)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("joblib.Parallel.__call__", interrupted)
+    augmenter = GANAugmenter(**{**TINY, "n_generators": 3}, image_shape=(8, 8), n_jobs=2)
+
+    with pytest.raises(KeyboardInterrupt):
+        augmenter.fit(*digits)
+
+    assert augmenter.__sklearn_is_fitted__() == bool(n_done)
+    if n_done:
+        assert augmenter.model_.interrupted
+        assert augmenter.model_.n_generators == 2
+        assert augmenter.sample(3)[0].shape == (3, 64)
+
+
+def test_a_pickle_of_another_machine_s_gpu_is_sampled_on_the_cpu(digits):
+    augmenter = GANAugmenter(**{**TINY, "filter": "auto"}, image_shape=(8, 8)).fit(*digits)
+    augmenter.device_ = "cuda:99"
+    augmenter.model_.classifier._device = torch.device("cuda:99")
+
+    loaded = pickle.loads(pickle.dumps(augmenter))
+
+    assert loaded.device_ == "cpu"
+    assert loaded.model_.classifier.predict_proba(np.zeros((1, 1, 8, 8), np.uint8)).shape == (1, 3)
+    assert loaded.set_params(filter=None).sample(3)[0].shape == (3, 64)
+
+
 def test_an_interrupted_training_is_not_cached(digits, ctrl_c, tmp_path):
     parameters = {**TINY, "image_shape": (8, 8), "cache_dir": str(tmp_path)}
     release = ctrl_c(32)
-    assert GANAugmenter(**parameters).fit(*digits).n_images_seen_ == 32
+    with pytest.raises(KeyboardInterrupt):
+        GANAugmenter(**parameters).fit(*digits)
 
     release()
 
@@ -1005,10 +1064,8 @@ def test_an_interrupted_fit_is_resumed_to_the_same_bytes(conditioning, digits, c
     whole = GANAugmenter(**parameters).fit(*digits)
     parameters["checkpoint_dir"] = tmp_path / "state"
     release = ctrl_c(128)
-    try:
+    with pytest.raises(KeyboardInterrupt):
         GANAugmenter(**parameters).fit(*digits)
-    except KeyboardInterrupt:
-        assert conditioning == "per_class"
     assert any((tmp_path / "state").iterdir())
 
     release()
@@ -1206,6 +1263,8 @@ BAD_PARAMETERS = [
     ({"augmentation": "miror"}, "`augmentation`.*Did you mean 'mirror'"),
     ({"n_jobs": 0.5}, "`n_jobs`"),
     ({"mix_fraction": 1.1}, "`mix_fraction`"),
+    ({"max_seconds": float("inf")}, "`max_seconds` .*, or None. Got inf"),
+    ({"lecam": float("nan")}, "`lecam`"),
     ({"sampling_strategy": None}, "`sampling_strategy` must be a string, a number, a dict"),
     ({"min_real": -1}, "`min_real`"),
     ({"verbose": None}, "`verbose`"),

@@ -153,6 +153,9 @@ def test_augment_writes_what_the_verdict_says_and_leaves_real_ones_alone(
     assert len(lines) == len(list(out.rglob("*.png"))) == 80
     real = [np.asarray(Image.open(file)) for file in sorted(out.rglob("real-*.png"))]
     assert np.array_equal(real, pictures[0])
+    sources = [json.loads(line).get("source") for line in lines]
+    assert all(sources[:65])
+    assert choice == "smote" or all(sources)
 
 
 @pytest.mark.parametrize(

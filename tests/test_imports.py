@@ -16,12 +16,12 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # earlier lines, never one on its own line or below.
 LAYERS = (
     {"_version", "exceptions", "naming", "options"},
-    {"checks", "seeds", "settings", "storage"},
+    {"checks", "devices", "seeds", "settings", "storage"},
     {"jsonable"},
     {"tensorfile"},
     {"gan", "inputs"},
     {"classifier"},
-    {"augmentation", "audit", "dataset", "devices", "matching", "outputs", "progress"},
+    {"augmentation", "audit", "dataset", "matching", "outputs", "progress"},
     {"model"},
     {"history", "resampling"},
     {"sampler"},

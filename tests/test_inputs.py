@@ -16,10 +16,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 from scipy.sparse import csr_array
+from sklearn.datasets import load_digits
 from torch.utils.data import DataLoader, Dataset, IterableDataset, Subset, TensorDataset
 
 from ganaug.exceptions import (
     FlattenedImagesWarning,
+    GanaugWarning,
     InvalidInputError,
     InvalidTypeError,
     SmallClassWarning,
@@ -836,3 +838,69 @@ def test_other_rows_are_not(columns, low):
     X = np.random.default_rng(0).uniform(low, 1, (N, columns))
 
     assert read_training_set(X, LABELS).spec.kind == "table"
+
+
+@pytest.fixture
+def digits():
+    X, y = load_digits(n_class=2, return_X_y=True)
+    return X.reshape(-1, 8, 8), y
+
+
+def test_an_extreme_value_that_leaves_no_levels_is_told_of(digits):
+    X, y = digits
+    for images in (X.astype(np.uint16) * 3, X + np.random.default_rng(0).random(X.shape)):
+        images[0, 0, 0] = 60_000
+        with pytest.warns(GanaugWarning, match=r"60000 here.*np\.clip"):
+            read_training_set(images, y)
+
+
+def test_images_of_few_levels_or_with_noise_are_not_told_of(digits):
+    X, y = digits
+    noisy = np.where(X > 7, 1.0, 0.0) + np.random.default_rng(0).normal(0, 0.05, X.shape)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for images in (X.astype(np.uint16) * 4000, (X > 7).astype(np.float32), noisy):
+            read_training_set(images, y)
+
+
+@pytest.mark.parametrize("scale", [1e-3, 300])
+@pytest.mark.parametrize("kind", [np.float32, np.int64])
+def test_further_samples_of_another_scale_are_refused(scale, kind, digits):
+    X, y = digits
+    data = read_training_set((X * 10_000).astype(kind), y)
+
+    with pytest.raises(InvalidInputError, match="scale seen in fit, 0 to 160000"):
+        read_labelled((X * 10_000 * scale).astype(kind), y, spec=data.spec, classes=data.classes)
+
+
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        (np.linspace(-3e38, 3e38, 40), r"numbers within 1e\+37"),
+        (1e8 + np.linspace(0, 1, 40), "Column 1 of X must differ by more than .* 8 at"),
+        (1_700_000_000_000 + np.arange(40), "Column 1 .*subtract"),
+    ],
+)
+def test_tables_whose_differences_would_be_lost_are_refused(column, message):
+    X = np.column_stack([np.arange(40), column])
+
+    with pytest.raises(InvalidInputError, match=message):
+        read_training_set(X, [0, 1] * 20)
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        np.linspace(-1e30, 1e30, 40),
+        np.full(40, 123456789.1),
+        2**24 + 2.0 * np.arange(40),
+        1.7e9 + np.linspace(0, 1e6, 40),
+    ],
+    ids=["large", "constant", "whole steps", "seconds"],
+)
+def test_tables_of_large_numbers_that_float32_tells_apart_are_read(column):
+    X = np.column_stack([np.arange(40), column])
+
+    values = read_training_set(X, [0, 1] * 20).values
+
+    assert len(np.unique(values[:, 1])) == len(np.unique(column))

@@ -237,7 +237,7 @@ def test_one_row_per_class_leaves_gaps_and_no_figures(monkeypatch):
     rows, labels = np.eye(4, 5, dtype=np.float32), np.arange(4)
     report = build_audit(rows, labels, rows + 0.1, labels, class_names="abcd")
     figures = report.to_dict()
-    headline = "Nothing could be measured: there are too few samples."
+    headline = "Cannot tell: there are too few samples."
     assert figures["summary"]["headline"] == headline
     found = measures(figures)
     assert "reason" in found["precision"]
@@ -317,6 +317,47 @@ def test_alarms_of_the_monitor_and_a_verdict_reach_the_summary(parts, monkeypatc
         r">\s+<", "><", render_text(report, monkeypatch)
     )
     assert "| one | −0.4 | −0.9 | +0.1 |" in report.to_markdown()
+
+
+@pytest.mark.parametrize(
+    ("trust", "opening"),
+    [
+        (dict.fromkeys(NAMES, 0.1), "Do not use: all classes are distrusted. "),
+        ({**dict.fromkeys(NAMES, 1.0), "two": 0.79}, "Distrusted: class two. "),
+        (dict.fromkeys(NAMES, 0.8), "No defect found. "),
+    ],
+)
+@pytest.mark.usefixtures("quick")
+def test_classes_that_are_distrusted_are_named_first(trust, opening, parts):
+    summary = audit(parts, table=True, trust=trust).to_dict()["summary"]
+
+    assert summary["headline"].startswith(opening)
+    assert (summary["level"] == "poor") == (min(trust.values()) < 0.8)
+    assert any("Leave synthetic" in text for text in summary["to_do"]) == ("istrusted" in opening)
+
+
+def test_noise_is_not_to_be_used(parts):
+    images, labels = parts["synthetic"]
+    noise = np.random.default_rng(0).integers(0, 256, images.shape, dtype=np.uint8)
+
+    summary = audit({**parts, "synthetic": (noise, labels)}, table=True).to_dict()["summary"]
+
+    assert summary["level"] == "poor"
+    assert summary["headline"].startswith("Do not use")
+
+
+def test_of_few_real_samples_nothing_is_called_fine(parts):
+    few = {
+        name: (images[keep], labels[keep])
+        for name, (images, labels) in parts.items()
+        for keep in [np.concatenate([np.flatnonzero(labels == c)[:20] for c in range(N_CLASSES)])]
+    }
+
+    figures = audit(few, table=True, with_holdout=False, trust=dict.fromkeys(NAMES, 1.0)).to_dict()
+
+    assert "fine" not in {level for of in figures["classes"].values() for level in of.values()}
+    assert "classes measured fine" not in figures["summary"]["headline"]
+    assert figures["summary"]["level"] != "fine"
 
 
 # --- questions ---------------------------------------------------------------------------------
@@ -661,7 +702,9 @@ def test_an_extractor_and_a_verdict_reach_the_audit(fitted, rows, monkeypatch):
         asked.append((values.dtype, values.shape[1:]))
         return values.reshape(len(values), -1)[:, 20:25]
 
-    verdict = verdict_of(per_class={"1": ClassGain(90, -0.05, -0.09, -0.01)})
+    counts = np.unique(rows["y"], return_counts=True)[1].tolist()
+    gains = {str(label): ClassGain(n, -0.05, -0.09, -0.01) for label, n in enumerate(counts)}
+    verdict = verdict_of(per_class=gains)
 
     report = fitted.audit(**rows, n_samples=20, extractor=extractor, verdict=verdict)
     figures = report.to_dict()
@@ -670,6 +713,10 @@ def test_an_extractor_and_a_verdict_reach_the_audit(fitted, rows, monkeypatch):
     assert f"Downstream gain: {verdict.text}" in figures["summary"]["doubtful"]
     assert "| 1 | −5.0 | −9.0 | −1.0 |" in report.to_markdown()
     assert "−9.0</td>" in render_text(report, monkeypatch)
+
+    other = verdict_of(per_class={**gains, "1": ClassGain(90, -0.05, -0.09, -0.01)})
+    with pytest.raises(InvalidInputError, match="`verdict` must be of the samples that"):
+        fitted.audit(**rows, n_samples=20, verdict=other)
 
 
 @pytest.mark.usefixtures("quick")

@@ -38,7 +38,7 @@ def test_real_images_cannot_be_told_from_real_ones(halves):
     ("change", "named"),
     [
         (lambda values, rng: values + rng.integers(0, 12, values.shape), "share of black, lower"),
-        (lambda values, rng: values // 16 * 12, "higher|lower"),  # noqa: ARG005
+        (lambda values, rng: values // 16 * 12, "higher|lower"),
     ],
 )
 def test_what_gives_images_away_is_named(halves, change, named):

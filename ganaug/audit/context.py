@@ -25,8 +25,8 @@ from ganaug.audit.metrics import (
     within_class_variety,
 )
 from ganaug.audit.neighbours import comparison_space
-from ganaug.audit.results import Comparison, Figures, Missing
-from ganaug.audit.samples import MIN_SAMPLES, Array, Labelled, Samples, halves
+from ganaug.audit.results import Comparison, Figures, Level, Missing
+from ganaug.audit.samples import ENOUGH_SAMPLES, MIN_SAMPLES, Array, Labelled, Samples, halves
 from ganaug.audit.scores import recall_scores
 from ganaug.classifier import RealClassifier, fit_classifier
 from ganaug.exceptions import InvalidInputError
@@ -49,6 +49,7 @@ class ModelRecord:
     verdict: Mapping[str, object] | None = None
     notes: Sequence[str] = ()
     interpolations: Mapping[int, NDArray[np.uint8]] = field(default_factory=dict)
+    trust: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,15 @@ class Context:
     def names(self) -> list[tuple[int, str]]:
         """Return codes and names of the classes, in their order."""
         return list(enumerate(self.samples.class_names))
+
+    def told(self, levels: Mapping[str, Level]) -> dict[str, Level]:
+        """Give levels by class, but not "fine" where a class has too few real samples to tell."""
+        n = self.samples.counts(self.samples.real)
+        few = {name for code, name in self.names() if n[code] < ENOUGH_SAMPLES}
+        return {
+            name: Level.UNKNOWN if level is Level.FINE and name in few else level
+            for name, level in levels.items()
+        }
 
     def fit(self, samples: Labelled, *, seed: int) -> RealClassifier:
         """Train a small classifier."""

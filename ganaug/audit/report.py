@@ -18,6 +18,7 @@ from ganaug.audit.questions import find_questions
 from ganaug.audit.results import Json, Measure, Missing, plain
 from ganaug.audit.samples import Array, Labelled, check_samples
 from ganaug.audit.summary import Document, Section
+from ganaug.checks import check_path
 from ganaug.exceptions import InvalidInputError
 
 FORMAT_VERSION = 2
@@ -93,8 +94,8 @@ class AuditReport:
         MissingDependencyError
             Without jinja2, which comes with ``pip install "ganaug[report]"``.
         """
+        path = check_path(path)
         text = render_html(self._document)
-        path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
         return path
@@ -116,6 +117,7 @@ def build_audit(
     verdict: Mapping[str, object] | None = None,
     notes: Sequence[str] = (),
     interpolations: Mapping[int, NDArray[np.uint8]] | None = None,
+    trust: Mapping[str, float] | None = None,
     extractor: Extractor | None = None,
     title: str = "Audit of synthetic samples",
     seed: int = 0,
@@ -141,6 +143,8 @@ def build_audit(
     - `notes`: sentences about what is doubtful, for the summary.
     - `interpolations` (dict of int to numpy.ndarray, optional): by class code, images uint8 (k, C,
       H, W) on the way between two latent points.
+    - `trust` (dict of str to float, optional): by class name, the share of unfiltered synthetic
+      samples that a classifier of the real ones takes for their class.
     - `extractor`: samples -> features (n, d) in which distances mean something. By default those of
       a small classifier trained here on the training samples.
     - `title`: heading of the report.
@@ -176,7 +180,9 @@ def build_audit(
     )
     context = Context(
         samples,
-        ModelRecord(history, alarms, model_card or {}, verdict, notes, interpolations or {}),
+        ModelRecord(
+            history, alarms, model_card or {}, verdict, notes, interpolations or {}, trust or {}
+        ),
         seed % 2**63,  # NumPy takes no negative seeds
         device,
         extractor,

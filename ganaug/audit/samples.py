@@ -14,6 +14,8 @@ Array: TypeAlias = "NDArray[Any]"
 """Samples or features: uint8 (n, C, H, W), or float (n, d)."""
 MIN_SAMPLES = 20
 """Fewest real and fewest synthetic samples for a class to be measured."""
+ENOUGH_SAMPLES = 50
+"""Fewest real samples for a class to be called fine: of fewer, defects do not show."""
 
 
 class Labelled(NamedTuple):

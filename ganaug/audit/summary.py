@@ -74,10 +74,12 @@ def _summarise(sections: Sequence[Section], levels: Levels) -> Summary:
     overall = {name: by_question["overall"] for name, by_question in levels.items()}
     least = Level.DOUBTFUL if doubtful else Level.UNKNOWN
     level = worst([least, *overall.values(), *(finding.level for finding in findings)])
+    if level is Level.FINE and Level.FINE not in overall.values():
+        level = Level.UNKNOWN
     advice = _advise(findings, list(levels))
     advice += [a.advice for a in answers if isinstance(a, Missing) and a.advice]
     openings = [finding.opening for finding in findings if finding.opening]
-    headline = _headline(openings[0] if openings else _OPENINGS[level], overall)
+    headline = _headline(" ".join(openings) or _OPENINGS[level], overall)
     return Summary(level, headline, fine, doubtful, tuple(dict.fromkeys(advice)))
 
 
@@ -103,7 +105,7 @@ _OPENINGS = {
     Level.UNKNOWN: "No defect found.",
     Level.FINE: "No defect found.",
     Level.DOUBTFUL: "Use with care.",
-    Level.POOR: "Not fit for use as it is.",
+    Level.POOR: "Do not use as it is.",
 }
 _WORDS = {
     Level.FINE: ("measured fine", "measured fine"),
@@ -117,7 +119,7 @@ def _headline(opening: str, overall: Mapping[str, Level]) -> str:
     n = len(overall)
     by_level = {level: len(at_level(overall, level)) for level in _WORDS}
     if by_level[Level.UNKNOWN] == n:
-        return "Nothing could be measured: there are too few samples."
+        return "Cannot tell: there are too few samples."
     for found, n_found in by_level.items():
         if n_found == n:
             return f"{opening} All {n} classes {_WORDS[found][0]}."

@@ -24,8 +24,8 @@ from ganaug.cli.parameters import (
 from ganaug.naming import printable
 
 if TYPE_CHECKING:
-    from ganaug.augmenter import GANAugmenter
     from ganaug.cli.arrays import Arrays
+    from ganaug.gain.remedies import Remedy
     from ganaug.gain.verdict import Verdict
     from ganaug.outputs import Origin
 
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 @allow_distrusted_option
 @click.option(
     "--share",
+    "synthetic_share",
     type=click.FloatRange(0, 1),
     help="Of what a class gets, this share is synthetic; the rest vary real ones.",
 )
@@ -67,14 +68,11 @@ def command(
     image_shape: tuple[int, ...] | None,
     overwrite: bool,
     allow_distrusted: bool,
-    share: float | None,
-    n_generators: int | None,
-    width: int | None,
-    max_images: int | None,
     device: str,
     seed: int,
     as_json: bool,
     quiet: bool,
+    **budget: Any,
 ) -> None:
     """Write DATA with its classes balanced.
 
@@ -86,33 +84,20 @@ def command(
     from ganaug.augmenter import GANAugmenter
     from ganaug.cli.arrays import arrays_of
     from ganaug.cli.terminal import progress_over_files
-    from ganaug.cli.trust import check_trust
-    from ganaug.gain.remedies import Remedy, provenance
-    from ganaug.gain.verdict import Verdict
     from ganaug.inputs.files import read_data
-    from ganaug.outputs import Origin, check_output, open_output
+    from ganaug.outputs import check_output
     from ganaug.oversampler import GANOverSampler
 
     check_output(out, overwrite=overwrite)
     here: dict[str, Any] = {"device": device, "verbose": int(not quiet)}
-    budget = {
-        "n_generators": n_generators,
-        "width": width,
-        "max_images": max_images,
-        "synthetic_share": share,
-    }
-    given: dict[str, Any] = {name: value for name, value in budget.items() if value is not None}
-    verdict = None if verdict_file is None else Verdict.load(verdict_file)
-    if verdict is not None:
-        if given:
-            raise click.UsageError(
-                "--share, --generators, --width and --max-images are the verdict's: leave them out."
-            )
+    given = {name: value for name, value in budget.items() if value is not None}
+    verdict = None if verdict_file is None else _read_verdict(verdict_file, given)
+    if verdict is None:
+        augmenter = GANAugmenter(image_shape=image_shape, **given, **here)
+        sampler: Any = GANOverSampler(augmenter, random_state=seed)
+    else:
         image_shape = image_shape or verdict.task.image_shape
         sampler = _sampler_of(verdict, here)
-    else:
-        augmenter = GANAugmenter(image_shape=image_shape, **given, **here)
-        sampler = GANOverSampler(augmenter, random_state=seed)
     source = read_data(
         data,
         data_dir=data_dir,
@@ -126,25 +111,22 @@ def command(
     if verdict is not None:
         _check_alike(verdict, arrays)
     X, y = sampler.fit_resample(arrays.X, arrays.y)
-    origin = Origin(seed if verdict is None else verdict.task.seed, "")
-    trained = getattr(sampler, "augmenter_", None)
-    if trained is not None and trained.__sklearn_is_fitted__():
-        if trained.model_.interrupted:
-            raise KeyboardInterrupt  # an output of a half-trained model was not asked for
-        if "synthetic" in sampler.kinds_ or allow_distrusted:
-            check_trust(trained, [], allow_distrusted)
-        origin = _origin(trained)
-    names, n_real = [str(label) for label in y], len(arrays.y)
-    remedy = (verdict.remedy if verdict else None) or Remedy()
-    kind_of, of = provenance(remedy, sampler, n_real, len(X))
-    kinds: list[str] = kind_of.tolist()
-    files = [str(file) for file in source.files]
-    sources = [files[i] if 0 <= i < len(files) else "" for i in of.tolist()]
-    with open_output(out, arrays.spec, origin, overwrite=overwrite) as output:
-        output.add(arrays.decode(X), names, kinds, _indices(names, kinds), sources)
-    written = _counted(names, kinds)
+    seed = seed if verdict is None else verdict.task.seed
+    origin = _origin(sampler, seed, allow_distrusted)
+    remedy = None if verdict is None else verdict.remedy
+    written = _write(out, arrays, X, y, sampler, remedy, source.files, origin, overwrite)
     result = {"out": str(out), "written": written}
     click.echo(json.dumps(result) if as_json else _describe(out, written))
+
+
+def _read_verdict(file: Path, given: Mapping[str, Any]) -> Verdict:
+    from ganaug.gain.verdict import Verdict
+
+    if given:
+        raise click.UsageError(
+            "--share, --generators, --width and --max-images are the verdict's: leave them out."
+        )
+    return Verdict.load(file)
 
 
 def _sampler_of(verdict: Verdict, here: dict[str, Any]) -> Any:
@@ -177,6 +159,45 @@ def _check_alike(verdict: Verdict, arrays: Arrays) -> None:
         )
 
 
+def _origin(sampler: Any, seed: int, allow_distrusted: bool) -> Origin:
+    """Describe where the samples come from: the model's digest is that of its file."""
+    from ganaug.cli.trust import check_trust, origin_of
+    from ganaug.outputs import Origin
+
+    augmenter = getattr(sampler, "augmenter_", None)
+    if augmenter is None or not augmenter.__sklearn_is_fitted__():
+        return Origin(seed, "")
+    if "synthetic" in sampler.kinds_ or allow_distrusted:
+        check_trust(augmenter, [], allow_distrusted)
+    with tempfile.TemporaryDirectory() as directory:
+        augmenter.save(Path(directory, "model"))
+        return origin_of(augmenter, Path(directory, "model"))
+
+
+def _write(
+    out: Path,
+    arrays: Arrays,
+    X: Any,
+    y: Any,
+    sampler: Any,
+    remedy: Remedy | None,
+    files: Sequence[Any],
+    origin: Origin,
+    overwrite: bool,
+) -> dict[str, dict[str, int]]:
+    """Write all samples; count them by class and kind."""
+    from ganaug.gain.remedies import Remedy, provenance
+    from ganaug.outputs import open_output
+
+    names = [str(label) for label in y]
+    kind_of, of = provenance(remedy or Remedy(), sampler, len(arrays.y), len(X))
+    kinds: list[str] = kind_of.tolist()
+    sources = [str(files[i]) if 0 <= i < len(files) else "" for i in of.tolist()]
+    with open_output(out, arrays.spec, origin, overwrite=overwrite) as output:
+        output.add(arrays.decode(X), names, kinds, _indices(names, kinds), sources)
+    return _counted(names, kinds)
+
+
 def _indices(names: Sequence[str], kinds: Sequence[str]) -> list[int]:
     """Number the samples of each class and kind from 0."""
     seen: Counter[tuple[str, str]] = Counter()
@@ -185,15 +206,6 @@ def _indices(names: Sequence[str], kinds: Sequence[str]) -> list[int]:
         indices.append(seen[key])
         seen[key] += 1
     return indices
-
-
-def _origin(augmenter: GANAugmenter) -> Origin:
-    """Describe where the samples come from: the model's digest is that of its file."""
-    from ganaug.cli.trust import origin_of
-
-    with tempfile.TemporaryDirectory() as directory:
-        augmenter.save(Path(directory, "model"))
-        return origin_of(augmenter, Path(directory, "model"))
 
 
 def _counted(names: Sequence[str], kinds: Sequence[str]) -> dict[str, dict[str, int]]:

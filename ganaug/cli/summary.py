@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from ganaug.model import MIN_TRUST
 from ganaug.naming import printable
+from ganaug.options import MIN_TRUST
 from ganaug.progress import readable_seconds
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from typing import Any
 from ganaug.augmenter import GANAugmenter
 from ganaug.checks import warn_user
 from ganaug.exceptions import SamplingError, TrainingWarning
-from ganaug.model import MIN_TRUST
 from ganaug.naming import printable
+from ganaug.options import MIN_TRUST
 from ganaug.outputs import Origin
 from ganaug.persistence import MODEL_NAME
 

@@ -169,30 +169,13 @@ def _spec_of(images: list[Any], spec: DataSpec) -> DataSpec:
             X = torch.stack(images)
         row_shape = spec.row_shape if are_rows else None
         source = open_source(X, row_shape, spec.resize, spec.image_key, spec.label_key)
-        spec.encode_source(source)
+        spec.encode_source(source, is_set=True)
     except GanaugError as error:
         raise type(error)(
-            f"The wrapped dataset's items are not like the data seen in fit. {error}"
+            f"The wrapped dataset's items are not like the data seen in fit. {error} Scaling that "
+            "it does itself may be passed as `transform` instead, for all images alike."
         ) from None
-    if spec.value_range is not None:
-        _check_scale(pixels, spec.value_range)
     return DataSpec.of(source.format, spec.value_range, spec.levels)
-
-
-def _check_scale(pixels: list[Array], value_range: tuple[float, float]) -> None:
-    """Refuse images that are plainly not of the scale seen in fit, such as normalised ones."""
-    low, high = value_range
-    lowest, highest = min(p.min() for p in pixels), max(p.max() for p in pixels)
-    slack = (high - low) / 2  # images that fit has not seen may reach somewhat further
-    is_outside = lowest < low - slack or highest > high + slack
-    is_tiny = pixels[0].dtype.kind == "f" and highest - lowest < (high - low) / 50
-    if is_outside or is_tiny:
-        raise InvalidInputError(
-            f"The wrapped dataset must have images of the scale seen in fit, {low:g} to {high:g}. "
-            f"Got values from {lowest:g} to {highest:g} instead. Fit on what the dataset returns, "
-            "or take the scaling out of it and pass it as `transform`, for real and synthetic "
-            "images alike."
-        )
 
 
 def _refuse_two_sizes(image: Any, spec: DataSpec) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import numbers
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,11 +30,12 @@ WORKER_START_SECONDS = 4.0  # of processes that import torch
 class Clock:
     """The time box."""
 
-    def __init__(self, max_seconds: float | None) -> None:
-        is_number = isinstance(max_seconds, int | float) and not isinstance(max_seconds, bool)
-        if max_seconds is not None and not (is_number and max_seconds > 0):
+    def __init__(self, max_seconds: Any) -> None:
+        is_number = isinstance(max_seconds, numbers.Real) and not isinstance(max_seconds, bool)
+        if max_seconds is not None and not (is_number and 0 < max_seconds < math.inf):
             raise InvalidInputError(
-                f"`max_seconds` must be a number above 0, or None. Got {max_seconds!r} instead."
+                f"`max_seconds` must be a finite number above 0, or None for no limit. Got "
+                f"{max_seconds!r} instead."
             )
         self.max_seconds = math.inf if max_seconds is None else float(max_seconds)
         self._started = time.perf_counter()

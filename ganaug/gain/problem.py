@@ -88,17 +88,29 @@ def pose(
     if isinstance(estimator, str):
         steps = network_steps(len(data.labels))
         estimator = SmallNetworkClassifier(image_shape=shape, n_steps=steps, random_state=seed)
+    classes = data.classes  # scikit-learn takes no numbers in arrays of objects
+    classes = np.array(classes.tolist()) if classes.dtype == object else classes
     return Problem(
         X=data.values if gathered else _as_array(X),
-        y=data.classes[data.labels],
-        classes=data.classes,
+        y=classes[data.labels],
+        classes=classes,
         class_names=data.class_names or tuple(map(str, data.classes.tolist())),
         is_image=data.spec.kind == "image",
         image_shape=None if shape is None else tuple(shape),
         estimator=with_seed(clone(estimator), seed),
-        scorer=check_scoring(estimator, scoring=scoring),
+        scorer=_scorer(estimator, scoring),
         values_of_dataset=gathered,
     )
+
+
+def _scorer(estimator: Any, scoring: Any) -> Any:
+    try:
+        return check_scoring(estimator, scoring=scoring)
+    except (TypeError, ValueError) as error:
+        raise InvalidInputError(
+            "`scoring` must be a scorer's name, a callable or None. Got "
+            f"{scoring!r} instead: {error}"
+        ) from None
 
 
 def _check_estimator(estimator: Any) -> None:

@@ -80,8 +80,6 @@ class Trials:
         if key not in trained:
             with without_our_warnings():
                 trained[key] = augmenter.fit(*self.problem.part(self.splits[number].train))
-            if trained[key].model_.interrupted:
-                raise KeyboardInterrupt  # Ctrl-C ends the evaluation, not just one of its GANs
         return freeze(sampler, trained[key])
 
     def _run(self, todo: Sequence[tuple[Remedy, int]], pipelines: Sequence[Any]) -> None:

@@ -7,7 +7,6 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
-from pathlib import Path
 from typing import Any, Literal, get_type_hints
 
 import numpy as np
@@ -15,7 +14,7 @@ from sklearn.base import clone
 from torch.utils.data import Dataset
 
 from ganaug.augmenter import GANAugmenter
-from ganaug.checks import warn_user
+from ganaug.checks import check_path, warn_user
 from ganaug.dataset import AugmentedDataset
 from ganaug.exceptions import GanaugWarning, InvalidInputError, InvalidTypeError, ModelFileError
 from ganaug.gain.intervals import PairedInterval
@@ -338,7 +337,7 @@ class Verdict:
         ----------
         path : path-like
         """
-        write_text(Path(path), self.to_json() + "\n")
+        write_text(check_path(path), self.to_json() + "\n")
 
     @classmethod
     def load(
@@ -367,10 +366,11 @@ class Verdict:
         ModelFileError
             When the file is missing, or not a verdict; says what is wrong.
         """
+        file_path = check_path(path)
         try:
-            if Path(path).exists() and not is_regular(Path(path)):
+            if file_path.exists() and not is_regular(file_path):
                 raise SchemaError("it is no regular file.")
-            with Path(path).open("rb") as file:
+            with file_path.open("rb") as file:
                 record, parameters = _read(file.read(MAX_BYTES + 1))
         except OSError as error:
             raise ModelFileError(f"{path} cannot be read: {error}") from error

@@ -118,6 +118,7 @@ def refuse_two_looks(X: Samples, resize: tuple[int, int] | None) -> None:
     and others that are read in another mode than their own, and for images of another size than
     `resize`; says what to do.
     """
+    refuse_unsupported(X)
     if not isinstance(X, list | tuple):
         images = X[:1] if getattr(X, "ndim", 2) > 2 else []
     else:

@@ -71,7 +71,7 @@ def check_map_dataset(dataset: MapDataset) -> None:
 def _has_length(dataset: MapDataset) -> bool:
     try:
         return len(dataset) >= 0 and hasattr(dataset, "__getitem__")
-    except (TypeError, NotImplementedError):
+    except (TypeError, NotImplementedError, IndexError):  # the last of an empty TensorDataset
         return False
 
 

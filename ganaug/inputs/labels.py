@@ -190,7 +190,7 @@ def as_labels(y: Samples) -> Array:
             + _advice_for_shape(y, labels)
         )
     if labels.dtype.kind == "O":
-        _refuse_missing(sum(label is None or label != label for label in labels.tolist()))
+        _refuse_missing(sum(map(_is_missing, labels.tolist())))
     if isinstance(y, list | tuple) or labels.dtype.kind == "O":
         values = labels.tolist() if labels.dtype.kind == "O" else y
         _check_one_type(plain_scalar(label) for label in values)
@@ -310,6 +310,12 @@ def _check_names(labels: Iterable[object]) -> None:
             raise InvalidInputError(
                 f"y must have names of valid text. Got {label!r} instead: rename the class."
             )
+
+
+def _is_missing(label: object) -> bool:
+    if label is None or hasattr(label, "__len__"):
+        return label is None
+    return repr(label) == "<NA>" or bool(label != label)  # pandas' NA is no truth value
 
 
 def _refuse_missing(n_missing: int) -> None:

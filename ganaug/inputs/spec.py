@@ -32,6 +32,12 @@ from ganaug.inputs.sources import Source, open_source
 
 T = TypeVar("T")
 
+MAX_NUMBER = 1e37
+"""Of a table: differences of two numbers are within float32, too."""
+
+MIN_STEPS = 256
+"""Of float32 within the range of a column that is not whole steps, as of images."""
+
 _COMPARED_FIELDS = {
     "kind": "kind of data",
     "image_shape": "image shape (C, H, W)",
@@ -174,8 +180,12 @@ class DataSpec(DataFormat):
             return [*X, *X_new]
         return concatenate_samples(X, X_new)
 
-    def encode_source(self, source: Source) -> Array:
-        """Turn an opened source into what the networks see, as :meth:`encode` does."""
+    def encode_source(self, source: Source, *, is_set: bool = False) -> Array:
+        """Turn an opened source into what the networks see, as :meth:`encode` does.
+
+        With `is_set`, images of another scale than that of ``fit`` are refused, which a few images,
+        such as dark ones, do not show.
+        """
         self._check_like(source)
         if self.kind == "table":
             return _encode_table(source)
@@ -183,12 +193,41 @@ class DataSpec(DataFormat):
             return source.whole
         values = np.empty((source.n, *_known(self.image_shape)), dtype=np.uint8)
         non_finite, start = np.zeros(2, dtype=np.int64), 0
+        lowest, highest, dtype = math.inf, -math.inf, np.dtype(np.uint8)
         for chunk in source.chunks():
             non_finite += count_non_finite(chunk)
+            lowest, highest = min(lowest, float(chunk.min())), max(highest, float(chunk.max()))
+            dtype = chunk.dtype
             values[start : start + len(chunk)] = self._quantise(chunk)
             start += len(chunk)
         raise_if_non_finite(non_finite)
+        if is_set:
+            self.check_scale(lowest, highest, dtype)
         return values
+
+    def check_scale(self, lowest: float, highest: float, dtype: np.dtype[Any]) -> None:
+        """Refuse images that are plainly not of the scale seen in fit, such as normalised ones.
+
+        Parameters
+        ----------
+        lowest, highest : float
+            Values of the images.
+        dtype : dtype
+
+        Raises
+        ------
+        InvalidInputError
+        """
+        low, high = _known(self.value_range)
+        slack = (high - low) / 2  # images that fit has not seen may reach somewhat further
+        is_outside = lowest < low - slack or highest > high + slack
+        is_tiny = dtype.kind != "b" and dtype != np.uint8 and highest - lowest < (high - low) / 50
+        if is_outside or is_tiny:
+            raise InvalidInputError(
+                f"X must have values of the scale seen in fit, {low:g} to {high:g}. Got values "
+                f"from {lowest:g} to {highest:g} instead: bring them to that scale, or fit on "
+                "images as they are here."
+            )
 
     def _check_like(self, source: Source) -> None:
         """Refuse data that differs from the fitted data in a way that changes its meaning."""
@@ -267,12 +306,31 @@ def _encode_table(source: Source) -> Array:
     raise_if_non_finite(count_non_finite(rows))
     with np.errstate(over="ignore"):
         values = np.array(rows, dtype=np.float32, order="C")
-    if not np.isfinite(values).all():
+    if values.size and not np.abs(values).max() <= MAX_NUMBER:
         raise InvalidInputError(
-            f"X must hold numbers within float32, up to {np.finfo(np.float32).max:g}. Got larger "
-            "ones instead: rescale the columns."
+            f"X must hold numbers within {MAX_NUMBER:g}, for float32. Got larger ones instead: "
+            "rescale the columns."
         )
+    _refuse_lost_differences(rows, values, source.format.column_names)
     return values
+
+
+def _refuse_lost_differences(rows: Array, values: Array, names: tuple[Any, ...] | None) -> None:
+    """Refuse columns that float32 makes steps of, such as 1e8 + 0.1, 1e8 + 0.2, ..."""
+    if not len(rows):
+        return
+    low, high = rows.min(axis=0), rows.max(axis=0)
+    with np.errstate(over="ignore"):  # of integers near the limits, which differ enough
+        spread = high.astype(np.float64) - low.astype(np.float64)
+    steps = np.spacing(np.abs(values).max(axis=0)).astype(np.float64)
+    for i in np.flatnonzero((low < high) & (spread < MIN_STEPS * steps)).tolist():
+        if (values[:, i] != rows[:, i]).any():
+            name = i if names is None else names[i]
+            raise InvalidInputError(
+                f"Column {name!r} of X must differ by more than the networks' float32 can tell, "
+                f"{steps[i]:g} at numbers as large. Got {low[i]:.17g} to {high[i]:.17g} instead: "
+                "subtract its smallest number."
+            )
 
 
 def _known(value: T | None) -> T:

@@ -12,7 +12,8 @@ from typing import Any, NoReturn
 import numpy as np
 import torch
 
-from ganaug.exceptions import InvalidInputError
+from ganaug.checks import warn_user
+from ganaug.exceptions import GanaugWarning, InvalidInputError
 from ganaug.inputs.class_names import names_of_classes
 from ganaug.inputs.containers import Samples
 from ganaug.inputs.labels import (
@@ -32,6 +33,7 @@ from ganaug.inputs.pixels import (
     count_non_finite,
     layout_of,
     raise_if_non_finite,
+    slices_of,
 )
 from ganaug.inputs.sources import Source, open_source
 from ganaug.inputs.spec import DataSpec, numpy_dtype
@@ -156,6 +158,7 @@ def read_training_set(
         warn_if_flattened(values)
     else:
         _refuse_one_value(values, spec)
+        _warn_of_lost_levels(values, spec)
         if spec.row_shape is not None:
             warn_if_disordered(values, spec)
     return TrainingSet(spec, values, *labelled)
@@ -169,10 +172,11 @@ def read_labelled(
     `X`: as for :func:`read_training_set`. `y` (labels, shape (n,)): None for a Dataset. `spec`: of
     the fitted data. `classes`: of the fitted data. Not every class need occur. Returns: values
     (ndarray): uint8 (n, C, H, W), or float32 (n, d); labels (int64 (n,)): class codes. Raises
-    InvalidInputError when X does not look like the fitted data, or y holds further classes.
+    InvalidInputError when X does not look like the fitted data, by its scale too, or y holds
+    further classes.
     """
     source = open_source(X, spec.row_shape, spec.resize, spec.image_key, spec.label_key)
-    values = spec.encode_source(source)
+    values = spec.encode_source(source, is_set=True)
     return values, encode_labels(_labels_for(source, y), classes)
 
 
@@ -287,6 +291,27 @@ def _refuse_one_value_of(value: float) -> NoReturn:
         f"X must hold images that differ. Got the value {value:g} everywhere instead: look how "
         "they were read, and at `value_range` if it was given."
     )
+
+
+def _warn_of_lost_levels(values: Array, spec: DataSpec) -> None:
+    """Tell when a few extreme values leave next to no levels for all the others."""
+    if spec.dtype == "uint8" or spec.value_range is None:
+        return
+    counts = np.zeros(256, dtype=np.int64)
+    for part in slices_of(len(values), values[0].nbytes):
+        counts += np.bincount(values[part].ravel(), minlength=256)
+    shares = counts / counts.sum()
+    is_used, n_levels = shares > 1e-5, FEW_LEVELS + 1
+    if spec.levels is not None:
+        is_used, n_levels = shares > 0, len(spec.levels)
+    if is_used.sum() < n_levels / 2:
+        low, high = spec.units()[np.searchsorted(np.cumsum(shares), [0.001, 0.999])]
+        message = (
+            f"X has many more values than the {is_used.sum()} that are left of them: images are "
+            f"learnt in 256 levels, from {spec.value_range[0]:g} to {spec.value_range[1]:g} here, "
+            f"and nearly all values are about {low:g} to {high:g}. np.clip X to those that matter."
+        )
+        warn_user(message, GanaugWarning)
 
 
 def _check_options(

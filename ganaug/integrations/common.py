@@ -9,13 +9,25 @@ import numpy as np
 import numpy.typing as npt
 
 from ganaug.augmenter import GANAugmenter
-from ganaug.exceptions import GanaugWarning
+from ganaug.exceptions import GanaugWarning, InvalidTypeError
 from ganaug.inputs import DataSpec
 from ganaug.inputs.pixels import cast_rounded
 from ganaug.inputs.spec import numpy_dtype
-from ganaug.model import MIN_TRUST
+from ganaug.options import MIN_TRUST
 
 Array = npt.NDArray[Any]
+
+
+def require_augmenter(augmenter: object) -> None:
+    """Raise unless this is a GANAugmenter.
+
+    Raises
+    ------
+    InvalidTypeError
+    """
+    if not isinstance(augmenter, GANAugmenter):
+        kind = type(augmenter).__name__
+        raise InvalidTypeError(f"`augmenter` must be a GANAugmenter. Got a {kind} instead.")
 
 
 def codes_to_leave_alone(augmenter: GANAugmenter, name: str) -> list[int]:

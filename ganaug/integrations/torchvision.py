@@ -15,11 +15,16 @@ import torch
 from torch import Tensor
 
 from ganaug.augmenter import GANAugmenter
-from ganaug.checks import require_extra
+from ganaug.checks import check_values, number, require_extra, whole_number
 from ganaug.dataset import SyntheticBank
 from ganaug.exceptions import InvalidInputError, InvalidTypeError
 from ganaug.inputs import encode_labels
-from ganaug.integrations.common import codes_to_leave_alone, to_dtype, value_range_for
+from ganaug.integrations.common import (
+    codes_to_leave_alone,
+    require_augmenter,
+    to_dtype,
+    value_range_for,
+)
 from ganaug.seeds import stream
 
 v2: Any = require_extra("torchvision.transforms.v2", "torchvision")
@@ -99,12 +104,9 @@ class SyntheticMix(v2.Transform):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        if not 0 <= p <= 1:
-            raise InvalidInputError(f"`p` must be from 0 to 1. Got {p!r} instead.")
-        if n_per_class < 1:
-            raise InvalidInputError(
-                f"`n_per_class` must be 1 or more. Got {n_per_class!r} instead."
-            )
+        require_augmenter(augmenter)
+        checks = {"p": number(0, 1), "n_per_class": whole_number(1, 10**6), "seed": whole_number(0)}
+        check_values(checks, {"p": p, "n_per_class": n_per_class, "seed": seed})
         self.p = p
         self.n_per_class = n_per_class
         self.return_is_synthetic = return_is_synthetic

@@ -100,7 +100,8 @@ class Copying:
             for name in samples.class_names
         }
         blocks = tuple(_blocks(context, figures))
-        return Measure(figures, _findings(figures), blocks, levels, judge_copying(figures))
+        level = judge_copying(figures)
+        return Measure(figures, _findings(figures), blocks, context.told(levels), level)
 
 
 QUESTION: Question = Copying()

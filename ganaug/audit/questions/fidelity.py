@@ -52,6 +52,7 @@ class Fidelity:
             quotes[name] = quote(name, "precision", precision) + quote(
                 name, "share recognised", recognised, on_real
             )
+        levels = context.told(levels)
         findings = class_findings(
             "Fidelity",
             levels,

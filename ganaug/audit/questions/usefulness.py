@@ -46,7 +46,7 @@ class Usefulness:
             name: (by_key["trained_on_synthetic"], by_key["trained_on_real"])
             for name, by_key in per_class.items()
         }
-        levels = {name: judge_recall(*pair) for name, pair in pairs.items()}
+        levels = context.told({name: judge_recall(*pair) for name, pair in pairs.items()})
         findings = class_findings(
             "Usefulness",
             levels,

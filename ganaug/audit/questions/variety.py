@@ -73,6 +73,7 @@ class Variety:
             if not isinstance(repeats, Missing):
                 words = f"{name}: {repeats.value:.0%} near-duplicates"
                 quotes[name].append((1 - repeats.value, words))
+        levels = context.told(levels)
         findings = class_findings(
             "Variety",
             levels,
