@@ -26,7 +26,7 @@ LAYERS = (
     {"history", "resampling"},
     {"sampler"},
     {"fitting", "mixing"},
-    {"model_card", "model_schema"},
+    {"export", "model_card", "model_schema"},
     {"persistence"},
     {"cache"},
     {"model_audit", "parameters"},
@@ -46,10 +46,14 @@ EXTRAS = (
     "lightning",
     "lightning_fabric",
     "matplotlib",
+    "onnx",
+    "onnxscript",
     "pandas",
     "skorch",
+    "timm",
     "torchmetrics",
     "torchvision",
+    "webdataset",
 )
 
 GLOBAL_STATE = {
