@@ -160,6 +160,7 @@ def test_a_missing_library_is_named(augmenter, tmp_path, monkeypatch):
         augmenter.export(tmp_path / "model.onnx")
 
 
+@pytest.mark.filterwarnings("ignore::ganaug.exceptions.TrainingWarning")
 def test_the_command_line_exports(augmenter, tmp_path, monkeypatch, capsys):
     augmenter.save(tmp_path / "model")
     out = str(tmp_path / "model.pt2")
