@@ -31,7 +31,7 @@ LAYERS = (
     {"cache"},
     {"model_audit", "parameters"},
     {"augmenter"},
-    {"oversampler"},
+    {"oversampler", "shards"},
     {"gain", "integrations"},
     {"cli"},
     {"__init__", "__main__"},
