@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import io
 import json
@@ -170,6 +171,8 @@ def decode(sample):
         return np.array(picture), int(sample["cls"])
 
 
+@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")  # webdataset leaves them
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_data_loader_reads_them_through_webdataset(shards):
     webdataset = pytest.importorskip("webdataset")
     urls = [str(path) for path in sorted(shards.glob("*.tar"))]
@@ -181,3 +184,5 @@ def test_a_data_loader_reads_them_through_webdataset(shards):
     assert classes.tolist() == [int(code) for code in wanted]
     assert np.array_equal(images[0], np.asarray(Image.open(io.BytesIO(pngs[0]))))
     assert images.shape == (115, 8, 8)
+    del dataset
+    gc.collect()  # now, where its warnings are ignored
