@@ -113,6 +113,7 @@ def test_the_graph_makes_the_samplers_samples_in_the_users_units(kind, digits):
             assert (accepted[0].numpy() == (classes == code)).mean() > 0.9
 
 
+@pytest.mark.works_with("onnxruntime", "runs what `augmenter.export('model.onnx')` wrote")
 @pytest.mark.slow
 def test_onnx_makes_the_samples_of_ganaug(augmenter, exported):
     import onnxruntime
