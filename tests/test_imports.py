@@ -31,7 +31,7 @@ LAYERS = (
     {"cache"},
     {"model_audit", "parameters"},
     {"augmenter"},
-    {"oversampler", "shards"},
+    {"features", "oversampler", "shards"},
     {"gain", "integrations"},
     {"cli"},
     {"__init__", "__main__"},
