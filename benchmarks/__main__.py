@@ -23,6 +23,7 @@ NAMES = (
     "choices",
     "cnn",
     "demo",
+    "features",
     "pipelines",
     "pitfalls",
     "quality",

@@ -14,6 +14,7 @@ from ganaug._version import __version__
 if TYPE_CHECKING:
     from ganaug.augmenter import GANAugmenter
     from ganaug.dataset import AugmentedDataset
+    from ganaug.features import GANFeatureExtractor
     from ganaug.gain.evaluate import evaluate_gain
     from ganaug.gain.verdict import Verdict
     from ganaug.oversampler import GANOverSampler
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AugmentedDataset",
     "GANAugmenter",
+    "GANFeatureExtractor",
     "GANOverSampler",
     "Verdict",
     "__version__",
@@ -30,6 +32,7 @@ __all__ = [
 _MODULES = {
     "AugmentedDataset": "ganaug.dataset",
     "GANAugmenter": "ganaug.augmenter",
+    "GANFeatureExtractor": "ganaug.features",
     "GANOverSampler": "ganaug.oversampler",
     "Verdict": "ganaug.gain.verdict",
     "evaluate_gain": "ganaug.gain.evaluate",

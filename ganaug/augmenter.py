@@ -626,6 +626,32 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         """
         save_model(self._fitted_model(), plain_parameters(self), path)
 
+    def export(self, path: str | os.PathLike[str]) -> None:
+        """Write the fitted model as one graph that runs without ganaug: see `ganaug.export`.
+
+        Inputs are ``z`` (n, latent_dim), ``label`` (n,), a position in `classes_`, and, where there
+        are several generators, ``index`` (n,), by which they take turns. Outputs are ``samples`` in
+        the units of the training data and, where there is a filter, ``accepted`` (n,).
+
+        Parameters
+        ----------
+        path : str or path-like
+            Ends in ``.onnx`` (needs the extra ``ganaug[onnx]``), or in ``.pt2`` (`torch.export`).
+
+        Raises
+        ------
+        InvalidInputError, MissingDependencyError
+            For a file that cannot be written.
+
+        Warns
+        -----
+        TrainingWarning
+            Names the classes that are distrusted.
+        """
+        from ganaug.export import export_model
+
+        export_model(self._fitted_model(), path)
+
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, device: str = "auto") -> GANAugmenter:
         """Load a model that `save` has written, to sample on a device.

@@ -144,7 +144,7 @@ class RealClassifier:
 
     def __init__(self, config: ClassifierConfig, network: _Network, device: torch.device) -> None:
         self.config = config
-        self._network = network.to(device).eval()
+        self.network = network.to(device).eval()
         self._device = device
 
     def predict_proba(self, values: NDArray[Any]) -> NDArray[np.float32]:
@@ -164,11 +164,11 @@ class RealClassifier:
         `values`: uint8 (n, C, H, W) in 0 to 255, or float32 (n, d): as in training. Returns:
         float32 (n, n_features).
         """
-        return self._score(values, self._network.embed, self.config.n_features)
+        return self._score(values, self.network.embed, self.config.n_features)
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return the weights as contiguous CPU tensors, ready for safetensors."""
-        state = self._network.state_dict()
+        state = self.network.state_dict()
         return {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
 
     @classmethod
@@ -194,7 +194,7 @@ class RealClassifier:
         return _outline(config).state_dict()
 
     def _probabilities(self, samples: Tensor) -> Tensor:
-        return functional.softmax(self._network(samples), dim=1)
+        return functional.softmax(self.network(samples), dim=1)
 
     @own_settings()
     @torch.inference_mode()

@@ -6,7 +6,7 @@ user's containers are the business of `ganaug.inputs`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -206,12 +206,8 @@ def _run(tasks: list[Any], on_progress: OnProgress | None, n_jobs: int | None) -
             if gans[-1].interrupted:
                 break
         return gans
-    # joblib runs n_jobs=1 in this process, with its threads: two workers fed one at a time do not
-    workers = {"n_jobs": 2, "pre_dispatch": 1} if n_jobs == 1 else {"n_jobs": n_jobs}
     try:
-        for gan in Parallel(**workers, return_as="generator")(
-            delayed(_on_one_thread)(task) for task in tasks
-        ):
+        for gan in in_workers(tasks, n_jobs):
             gans.append(gan)
             if on_progress is not None:
                 on_progress(Progress(gan.images_seen, len(gans) / n, gan.seconds, np.nan, np.nan))
@@ -222,12 +218,20 @@ def _run(tasks: list[Any], on_progress: OnProgress | None, n_jobs: int | None) -
     return gans
 
 
-def _on_one_thread(task: Any) -> TrainedGAN:
+def in_workers(tasks: Iterable[Any], n_jobs: int) -> Iterator[Any]:
+    """Run joblib's delayed tasks in worker processes of one thread; give what they return."""
+    # joblib runs n_jobs=1 in this process, with its threads: two workers fed one at a time do not
+    workers = {"n_jobs": 2, "pre_dispatch": 1} if n_jobs == 1 else {"n_jobs": n_jobs}
+    parallel = Parallel(**workers, return_as="generator")
+    results: Iterator[Any] = parallel(delayed(_on_one_thread)(task) for task in tasks)
+    return results
+
+
+def _on_one_thread(task: Any) -> Any:
     """Run in a worker process, whose threads are its own business."""
     function, arguments, keywords = task
     with threadpool_limits(1):
-        gan: TrainedGAN = function(*arguments, **keywords)
-    return gan
+        return function(*arguments, **keywords)
 
 
 def _keep_whole_generators(model: FittedModel, n_networks: int) -> None:

@@ -46,6 +46,9 @@ class Origin:
     """By class, the share of synthetic samples that a classifier of the real ones takes for it."""
 
 
+_MODES_OF_PNG = ("1", "L", "LA", "RGB", "RGBA", "I;16")
+
+
 class Output(Protocol):
     """What takes samples, class by class or all at once."""
 
@@ -164,8 +167,8 @@ class _Folder:
         sources: Sequence[str] | None = None,
     ) -> None:
         sources = [""] * len(names) if sources is None else sources
-        pictures = _pictures(X, self.spec)
-        for facts in zip(pictures, names, kinds, indices, sources, strict=True):
+        warn_of_scale(self.spec)
+        for facts in zip(to_pictures(X, self.spec), names, kinds, indices, sources, strict=True):
             self._write(*facts)
 
     def _write(self, picture: Image.Image, name: str, kind: str, index: int, source: str) -> None:
@@ -216,23 +219,34 @@ class _Archive:
             )
 
 
-def _pictures(X: Any, spec: DataSpec) -> Iterator[Image.Image]:
-    """Turn samples into what PNG holds: on the data's own scale, or with a warning."""
-    if spec.container == "pil" and spec.pil_mode in ("1", "L", "LA", "RGB", "RGBA", "I;16"):
+def to_pictures(X: Any, spec: DataSpec) -> Iterator[Image.Image]:
+    """Turn samples into what PNG holds: on the data's own scale where it can be."""
+    if spec.container == "pil" and spec.pil_mode in _MODES_OF_PNG:
         yield from X
     elif spec.container == "pil" and spec.pil_mode not in ("I", "F"):
         yield from (image.convert("RGB") for image in X)
-    elif spec.dtype == "uint16" and spec.layout == "HW":
+    elif _is_deep(spec):
         yield from map(Image.fromarray, np.asarray(X))
     else:
-        if (spec.dtype, spec.value_range) != ("uint8", (0.0, 255.0)):
-            low, high = spec.value_range or (0.0, 255.0)
-            warn_user(
-                f"PNG files hold 0 to 255 in place of the data's {low:g} to {high:g} "
-                f"({spec.dtype}). For the data's own values give a .npz as --out.",
-                GanaugWarning,
-            )
         yield from map(_to_picture, spec.encode(X))
+
+
+def warn_of_scale(spec: DataSpec) -> None:
+    """Warn where `to_pictures` cannot keep the data's own scale."""
+    is_kept = spec.container == "pil" and spec.pil_mode not in ("I", "F")
+    if is_kept or _is_deep(spec) or (spec.dtype, spec.value_range) == ("uint8", (0.0, 255.0)):
+        return
+    low, high = spec.value_range or (0.0, 255.0)
+    warn_user(
+        f"PNG files hold 0 to 255 in place of the data's {low:g} to {high:g} "
+        f"({spec.dtype}). For the data's own values give a .npz as --out.",
+        GanaugWarning,
+    )
+
+
+def _is_deep(spec: DataSpec) -> bool:
+    """Tell arrays that PNG holds in 16 bits."""
+    return spec.container != "pil" and spec.dtype == "uint16" and spec.layout == "HW"
 
 
 def _to_picture(image: npt.NDArray[np.uint8]) -> Image.Image:

@@ -15,6 +15,7 @@ from benchmarks import __main__ as runner
 from benchmarks import (
     cnn,
     demo,
+    features,
     figures,
     pipelines,
     pitfalls,
@@ -43,7 +44,7 @@ class Tiny(GANAugmenter):
 
 @pytest.fixture
 def tiny(monkeypatch):
-    for module in (cnn, pitfalls, quality, replacing):
+    for module in (cnn, features, pitfalls, quality, replacing):
         monkeypatch.setattr(module, "GANAugmenter", Tiny)
 
 
@@ -163,6 +164,23 @@ def test_images_are_replaced_and_removed_for_every_share_and_classifier(
         assert set(scores) == {"all real", "50% replaced", "50% removed"}
         assert scores["all real"][0] > 0.8
     assert "| 50% replaced | " in capsys.readouterr().out
+
+
+# --- features ----------------------------------------------------------------------------------
+
+
+def test_features_of_the_discriminator_are_scored_beside_raw_pixels(
+    tmp_path, tiny, monkeypatch, capsys
+):
+    monkeypatch.setattr(features, "PER_CLASS", (20,))
+    monkeypatch.setattr(features, "PENALTIES", (0.1,))
+    found = run(tmp_path, *["features", "--draws", "1"])
+
+    (scores,) = found["scores"].values()
+    assert len(scores) == 5
+    assert scores["discriminator"] != scores["raw pixels"]
+    assert all(value > 0.5 for (value,) in scores.values())
+    assert "| PCA, 40 components | " in capsys.readouterr().out
 
 
 # --- the other ones ----------------------------------------------------------------------------

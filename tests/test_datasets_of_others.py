@@ -166,6 +166,10 @@ def refuse(image):
     raise AssertionError("fit must read raw images")
 
 
+@pytest.mark.works_with(
+    "torchvision",
+    "MNIST, FashionMNIST, CIFAR10, CelebA, `ImageFolder`: fitted, wrapped, in a DataLoader",
+)
 def test_a_wrapped_torchvision_dataset_goes_through_a_data_loader(vision_dataset):
     augmenter = tiny_augmenter().fit(vision_dataset)
     vision_dataset.transform = TRANSFORMS["tv_tensor"]
@@ -201,6 +205,7 @@ def test_a_hugging_face_dataset_is_fitted_and_wrapped_by_its_keys(hugging_face_d
     assert counts.tolist() == [30, 30, 30]
 
 
+@pytest.mark.works_with("datasets", "Hugging Face datasets: fitted, wrapped, in a DataLoader")
 def test_a_wrapped_hugging_face_dataset_goes_through_a_data_loader(hugging_face_dataset):
     augmenter = tiny_augmenter(image_key="picture", label_key="kind").fit(hugging_face_dataset)
     train = augmenter.wrap(hugging_face_dataset, transform=v2.PILToTensor())

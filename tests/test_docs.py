@@ -77,6 +77,23 @@ def headings(page):
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
+CITED = r"((?:de )?[A-Z][a-z]+(?: et al\.| & [A-Z][a-z]+)?),? \(?((?:19|20)\d\d)"
+
+
+def test_every_paper_that_the_code_names_is_in_the_bibliography():
+    listed = set(re.findall(CITED, (ROOT / "docs" / "bibliography.md").read_text("utf-8")))
+    for path in sorted((ROOT / "ganaug").rglob("*.py")):
+        text = " ".join(path.read_text("utf-8").split())
+        found = [pair for pair in re.findall(CITED, text) if pair[0][-1] == "." or "&" in pair[0]]
+        assert set(found) <= listed, path.name
+    assert len(listed) > 15
+
+
+def test_the_citation_names_this_version():
+    citation = (ROOT / "CITATION.cff").read_text("utf-8")
+    assert f"\nversion: {ganaug.__version__}\n" in citation
+
+
 @pytest.mark.slow
 def test_the_api_reference_can_be_built(tmp_path):
     command = (ROOT / "Makefile").read_text(encoding="utf-8").split("-m pdoc ")[1].split("\n")[0]

@@ -53,6 +53,7 @@ def image_like(shape, dtype=np.uint8):
     return np.full(shape, 7, dtype=dtype)
 
 
+@pytest.mark.works_with("albumentations", "`SyntheticReplace` in `Compose`")
 def test_the_image_becomes_one_that_the_augmenter_makes_of_that_label(augmenter, model_path):
     transform = SyntheticReplace(model_path, n_per_class=20, p=1)
     for label in (3, 5, 8):

@@ -102,6 +102,7 @@ def expected_sums(dataset, n_epochs=3):
     return sums
 
 
+@pytest.mark.works_with("lightning", "`SetEpoch` in a `Trainer`: new samples in each epoch")
 @pytest.mark.parametrize("n_workers", [0, 1])
 def test_each_epoch_trains_on_its_own_synthetic_rows(train, fit, n_workers):
     loader = DataLoader(train, 32, num_workers=n_workers, persistent_workers=n_workers > 0)

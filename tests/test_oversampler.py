@@ -375,6 +375,7 @@ def test_pil_images_come_in_a_list_and_go_out_in_one(images):
     assert Counter(y_out) == {0: 60, 1: 60, 2: 60}
 
 
+@pytest.mark.works_with("pandas", "data frames in and out of the over-sampler")
 def test_a_data_frame_keeps_columns_dtypes_and_the_index_of_its_real_rows(table):
     X, y = table
     frame = pd.DataFrame({"a": X[:, 0], "b": np.rint(X[:, 1]).astype(np.int32)}).set_index(

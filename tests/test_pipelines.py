@@ -95,6 +95,7 @@ def test_a_mix_fraction_of_zero_changes_nothing_in_a_pipeline(imbalanced_digits)
     assert_array_equal(recorder.X_, X)
 
 
+@pytest.mark.works_with("scikit-learn", "`GANAugmenter` as a step of a plain `Pipeline`")
 def test_a_scikit_learn_pipeline_with_scaler_and_svc_recognises_digits(imbalanced_digits):
     X, y = imbalanced_digits
     pipeline = sklearn.pipeline.Pipeline(
@@ -127,6 +128,7 @@ def test_an_imbalanced_learn_pipeline_fits_on_balanced_rows_and_predicts_from_un
     assert_array_equal(recorder.X_predicted_, X[:7])
 
 
+@pytest.mark.works_with("imbalanced-learn", "`GANOverSampler` in a `Pipeline`")
 def test_an_over_sampling_pipeline_works_inside_one_of_scikit_learn(imbalanced_digits):
     X, y = imbalanced_digits
     pipeline = sklearn.pipeline.Pipeline(
@@ -203,6 +205,7 @@ def test_equal_seeds_give_equal_scores(imbalanced_digits):
 # --- skorch ---
 
 
+@pytest.mark.works_with("skorch", "a `NeuralNetClassifier` behind the over-sampler, on 4-D images")
 def test_a_skorch_network_is_the_last_step_on_four_dimensional_images(imbalanced_digits):
     from skorch import NeuralNetClassifier
 

@@ -22,7 +22,7 @@ from ganaug.naming import printable
 
 __all__ = ["COMMANDS", "INTERRUPTED", "cli", "main"]
 
-COMMANDS = ("demo", "evaluate", "augment", "fit", "sample", "audit", "info")
+COMMANDS = ("demo", "evaluate", "augment", "fit", "sample", "audit", "info", "export")
 """Modules of this package, each with its click command as `command`; in the order of the help."""
 INTERRUPTED = 130  # what a shell reports of a command that Ctrl-C has ended
 

@@ -38,6 +38,16 @@ def as_counts(
     return counts
 
 
+def as_range(_ctx: click.Context, _param: click.Parameter, text: str | None) -> range | None:
+    """Read '0:50' as range(0, 50)."""
+    if text is None:
+        return None
+    start, colon, stop = text.partition(":")
+    if not colon or not start.isdecimal() or not stop.isdecimal() or int(start) >= int(stop):
+        raise click.BadParameter(f"must look like 0:50 (from 0 to 49). Got {text!r} instead.")
+    return range(int(start), int(stop))
+
+
 def all_of(*decorators: Decorator) -> Decorator:
     """Join decorators to one, the first of them on top."""
 

@@ -5,17 +5,22 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ganaug.cli.parameters import (
     allow_distrusted_option,
     as_counts,
+    as_range,
     device_option,
     json_option,
     overwrite_option,
     quiet_option,
 )
+
+if TYPE_CHECKING:
+    from ganaug.augmenter import GANAugmenter
 
 
 @click.command("sample")
@@ -26,14 +31,25 @@ from ganaug.cli.parameters import (
     metavar="LABEL=N",
     multiple=True,
     callback=as_counts,
-    required=True,
     help="How many samples of a class; may be repeated.",
 )
+@click.option("--count", type=click.IntRange(1), help="How many in all, evenly over the classes.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    required=True,
     help="Directory for PNG files by class, or a .npz file for arrays X and y.",
+)
+@click.option(
+    "--shards",
+    type=click.Path(path_type=Path),
+    help="Directory for tar files in WebDataset's format; what is there is not made again.",
+)
+@click.option(
+    "--shard-size", type=click.IntRange(1), default=5_000, show_default=True, help="At most."
+)
+@click.option("--only", metavar="A:B", callback=as_range, help="Only the shards from A to B - 1.")
+@click.option(
+    "--jobs", type=click.IntRange(1), default=1, show_default=True, help="Processes for shards."
 )
 @click.option("--seed", type=int, help="Another seed than the model's own: other samples.")
 @click.option(
@@ -47,7 +63,12 @@ from ganaug.cli.parameters import (
 def command(
     model: Path,
     counts: Mapping[str, int],
-    out: Path,
+    count: int | None,
+    out: Path | None,
+    shards: Path | None,
+    shard_size: int,
+    only: range | None,
+    jobs: int,
     seed: int | None,
     start: int,
     overwrite: bool,
@@ -60,25 +81,89 @@ def command(
 
     A folder gets CLASS/synthetic-00000.png and a manifest.jsonl that lists every file. It is called
     OUT.partial until all is written.
+
+    With --shards, each tar file is made by itself, with the same bytes by any process or machine:
+    several may share the work by --only.
     """
     from ganaug.augmenter import GANAugmenter
-    from ganaug.cli.terminal import progress_bar
     from ganaug.cli.trust import check_trust, origin_of
     from ganaug.inputs.files import labels_of_names
-    from ganaug.outputs import check_output, open_output
+    from ganaug.outputs import check_output
 
-    check_output(out, overwrite=overwrite)
+    if (count is None) == (not counts):
+        raise click.UsageError("Say how many samples: by --class or by --count.")
+    if (out is None) == (shards is None):
+        raise click.UsageError("Say where to write samples: by --out or by --shards.")
+    if shards is not None and (start or overwrite):
+        raise click.UsageError("--start and --overwrite go with --out.")
+    if out is not None:
+        check_output(out, overwrite=overwrite)
     augmenter = GANAugmenter.load(model, device=device)
     wanted = labels_of_names(counts, augmenter.classes_)
+    if count is not None:
+        by_code = augmenter.sampler_.counts_by_code(count)
+        wanted = {augmenter.classes_.tolist()[code]: n for code, n in by_code.items()}
     check_trust(augmenter, list(wanted), allow_distrusted)
     origin = origin_of(augmenter, model, seed)
+    written: dict[str, Any] = {"written": {str(label): n for label, n in wanted.items()}}
     total = sum(wanted.values())
-    bar = progress_bar(total, "Sampling", quiet)
+    if out is not None:
+        _write(augmenter, out, wanted, origin, seed, start, overwrite, quiet)
+        written, text = {"out": str(out), **written}, f"Wrote {total} synthetic samples to {out}"
+    else:
+        assert shards is not None
+        n_made, n_there = _write_shards(
+            augmenter, shards, wanted, origin, shard_size, only, jobs, quiet
+        )
+        written |= {"shards": str(shards), "made": n_made, "there": n_there}
+        text = f"Wrote {n_made} shards to {shards}; {n_there} were there"
+    click.echo(json.dumps(written) if as_json else text)
+
+
+def _write(
+    augmenter: GANAugmenter,
+    out: Path,
+    wanted: Mapping[Any, int],
+    origin: Any,
+    seed: int | None,
+    start: int,
+    overwrite: bool,
+    quiet: bool,
+) -> None:
+    from ganaug.cli.terminal import progress_bar
+    from ganaug.outputs import open_output
+
+    bar = progress_bar(sum(wanted.values()), "Sampling", quiet)
     with bar, open_output(out, augmenter.spec_, origin, overwrite=overwrite) as output:
         for label, n in wanted.items():
             X, _ = augmenter.sample({label: n}, random_state=seed, start=start)
             output.add(X, [str(label)] * n, ["synthetic"] * n, range(start, start + n))
             bar.update(n)
-    written = {"out": str(out), "written": {str(label): n for label, n in wanted.items()}}
-    text = f"Wrote {total} synthetic samples to {out}"
-    click.echo(json.dumps(written) if as_json else text)
+
+
+def _write_shards(
+    augmenter: GANAugmenter,
+    directory: Path,
+    wanted: Mapping[Any, int],
+    origin: Any,
+    size: int,
+    only: range | None,
+    n_jobs: int,
+    quiet: bool,
+) -> tuple[int, int]:
+    """Write shards; give how many were made, and how many were there."""
+    from ganaug.cli.terminal import progress_bar
+    from ganaug.shards import open_shards, write_shards
+
+    plan = open_shards(directory, augmenter, origin, wanted, size)
+    shards = range(plan.n_shards)
+    if only is not None:
+        if only.stop > plan.n_shards:
+            raise click.BadParameter(f"there are {plan.n_shards} shards.", param_hint="--only")
+        shards = only
+    n_made = 0
+    with progress_bar(sum(plan.size_of(shard) for shard in shards), "Sampling", quiet) as bar:
+        for n in write_shards(directory, augmenter, plan, shards, n_jobs=n_jobs):
+            n_made += 1
+            bar.update(n)
+    return n_made, len(shards) - n_made

@@ -107,6 +107,11 @@ class SNConv2dWithDeviation(SNConv2d):
         out = out + minibatch_deviation(x)[:, None, None, None] * response
         return F.leaky_relu(out, LEAKY_SLOPE, inplace=True)
 
+    def without_deviation(self, x: Tensor) -> Tensor:
+        """Convolve x alone, and activate."""
+        maps = F.conv2d(x, self.normalised()[:, :-1], self.bias, padding=1)
+        return F.leaky_relu(maps, LEAKY_SLOPE)
+
 
 class SNLinear(SpectralNormWeight):
     """Linear layer with spectral norm."""

@@ -58,6 +58,13 @@ class Discriminator(nn.Module):
         """Map samples and labels (n,) to logits (n,)."""
         raise NotImplementedError
 
+    def responses(self, samples: Tensor) -> list[Tensor]:
+        """Give each layer's response, (n, C, H, W) or (n, d), to samples whose label is not known.
+
+        That of a sample does not depend on the others: their deviation is left out.
+        """
+        raise NotImplementedError
+
 
 # --- layout ----------------------------------------------------------------------------------
 
@@ -178,6 +185,13 @@ class ImageDiscriminator(Discriminator):
         logits: Tensor = self.score(x).squeeze(1) + projection
         return logits.float()
 
+    def responses(self, samples: Tensor) -> list[Tensor]:
+        """Give the feature maps of all stages."""
+        maps = [samples]
+        for stage in self.stages:
+            maps.append(stage(maps[-1]))
+        return [*maps[1:], self.last.without_deviation(maps[-1])]
+
 
 # --- classic recipe --------------------------------------------------------------------------
 
@@ -259,6 +273,16 @@ class ClassicDiscriminator(Discriminator):
         logits: Tensor = self.score(x.flatten(1)).squeeze(1)
         return logits.float()
 
+    def responses(self, samples: Tensor) -> list[Tensor]:
+        """Give the feature maps of all stages; the label's channels are 0."""
+        stage, n_channels = self.stages[0], samples.shape[1]
+        assert isinstance(stage, nn.Conv2d)
+        first = F.conv2d(samples, stage.weight[:, :n_channels], stage.bias, stage.stride, padding=1)
+        maps = [F.leaky_relu(first, LEAKY_SLOPE)]
+        for stage, norm in zip(list(self.stages)[1:], self.norms, strict=True):
+            maps.append(F.leaky_relu(norm(stage(maps[-1])), LEAKY_SLOPE))
+        return maps
+
     def _first_stage(self, samples: Tensor, labels: Tensor) -> Tensor:
         """Convolve the image and its one-hot label channels, without writing these out.
 
@@ -328,6 +352,12 @@ class TableDiscriminator(Discriminator):
         projection = (self.embedding(labels) * x).sum(dim=1)
         logits: Tensor = self.score(x).squeeze(1) + projection
         return logits.float()
+
+    def responses(self, samples: Tensor) -> list[Tensor]:
+        """Give the response of both hidden layers."""
+        first = F.leaky_relu(self.first(samples), LEAKY_SLOPE)
+        weight = self.second.normalised()[:, :-1]
+        return [first, F.leaky_relu(F.linear(first, weight, self.second.bias), LEAKY_SLOPE)]
 
 
 # --- building --------------------------------------------------------------------------------

@@ -1,0 +1,203 @@
+"""Synthetic samples in bulk: tar files as WebDataset reads them, each made by itself.
+
+A shard holds some samples of every class, in mixed order, from random streams of its own: keyed by
+seed and shard, then by class and block. So any shard can be made alone, by any process or machine,
+with the same bytes. It is written beside its place and renamed; what is there is not made again.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import tarfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from joblib import delayed
+
+from ganaug.augmenter import GANAugmenter
+from ganaug.exceptions import InvalidInputError
+from ganaug.fitting import in_workers
+from ganaug.naming import printable
+from ganaug.outputs import (
+    Origin,
+    check_creatable,
+    partial_of,
+    to_pictures,
+    warn_of_scale,
+    write_text,
+)
+from ganaug.seeds import derived_seed
+
+__all__ = ["PLAN_NAME", "ShardPlan", "open_shards", "write_shards"]
+
+PLAN_NAME = "shards.json"
+"""Says what all shards of a folder are; the same for every process that writes some of them."""
+
+
+@dataclass(frozen=True)
+class ShardPlan:
+    """What decides the bytes of every shard.
+
+    Parameters
+    ----------
+    model : str
+        SHA-256 of the model's file.
+    seed : int
+    classes : tuple of str
+        Names by class index, as in the ``.cls`` files.
+    counts : tuple of int
+        Samples by class index, in all shards together.
+    shard_size : int
+        Samples of a shard, at most.
+
+    Examples
+    --------
+    >>> plan = ShardPlan("", 0, ("bag", "boot"), (7, 4), shard_size=4)
+    >>> plan.n_shards, [plan.share(code, 0) for code in (0, 1)]
+    (3, [range(0, 3), range(0, 2)])
+    """
+
+    model: str
+    seed: int
+    classes: tuple[str, ...]
+    counts: tuple[int, ...]
+    shard_size: int
+
+    @property
+    def n_shards(self) -> int:
+        """Number of shards."""
+        return -(-sum(self.counts) // self.shard_size)
+
+    def share(self, code: int, shard: int) -> range:
+        """Give which samples of a class, by number, stand in a shard."""
+        n, more = divmod(self.counts[code], self.n_shards)
+        start = shard * n + min(shard, more)
+        return range(start, start + n + (shard < more))
+
+    def size_of(self, shard: int) -> int:
+        """Give the number of samples of a shard."""
+        return sum(len(self.share(code, shard)) for code in range(len(self.counts)))
+
+    def to_json(self) -> str:
+        """Give the text of `PLAN_NAME`."""
+        return json.dumps(asdict(self) | {"n_shards": self.n_shards}, indent=1)
+
+
+def open_shards(
+    directory: Path, augmenter: GANAugmenter, origin: Origin, counts: Mapping[Any, int], size: int
+) -> ShardPlan:
+    """Make a folder ready for shards, or take up one that some of the same plan are in.
+
+    Raises
+    ------
+    InvalidInputError
+        When the folder holds something else, or cannot be written, or samples are no images.
+    """
+    if augmenter.spec_.kind != "image":
+        raise InvalidInputError("Feature rows cannot be written as pictures: give a .npz as --out.")
+    labels = augmenter.classes_.tolist()
+    names = tuple(map(str, labels))
+    by_code = tuple(counts.get(label, 0) for label in labels)
+    plan = ShardPlan(origin.model, origin.seed, names, by_code, size)
+    if not plan.n_shards:
+        raise InvalidInputError("There must be samples to write. Got counts of 0 instead.")
+    check_creatable(directory)
+    place = directory / PLAN_NAME
+    if not place.exists():
+        if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+            raise InvalidInputError(
+                f"{printable(directory)} is there already, and holds no shards. Choose another "
+                "place."
+            )
+        write_text(place, plan.to_json())
+    elif place.read_text(encoding="utf-8") != plan.to_json():
+        raise InvalidInputError(
+            f"{printable(directory)} holds shards of another model, seed, size, or other counts "
+            f"(see {PLAN_NAME}). Choose another place."
+        )
+    warn_of_scale(augmenter.spec_)
+    return plan
+
+
+def write_shards(
+    directory: Path,
+    augmenter: GANAugmenter,
+    plan: ShardPlan,
+    shards: Sequence[int],
+    *,
+    n_jobs: int,
+) -> Iterator[int]:
+    """Write those of the shards that are not there yet.
+
+    Parameters
+    ----------
+    directory : Path
+    augmenter : GANAugmenter
+    plan : ShardPlan
+        As `open_shards` gave it.
+    shards : sequence of int
+    n_jobs : int
+        Worker processes, of one thread each; the bytes are the same for any number.
+
+    Yields
+    ------
+    int
+        How many samples each shard holds, when it is done.
+    """
+    missing = [shard for shard in shards if not _path(directory, shard).exists()]
+    trust = {str(label): round(share, 3) for label, share in augmenter.trust_.items()}
+    tasks = (delayed(_write_shard)(directory, augmenter, plan, k, trust) for k in missing)
+    yield from in_workers(tasks, n_jobs)
+
+
+def _path(directory: Path, shard: int) -> Path:
+    return directory / f"shard-{shard:06d}.tar"
+
+
+def _write_shard(
+    directory: Path,
+    augmenter: GANAugmenter,
+    plan: ShardPlan,
+    shard: int,
+    trust: Mapping[str, float],
+) -> int:
+    seed = derived_seed(plan.seed, "shard", shard)
+    shares = {code: plan.share(code, shard) for code in range(len(plan.counts))}
+    counts = {code: len(share) for code, share in shares.items() if len(share)}
+    values, codes = augmenter.sampler_.sample_values(counts, seed=seed)
+    numbers = np.concatenate([shares[code] for code in counts])
+    order = np.random.default_rng(seed).permutation(len(codes))  # readers shuffle only nearby
+    pictures = to_pictures(augmenter.spec_.decode(values[order]), augmenter.spec_)
+    path = _path(directory, shard)
+    partial = partial_of(path)
+    with tarfile.open(partial, "w", format=tarfile.USTAR_FORMAT) as tar:
+        for place, (picture, i) in enumerate(zip(pictures, order.tolist(), strict=True)):
+            name = plan.classes[codes[i]]
+            record: dict[str, object] = {
+                "class": name,
+                "kind": "synthetic",
+                "index": int(numbers[i]),
+                "seed": plan.seed,
+                "model": plan.model,
+            }
+            record |= {"trust": trust[name]} if name in trust else {}
+            png = io.BytesIO()
+            picture.save(png, format="png")
+            key = f"{shard:06d}-{place:06d}"
+            _add(tar, f"{key}.png", png.getvalue())
+            _add(tar, f"{key}.cls", str(codes[i]).encode())
+            _add(tar, f"{key}.json", json.dumps(record).encode())
+    os.replace(partial, path)
+    return len(codes)
+
+
+def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
+    """Add a file that has no date and no owner: the same bytes whenever and whoever."""
+    member = tarfile.TarInfo(name)
+    member.size = len(content)
+    tar.addfile(member, io.BytesIO(content))
