@@ -14,6 +14,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
 from ganaug.exceptions import (
     GanaugWarning,
     InvalidInputError,
@@ -24,6 +26,7 @@ from ganaug.exceptions import (
 __all__ = [
     "Check",
     "check_count",
+    "check_groups",
     "check_option",
     "check_parameter_names",
     "check_parameters",
@@ -214,6 +217,26 @@ def check_count(name: str, n: Any) -> int:
     if isinstance(n, bool) or not isinstance(n, numbers.Integral) or n < 0:
         raise InvalidInputError(f"`{name}` must be a non-negative integer. Got {n!r} instead.")
     return int(n)
+
+
+def check_groups(groups: Any, n: int) -> Any:
+    """Return groups as an array of shape (n,).
+
+    Raises
+    ------
+    InvalidInputError
+    """
+    try:
+        array = np.asarray(groups)
+    except Exception as error:  # noqa: BLE001 - of whatever was passed
+        raise InvalidInputError(
+            f"`groups` must be an array of one value per sample: {error}"
+        ) from None
+    if array.shape != (n,):
+        raise InvalidInputError(
+            f"`groups` must have one value per sample, {n}. Got shape {array.shape} instead."
+        )
+    return array
 
 
 def check_path(path: Any) -> Path:
