@@ -14,8 +14,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import numpy as np
-
 from ganaug.exceptions import (
     GanaugWarning,
     InvalidInputError,
@@ -226,12 +224,13 @@ def check_groups(groups: Any, n: int) -> Any:
     ------
     InvalidInputError
     """
+    import numpy as np  # the command line's `--help` does without
+
     try:
         array = np.asarray(groups)
     except Exception as error:  # noqa: BLE001 - of whatever was passed
-        raise InvalidInputError(
-            f"`groups` must be an array of one value per sample: {error}"
-        ) from None
+        message = f"`groups` must be an array of one value per sample: {error}"
+        raise InvalidInputError(message) from None
     if array.shape != (n,):
         raise InvalidInputError(
             f"`groups` must have one value per sample, {n}. Got shape {array.shape} instead."

@@ -191,9 +191,7 @@ class SyntheticMix(v2.Transform):
             )
 
 
-def _labels_in_batches(
-    classes: npt.NDArray[Any], class_to_idx: Mapping[Any, int] | None
-) -> npt.NDArray[np.int64]:
+def _labels_in_batches(classes: npt.NDArray[Any], class_to_idx: Any) -> npt.NDArray[np.int64]:
     """Give the integer by which a batch calls each class."""
     names = classes.tolist()
     if class_to_idx is not None:
