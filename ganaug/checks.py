@@ -228,6 +228,7 @@ def check_groups(groups: Any, n: int) -> Any:
 
     try:
         array = np.asarray(groups)
+        np.unique(array)  # what cannot be compared are no groups
     except Exception as error:  # noqa: BLE001 - of whatever was passed
         message = f"`groups` must be an array of one value per sample: {error}"
         raise InvalidInputError(message) from None
