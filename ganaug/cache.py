@@ -13,12 +13,13 @@ from ganaug import tensorfile
 from ganaug.checks import warn_user
 from ganaug.exceptions import InvalidInputError, ModelFileError, TrainingWarning
 from ganaug.fitting import OnProgress, TrainingOptions, estimate_cost, train_model
+from ganaug.history import describe_distrust
 from ganaug.inputs import TrainingSet
 from ganaug.jsonable import SchemaError, dumps, marked
 from ganaug.model import FittedModel
 from ganaug.model_schema import ModelContent, describe, read_content, rebuild, tensors_of
 from ganaug.persistence import FORMAT_VERSION, describe_origin, library_versions
-from ganaug.progress import progress_bar, readable_seconds
+from ganaug.progress import progress_bar, readable_seconds, write_line
 from ganaug.settings import own_settings
 from ganaug.storage import check_writable, make_directory, write_atomically
 
@@ -60,9 +61,13 @@ def obtain_model(
             return train(show)
 
     if cache_dir is None or start_from is not None:
-        return train_and_show()
-    key = training_key(data, options)
-    return cached_training(cache_dir, key, train_and_show, options.device)
+        model = train_and_show()
+    else:
+        key = training_key(data, options)
+        model = cached_training(cache_dir, key, train_and_show, options.device)
+    if verbose and (distrusted := describe_distrust(model)):
+        write_line(distrusted)
+    return model
 
 
 def _make_checkpoint_dir(checkpoint_dir: str | os.PathLike[str] | None) -> Path | None:

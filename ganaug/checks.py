@@ -162,6 +162,28 @@ def check_count(name: str, n: Any) -> int:
     return int(n)
 
 
+def check_groups(groups: Any, n: int) -> Any:
+    """Return groups as an array of shape (n,).
+
+    Raises
+    ------
+    InvalidInputError
+    """
+    import numpy as np  # the command line's `--help` does without
+
+    try:
+        array = np.asarray(groups)
+        np.unique(array)  # what cannot be compared are no groups
+    except Exception as error:  # noqa: BLE001 - of whatever was passed
+        message = f"`groups` must be an array of one value per sample: {error}"
+        raise InvalidInputError(message) from None
+    if array.shape != (n,):
+        raise InvalidInputError(
+            f"`groups` must have one value per sample, {n}. Got shape {array.shape} instead."
+        )
+    return array
+
+
 def check_path(path: Any) -> Path:
     """Return a path.
 

@@ -8,6 +8,8 @@ from typing import Any
 
 from ganaug.gan.monitor import REMEDIES
 from ganaug.model import FittedModel
+from ganaug.naming import printable
+from ganaug.options import MIN_TRUST
 
 
 def attributes_of(model: FittedModel) -> dict[str, Any]:
@@ -57,6 +59,18 @@ def alarm_in_words(alarm: Mapping[str, Any]) -> str:
     """Say in one line what an alarm means, and what to do."""
     where = "" if alarm["class"] is None else f" in class {alarm['class']}"
     return f"{alarm['kind'].replace('_', ' ')}{where}: {alarm['remedy']}"
+
+
+def describe_distrust(model: FittedModel) -> str:
+    """Name the classes whose synthetic samples plans do not use; empty where there are none."""
+    shares = zip(model.classes.tolist(), model.trust or [], strict=False)
+    found = [f"{printable(label)} ({share:.0%})" for label, share in shares if share < MIN_TRUST]
+    if not found:
+        return ""
+    return (
+        f"Distrusted: {', '.join(found)}. A classifier of the real samples takes so few of the "
+        "synthetic ones for their class; none are added to it."
+    )
 
 
 def describe_troubles(model: FittedModel) -> str:

@@ -59,3 +59,8 @@ def progress_bar(description: str) -> Iterator[Callable[[Progress], None]]:
             bar.update(progress.share - bar.n)
 
         yield show
+
+
+def write_line(text: str) -> None:
+    """Write a line to stderr, where the bar is."""
+    tqdm.write(text, file=sys.stderr)

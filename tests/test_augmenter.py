@@ -1023,6 +1023,19 @@ def test_ctrl_c_keeps_what_workers_have_finished(n_done, digits, monkeypatch):
         assert augmenter.sample(3)[0].shape == (3, 64)
 
 
+def test_the_last_line_of_fit_names_distrusted_classes(digits, capfd):
+    parameters = {**TINY, "filter": "auto", "image_shape": (8, 8)}
+    augmenter = GANAugmenter(**{**parameters, "verbose": 1}).fit(*digits)
+    last = capfd.readouterr().err.splitlines()[-1]
+
+    distrusted = [label for label, share in augmenter.trust_.items() if share < 0.8]
+    assert distrusted
+    assert last.startswith("Distrusted: ")
+    assert all(f"{label} (" in last for label in distrusted)
+    GANAugmenter(**parameters).fit(*digits)
+    assert not capfd.readouterr().err
+
+
 def test_a_pickle_of_another_machine_s_gpu_is_sampled_on_the_cpu(digits):
     augmenter = GANAugmenter(**{**TINY, "filter": "auto"}, image_shape=(8, 8)).fit(*digits)
     augmenter.device_ = "cuda:99"

@@ -495,7 +495,7 @@ def test_groups_too_small_to_compare_are_a_gap(parts, monkeypatch):
         ({"holdout": np.zeros((0, 64), np.float32), "holdout_labels": np.zeros(0, np.int64)},
          "at least two"),
         ({"holdout": np.zeros((5, 64), np.float32)}, "must come together"),
-        ({"groups": ["a", "b"]}, "`groups` must hold one group per training sample, 280"),
+        ({"groups": ["a", "b"]}, "`groups` must have one value per sample, 280"),
         ({"extractor": lambda values: np.zeros((3, 2))}, "`extractor` must return one feature"),
         ({"class_names": ("zero", "one")}, "from 0 to 1"),
         ({"class_names": ("zero", "one", "two", 2)}, None),

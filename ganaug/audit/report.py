@@ -18,7 +18,7 @@ from ganaug.audit.questions import find_questions
 from ganaug.audit.results import Json, Measure, Missing, plain
 from ganaug.audit.samples import Array, Labelled, check_samples
 from ganaug.audit.summary import Document, Section
-from ganaug.checks import check_path
+from ganaug.checks import check_groups, check_path
 from ganaug.exceptions import InvalidInputError
 
 FORMAT_VERSION = 2
@@ -186,7 +186,7 @@ def build_audit(
         seed % 2**63,  # NumPy takes no negative seeds
         device,
         extractor,
-        None if groups is None else np.asarray(groups),
+        None if groups is None else check_groups(groups, len(training_labels)),
     )
     asked = ((question, question.measure(context)) for question in find_questions())
     sections = [Section(q.name, q.title, answer) for q, answer in asked if answer is not None]

@@ -15,6 +15,7 @@ from sklearn.metrics import check_scoring
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, check_cv
 from torch.utils.data import Dataset
 
+from ganaug.checks import check_groups
 from ganaug.exceptions import InvalidInputError, InvalidTypeError
 from ganaug.gain.network import SmallNetworkClassifier, network_steps
 from ganaug.inputs import read_training_set
@@ -173,14 +174,8 @@ def make_splits(problem: Problem, cv: Any, groups: Any, seed: int) -> tuple[list
     Returns: splits (list of Split): where there are few samples, or few of a class, further splits
     follow the first ones; notes (list of str): what was done otherwise than asked for.
     """
-    y = problem.y
     if groups is not None:
-        groups = np.asarray(groups)
-        if groups.shape != y.shape:
-            raise InvalidInputError(
-                f"`groups` must have one value per sample, {len(y)}. Got shape {groups.shape} "
-                "instead."
-            )
+        groups = check_groups(groups, len(problem.y))
     notes: list[str] = []
     if isinstance(cv, int | np.integer) and not isinstance(cv, bool):
         splits, notes = _folds(problem, int(cv), groups, seed)

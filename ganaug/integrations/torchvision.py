@@ -189,12 +189,13 @@ class SyntheticMix(v2.Transform):
             )
 
 
-def _labels_in_batches(
-    classes: npt.NDArray[Any], class_to_idx: Mapping[Any, int] | None
-) -> npt.NDArray[np.int64]:
+def _labels_in_batches(classes: npt.NDArray[Any], class_to_idx: Any) -> npt.NDArray[np.int64]:
     """Give the integer by which a batch calls each class."""
     names = classes.tolist()
     if class_to_idx is not None:
+        if not isinstance(class_to_idx, Mapping):
+            kind = type(class_to_idx).__name__
+            raise InvalidTypeError(f"`class_to_idx` must be a dict. Got a {kind} instead.")
         missing = [name for name in names if name not in class_to_idx]
         if missing:
             raise InvalidInputError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 import warnings
 from pathlib import Path
@@ -158,3 +159,48 @@ def test_any_call_ends_in_a_result_or_in_an_error_of_the_package(part, digits, f
             shown = {key: f"{type(v).__name__} {v!r:.40}" for key, v in arguments.items()}
             foreign.append(f"{seed}: {name} {shown}: {type(error).__name__} {error!s:.200}")
     assert not foreign, "\n".join(foreign)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_what_such_calls_have_found_stays_mended(digits, fitted, tmp_path):
+    X, y = digits
+    pairs = TensorDataset(torch.from_numpy(X)[:, None], torch.from_numpy(y))
+    rows, arrays = X.reshape(len(X), -1), pd.Series(list(X))
+    over = GANOverSampler(FrozenEstimator(fitted), synthetic_share=0.5)
+    neighbours = KNeighborsClassifier(1)
+    calls = [
+        lambda: GANAugmenter.load(tmp_path, device=X),
+        lambda: GANAugmenter.load(tmp_path, device=2**70),
+        *(functools.partial(GANAugmenter.load, path) for path in (3, b"x", "\0", (), X)),
+        lambda: fitted.save(None),
+        *(functools.partial(SyntheticMix, fitted, p=p) for p in ("x", X, None, 2.0)),
+        *(functools.partial(SyntheticMix, fitted, p=1, class_to_idx=c) for c in (3, iter(X))),
+        lambda: SyntheticMix(fitted, p=1, n_per_class=2**70),
+        lambda: SyntheticMix(None, p=1),
+        lambda: fitted.wrap(pairs, refresh=X),
+        lambda: fitted.wrap(TensorDataset()),
+        lambda: fitted.augment(X, y, sampling_strategy=int),
+        lambda: GANAugmenter(**TINY).fit_transform(torch.from_numpy(X).to_sparse(), y),
+        lambda: over.fit_resample(X, arrays),
+        lambda: over.fit_resample(X, [pd.NA] * len(y)),
+        lambda: evaluate_gain(neighbours, rows, y, image_shape=(8, 8), scoring="x"),
+        lambda: evaluate_gain(neighbours, rows, y, image_shape=(8, 8), groups=arrays),
+    ]
+    for call in calls:
+        with pytest.raises(GanaugError):
+            call()
+
+
+def test_numbers_in_an_array_of_objects_are_labels_for_an_evaluation(digits):
+    X, y = digits
+    verdict = evaluate_gain(
+        KNeighborsClassifier(1),
+        X.reshape(len(X), -1),
+        y.astype(object),
+        image_shape=(8, 8),
+        remedies=["duplicates"],
+        cv=2,
+        random_state=0,
+    )
+
+    assert list(verdict.per_class) == ["0", "1", "2"]
