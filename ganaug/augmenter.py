@@ -40,7 +40,7 @@ from ganaug.exceptions import (
     TrainingWarning,
 )
 from ganaug.fitting import estimate_cost
-from ganaug.history import alarms_of, describe_troubles, history_of
+from ganaug.history import alarms_of, describe_troubles, history_of, ladder_of
 from ganaug.inputs import (
     DataSpec,
     TrainingSet,
@@ -173,6 +173,9 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         per class, alarms.
     alarms_ : list of dict
         What is wrong with the weights that were kept: kind, class, value, remedy.
+    ladder_ : list of dict
+        What was tried after an alarm: network, name, images seen, alarms before and after,
+        distance, and whether its weights were kept.
     n_images_seen_ : int
         Real images shown to the discriminators.
     fit_seconds_ : float
@@ -422,6 +425,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.seed_ = model.seed
         self.history_ = history_of(model)
         self.alarms_ = alarms_of(model)
+        self.ladder_ = ladder_of(model)
         self.augmentation_check_ = None
         self.n_images_seen_ = model.images_seen
         self.fit_seconds_ = model.seconds

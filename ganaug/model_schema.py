@@ -21,7 +21,7 @@ from ganaug.classifier import ClassifierConfig, RealClassifier
 from ganaug.gan.config import GANConfig
 from ganaug.gan.monitor import Alarm
 from ganaug.gan.networks import outline_discriminator, outline_generator
-from ganaug.gan.records import EvaluationRecord, check_records
+from ganaug.gan.records import EvaluationRecord, Rung, check_records
 from ganaug.gan.scaling import ColumnScaler
 from ganaug.gan.training import TrainedGAN
 from ganaug.inputs import DataSpec, LabelKind
@@ -68,6 +68,7 @@ class GANContent(TypedDict):
     interrupted: bool
     history: list[EvaluationRecord]
     alarms: tuple[Alarm, ...]
+    rungs: tuple[Rung, ...]
 
 
 class DataContent(TypedDict):
@@ -146,6 +147,7 @@ def _describe_gan(gan: TrainedGAN) -> dict[str, Any]:
         "interrupted": gan.interrupted,
         "history": gan.history,
         "alarms": [asdict(alarm) for alarm in gan.alarms],
+        "rungs": [asdict(rung) for rung in gan.rungs],
     }
 
 
@@ -254,6 +256,7 @@ def _rebuild_gan(index: int, gan: GANContent, tensors: Mapping[str, Tensor]) -> 
         gan["images_seen"],
         gan["seconds"],
         gan["interrupted"],
+        gan["rungs"],
     )
 
 
@@ -318,7 +321,7 @@ def _check_gan(gan: GANContent, where: str) -> None:
                 )
     for name in ("images_seen", "seconds"):
         _require(gan[name] >= 0, f"{where}.{name}", "0 or more", gan[name])
-    check_records(gan["history"], gan["alarms"], config.n_classes, where)
+    check_records(gan["history"], gan["alarms"], config.n_classes, where, gan["rungs"])
 
 
 _SIZES = ("class_counts", "image_shape", "n_features", "max_images")
