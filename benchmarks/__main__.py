@@ -22,6 +22,7 @@ from benchmarks.results import FOLDER, Result, Store, new_result, write
 NAMES = (
     "cnn",
     "demo",
+    "ladder",
     "pipelines",
     "pitfalls",
     "quality",

@@ -9,7 +9,14 @@ from typing import Any
 from ganaug.gan.monitor import REMEDIES
 from ganaug.model import FittedModel
 
-__all__ = ["alarm_in_words", "alarms_of", "describe_troubles", "history_of", "ladder_in_words", "ladder_of"]
+__all__ = [
+    "alarm_in_words",
+    "alarms_of",
+    "describe_troubles",
+    "history_of",
+    "ladder_in_words",
+    "ladder_of",
+]
 
 
 def history_of(model: FittedModel) -> list[dict[str, Any]]:

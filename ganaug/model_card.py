@@ -68,7 +68,7 @@ their class.
 - Real images shown: {model.images_seen:,}, in {model.seconds:.0f} seconds.{state}
 - Samples that a classifier of the real ones takes for another class are \
 {"rejected" if model.is_filtered else "kept"}
-- Alarms: {_alarms(model)}.{' ' * bool(tried) + tried}
+- Alarms: {_alarms(model)}.{" " * bool(tried) + tried}
 - Versions: {_escaped(", ".join(f"{name} {v}" for name, v in versions.items()) or "unknown")}
 
 `model.safetensors` is all that is read. `config.json` and this page were made from it.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -26,25 +26,29 @@ LOOKS = 3
 
 @dataclass(frozen=True)
 class Remedy:
-    """How a rung trains: options of the config times factors, and which discriminators."""
+    """How a rung trains: options of the config, and which discriminators."""
 
     name: RungName
-    factors: dict[str, float]
+    options: dict[str, float]
     keeps_discriminator: bool = True
     n_discriminators: int = 1
 
     def apply(self, config: GANConfig) -> GANConfig:
-        """Give the config with its options changed."""
-        changed = {name: getattr(config, name) * factor for name, factor in self.factors.items()}
-        return replace(config, **changed)
+        """Give the config with its options changed; where they are so already, smaller steps."""
+        changed = replace(config, **self.options)
+        is_same = bool(self.options) and changed == config
+        return replace(config, learning_rate=config.learning_rate / 4) if is_same else changed
 
 
+STEPS = {name: getattr(GANConfig, name) for name in ("learning_rate", "beta1", "beta2")}
+SLOW = {**STEPS, "discriminator_rate_factor": GANConfig.discriminator_rate_factor / 4}
 LADDER = (
     Remedy("further training", {}),
-    Remedy("smaller steps", {"learning_rate": 0.25}),
-    Remedy("slower discriminator", {"discriminator_rate_factor": 0.05}, keeps_discriminator=False),
-    Remedy("second discriminator", {}, keeps_discriminator=False, n_discriminators=2),
+    Remedy("other step sizes", STEPS),
+    Remedy("slower discriminator", SLOW, keeps_discriminator=False),
+    Remedy("second discriminator", SLOW, keeps_discriminator=False, n_discriminators=2),
 )
+"""From what changes least to what changes most."""
 
 
 def climb(
@@ -81,7 +85,7 @@ def climb(
     for number, remedy in enumerate(LADDER):
         left = 0 if most is None else most - sum(rung.images_seen for rung in trained.rungs)
         seconds = _seconds_left(trained)
-        if left <= 0 or seconds == 0 or trained.interrupted or not _is_curable(trained):
+        if left <= 0 or seconds == 0 or trained.interrupted or not n_curable(trained.alarms):
             break
         config = replace(
             remedy.apply(trained.config),
@@ -131,11 +135,12 @@ class Attempt(Trainer):
     @property
     def finished(self) -> bool:
         """Also when its share of the budget is used up and alarms are left."""
-        return super().finished or (len(self.history) >= LOOKS and bool(self.best_alarms))
+        return super().finished or (len(self.history) >= LOOKS and n_curable(self.best_alarms) > 0)
 
     def is_best(self, distance: float, alarms: tuple[Alarm, ...]) -> bool:
         """Prefer fewer alarms, then a smaller distance."""
-        return (len(alarms), distance) < (len(self.best_alarms), self.best_distance)
+        better_than = n_curable(self.best_alarms), self.best_distance
+        return (n_curable(alarms), distance) < better_than
 
     def keep_weights(self, distance: float, alarms: tuple[Alarm, ...]) -> None:
         """Remember these weights as better than those that it started from."""
@@ -194,8 +199,9 @@ def _joined(before: TrainedGAN, attempt: Attempt, after: TrainedGAN) -> TrainedG
     )
 
 
-def _is_curable(trained: TrainedGAN) -> bool:
-    return any(alarm.kind in CURABLE for alarm in trained.alarms)
+def n_curable(alarms: Sequence[Alarm]) -> int:
+    """Count the alarms that the ladder is climbed for."""
+    return sum(alarm.kind in CURABLE for alarm in alarms)
 
 
 def _seconds_left(trained: TrainedGAN) -> float | None:

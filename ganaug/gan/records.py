@@ -12,7 +12,7 @@ from ganaug.jsonable import SchemaError
 __all__ = ["AlarmRecord", "EvaluationRecord", "Rung", "RungName", "check_records"]
 
 RungName = Literal[
-    "further training", "smaller steps", "slower discriminator", "second discriminator"
+    "further training", "other step sizes", "slower discriminator", "second discriminator"
 ]
 
 
