@@ -60,7 +60,7 @@ PLANTS = {
         {**classic_options(), "learning_rate": 1e-4, "discriminator_rate_factor": 50.0}
     ),
     "no spectral norm, no DiffAugment": Plant(
-        {**QUICK, "learning_rate": 4e-4, "discriminator_rate_factor": 10.0},
+        {**QUICK, "loss": "bce", "learning_rate": 1e-4, "discriminator_rate_factor": 40.0},
         has_spectral_norm=False,
     ),
     "a class of 15 near-copies": Plant({**QUICK, "discriminator_rate_factor": 4.0}, copied=3),
@@ -69,7 +69,7 @@ PLANTS = {
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add how long the GANs are trained."""
-    parser.add_argument("--max-images", type=int, default=10_000)
+    parser.add_argument("--max-images", type=int, default=8_000)
     parser.add_argument("--width", type=int, default=16)
 
 

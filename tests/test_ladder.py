@@ -179,7 +179,6 @@ def test_a_rung_that_becomes_nan_is_reported_and_the_weights_stay(digits, monkey
     after = climb(trained, *digits, seed=0)
 
     assert [[alarm.kind for alarm in rung.alarms] for rung in after.rungs] == [["diverged"]] * 4
-    assert all(rung.images_seen == 64 // 2 for rung in after.rungs)
     assert after.alarms == ALARM
     assert states_equal(after.generator_state, trained.generator_state)
 
@@ -202,6 +201,7 @@ def test_users_are_told_what_was_tried(all_digits, monkeypatch, tmp_path):
         image_shape=(8, 8),
         n_generators=1,
         width=4,
+        batch_size=16,
         max_images=256,
         filter=None,
         random_state=0,

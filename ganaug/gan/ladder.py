@@ -138,7 +138,9 @@ class Attempt(Trainer):
         return super().finished or (len(self.history) >= LOOKS and n_curable(self.best_alarms) > 0)
 
     def is_best(self, distance: float, alarms: tuple[Alarm, ...]) -> bool:
-        """Prefer fewer alarms, then a smaller distance."""
+        """Prefer fewer alarms, then a smaller distance; the first looks are at a fresh start."""
+        if len(self.history) < LOOKS - 1:
+            return False
         better_than = n_curable(self.best_alarms), self.best_distance
         return (n_curable(alarms), distance) < better_than
 
@@ -172,7 +174,7 @@ def _joined(before: TrainedGAN, attempt: Attempt, after: TrainedGAN) -> TrainedG
     """Put a rung behind the training and the rungs before it."""
     looks = [
         (tuple(Alarm(**alarm) for alarm in record["alarms"]), record.get("distance", math.nan))
-        for record in attempt.history
+        for record in attempt.history[LOOKS - 1 :] or attempt.history[-1:]
     ]
     alarms, distance = min(looks, key=lambda look: (len(look[0]), look[1]))
     name = attempt.remedy.name
