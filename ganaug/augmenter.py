@@ -112,7 +112,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     max_images : int, "auto" or None, default="auto"
         Budget of each generator, in real images shown to the discriminator. "auto" is 40 times the
         number of samples, within 60,000 and 200,000 (tables: 100,000). None: only `max_seconds`
-        limits.
+        limits. After an alarm up to as many again go into remedies (see `ladder_`).
     max_seconds : float, optional
         Budget of all generators in seconds; results then depend on the machine's speed.
     learning_rate, loss, diffaugment, lecam, class_power, ema_halflife_images : optional

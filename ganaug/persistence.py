@@ -59,7 +59,7 @@ __all__ = [
     "save_model",
 ]
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 KIND = "model"
 MODEL_NAME, CONFIG_NAME, CARD_NAME = "model.safetensors", "config.json", "README.md"
 NOT_FROM_A_FILE = frozenset({"cache_dir", "checkpoint_dir", "warm_start_from", "device", "n_jobs"})

@@ -216,5 +216,16 @@ def test_users_are_told_what_was_tried(all_digits, monkeypatch, tmp_path):
     loaded = GANAugmenter.load(tmp_path / "model")
     assert loaded.ladder_ == augmenter.ladder_
     assert "second discriminator: still collapsed" in (tmp_path / "model/README.md").read_text()
-    findings = [finding.text for finding in augmenter.audit(X, y, n_samples=30).findings]
-    assert any("further training: still collapsed" in text for text in findings)
+    report = augmenter.audit(X, y, n_samples=30).to_markdown()
+    assert "further training: still collapsed" in report
+
+
+def test_a_remedy_changes_the_steps_but_not_the_rate_of_a_discriminator_that_is_not_its_own():
+    slow = config_of(learning_rate=1e-4, beta1=0.5, discriminator_rate_factor=40.0)
+    further, steps, slower, _ = (remedy.apply(slow) for remedy in LADDER)
+
+    assert further == slow
+    assert (steps.learning_rate, steps.beta1) == (4e-3, 0.0)
+    assert steps.learning_rate * steps.discriminator_rate_factor == pytest.approx(4e-3)
+    assert slower.discriminator_rate_factor == 0.125
+    assert LADDER[1].apply(config_of()) == config_of(learning_rate=1e-3)  # had these steps

@@ -34,10 +34,17 @@ class Remedy:
     n_discriminators: int = 1
 
     def apply(self, config: GANConfig) -> GANConfig:
-        """Give the config with its options changed; where they are so already, smaller steps."""
+        """Give the config with its options changed; where they are so already, smaller steps.
+
+        A discriminator whose rate is no option keeps it, whatever becomes of the generator's.
+        """
         changed = replace(config, **self.options)
-        is_same = bool(self.options) and changed == config
-        return replace(config, learning_rate=config.learning_rate / 4) if is_same else changed
+        if self.options and changed == config:
+            return replace(config, learning_rate=config.learning_rate / 4)
+        if "discriminator_rate_factor" in self.options:
+            return changed
+        factor = config.discriminator_rate_factor * config.learning_rate / changed.learning_rate
+        return replace(changed, discriminator_rate_factor=factor)
 
 
 STEPS = {name: getattr(GANConfig, name) for name in ("learning_rate", "beta1", "beta2")}
