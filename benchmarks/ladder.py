@@ -1,4 +1,4 @@
-"""What the ladder of remedies does about three planted collapses.
+"""What the ladder of remedies does about planted collapses.
 
 Each draw trains a small GAN on digits 0 to 3 with something that makes it fail, looks at the
 outcome, and lets the ladder be climbed from there. Worth is what neighbours learn from synthetic
@@ -11,7 +11,7 @@ import argparse
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from sklearn.datasets import load_digits
 from sklearn.neighbors import KNeighborsClassifier
+from torch import Tensor
 from tqdm.auto import tqdm
 
 from benchmarks.data import Array
@@ -31,6 +32,7 @@ from ganaug.fitting import TrainingOptions, train_model
 from ganaug.gan.config import classic_options
 from ganaug.gan.layers import SpectralNormWeight
 from ganaug.gan.monitor import mean_pairwise_distance
+from ganaug.gan.networks import ImageGenerator
 from ganaug.history import alarms_of, ladder_of
 from ganaug.inputs import TrainingSet, read_training_set
 from ganaug.model import MIN_TRUST, FittedModel
@@ -50,6 +52,7 @@ class Plant:
 
     options: dict[str, Any] = field(default_factory=dict)
     has_spectral_norm: bool = True
+    has_noise: bool = True
     copied: int | None = None
 
 
@@ -64,6 +67,9 @@ PLANTS = {
         has_spectral_norm=False,
     ),
     "a class of 15 near-copies": Plant({**QUICK, "discriminator_rate_factor": 4.0}, copied=3),
+    "a generator that ignores its noise": Plant(
+        {**QUICK, "discriminator_rate_factor": 4.0}, has_noise=False
+    ),
 }
 
 
@@ -124,12 +130,20 @@ def _stay(trained: Any, *_: Any, **__: Any) -> Any:
 
 @contextmanager
 def planted(plant: Plant) -> Iterator[None]:
-    """Take the spectral norm away where the plant says so."""
-    if plant.has_spectral_norm:
+    """Take away the spectral norm, or the generator's noise, where the plant says so."""
+    forward = ImageGenerator.forward
+
+    def without_noise(network: ImageGenerator, z: Tensor, labels: Tensor) -> Tensor:
+        return forward(network, torch.zeros_like(z), labels)
+
+    with ExitStack() as patches:
+        if not plant.has_spectral_norm:
+            patches.enter_context(
+                mock.patch.object(SpectralNormWeight, "normalised", lambda layer: layer.weight)
+            )
+        if not plant.has_noise:
+            patches.enter_context(mock.patch.object(ImageGenerator, "forward", without_noise))
         yield
-    else:
-        with mock.patch.object(SpectralNormWeight, "normalised", lambda layer: layer.weight):
-            yield
 
 
 def describe_samples(
