@@ -24,6 +24,7 @@ NAMES = (
     "cnn",
     "demo",
     "features",
+    "ladder",
     "pipelines",
     "pitfalls",
     "quality",

@@ -64,6 +64,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Channels at half resolution, length of the noise, real images per step (a multiple of 4).
     max_images : int, "auto" or None, default="auto"
         Images shown to each discriminator. "auto" is 40 per sample, within 60,000 and 200,000.
+        After an alarm up to as many again go into remedies, see `ladder_`.
     max_seconds : float, optional
         Budget of all generators in seconds; results then depend on the machine's speed.
     learning_rate, loss, diffaugment, lecam, class_power, ema_halflife_images : optional
@@ -108,6 +109,8 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         One record per evaluation: images seen, seconds, losses, distance, variety, alarms.
     alarms_ : list of dict
         What is wrong with the weights that were kept: kind, class, value, remedy.
+    ladder_ : list of dict
+        What was tried after an alarm: images seen, alarms before and after, whether it was kept.
     n_images_seen_, fit_seconds_ : int, float
         Real images shown to the discriminators; seconds of training, also before a resume.
     n_features_in_, value_range_ : int, tuple of float or None

@@ -21,6 +21,7 @@ from ganaug.classifier import RealClassifier, fit_classifier
 from ganaug.exceptions import InvalidInputError
 from ganaug.gan.callbacks import Progress
 from ganaug.gan.config import GANConfig
+from ganaug.gan.ladder import climb
 from ganaug.gan.monitor import Features
 from ganaug.gan.scaling import ColumnScaler
 from ganaug.gan.training import TrainedGAN, estimate_seconds, train
@@ -182,18 +183,22 @@ def _train_one(
     if training.code is not None:
         values = values[labels == training.code]
         labels = torch.zeros(len(values), dtype=torch.int64)
-    return train(
+    options: dict[str, Any] = {
+        "seed": training.seed,
+        "device": device,
+        "on_progress": on_progress,
+        "features": _features(classifier),
+    }
+    trained = train(
         training.config,
         values,
         labels,
-        seed=training.seed,
-        device=device,
-        on_progress=on_progress,
-        features=_features(classifier),
         checkpoint=checkpoint,
         fingerprint=fingerprint,
         start_from=start_from,
+        **options,
     )
+    return climb(trained, values, labels, **options)
 
 
 def _run(tasks: list[Any], on_progress: OnProgress | None, n_jobs: int | None) -> list[TrainedGAN]:

@@ -21,6 +21,7 @@ def attributes_of(model: FittedModel) -> dict[str, Any]:
         "trust_": dict(zip(labels, model.trust or [], strict=False)),
         "history_": history_of(model),
         "alarms_": alarms_of(model),
+        "ladder_": ladder_of(model),
         "n_images_seen_": model.images_seen,
         "fit_seconds_": model.seconds,
         "value_range_": model.spec.value_range,
@@ -53,6 +54,30 @@ def alarms_of(model: FittedModel) -> list[dict[str, Any]]:
         for index, gan in enumerate(model.gans)
         for alarm in gan.alarms
     ]
+
+
+def ladder_of(model: FittedModel) -> list[dict[str, Any]]:
+    """Give what was tried after alarms, rung by rung, and what each did."""
+    ladder = []
+    for index, gan in enumerate(model.gans):
+        labels = _labels(model, index)
+        for rung in gan.rungs:
+            named = {
+                key: [_named(vars(alarm), labels) for alarm in getattr(rung, key)]
+                for key in ("alarms_before", "alarms")
+            }
+            ladder.append({"network": index, **vars(rung), **named})
+    return ladder
+
+
+def ladder_in_words(model: FittedModel) -> str:
+    """Say in one line what was tried after alarms; empty where nothing was."""
+    tried = []
+    for rung in ladder_of(model):
+        kinds = dict.fromkeys(alarm["kind"].replace("_", " ") for alarm in rung["alarms"])
+        left = f"still {' and '.join(kinds)}" if kinds else "no alarm left"
+        tried.append(f"{rung['name']}: {left}{', kept' if rung['kept'] else ''}")
+    return f"Tried after the alarm: {'; '.join(tried)}." if tried else ""
 
 
 def alarm_in_words(alarm: Mapping[str, Any]) -> str:
@@ -88,7 +113,9 @@ def describe_troubles(model: FittedModel) -> str:
         if raised:
             where = f" in class {', '.join(dict.fromkeys(classes))}" if classes else ""
             lines.append(f"{kind}{where}: {remedy}")
-    return " ".join(lines)
+    if alarms:
+        lines.append(ladder_in_words(model))
+    return " ".join(filter(None, lines))
 
 
 def _labels(model: FittedModel, index: int) -> list[Any]:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ganaug.audit import MIN_SAMPLES, AuditReport, build_audit
 from ganaug.checks import check_count
 from ganaug.exceptions import InvalidInputError, SamplingError
-from ganaug.history import alarm_in_words, alarms_of, history_of
+from ganaug.history import alarm_in_words, alarms_of, history_of, ladder_in_words
 from ganaug.inputs import TrainingSet, read_labelled
 from ganaug.persistence import library_versions
 from ganaug.sampler import TrainedSampler
@@ -52,6 +52,8 @@ def audit_model(
     if X_holdout is not None:
         held_out, held_out_codes = read_labelled(X_holdout, y_holdout, spec=spec, classes=classes)
     synthetic, synthetic_codes, notes = _sample_what_passes(sampler, n)
+    if alarms_of(model) and (tried := ladder_in_words(model)):
+        notes.append(f"Training: {tried}")
     return build_audit(
         values,
         codes,
@@ -144,6 +146,7 @@ def _describe(sampler: TrainedSampler) -> dict[str, Any]:
         "filters": "classifier" if sampler.is_filtered else "none",
         "acceptance by the filters": {str(k): round(v, 3) for k, v in acceptance.items()},
         "alarms and remedies": [alarm_in_words(alarm) for alarm in alarms_of(model)],
+        "tried after alarms": ladder_in_words(model) or "nothing",
         "options": model.gans[0].config.to_json(),
         "versions at the audit": library_versions(),
     }

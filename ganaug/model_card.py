@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ganaug.history import ladder_in_words
 from ganaug.model import FittedModel
 
 MOST_CLASSES = 100
@@ -17,6 +18,7 @@ def model_card(model: FittedModel) -> str:
     config = gans[0].config
     shape = config.image_shape or (config.n_features,)
     versions = model.origin.get("versions", {})
+    tried = ladder_in_words(model)
     state = " The training was interrupted." if model.interrupted else ""
     return f"""---
 license: unknown
@@ -64,7 +66,7 @@ their class.
 - Real images shown: {model.images_seen:,}, in {model.seconds:.0f} seconds.{state}
 - Samples that a classifier of the real ones takes for another class are \
 {"rejected" if model.is_filtered else "kept"}
-- Alarms: {_alarms(model)}
+- Alarms: {_alarms(model)}.{" " * bool(tried) + tried}
 - Versions: {_escaped(", ".join(f"{name} {v}" for name, v in versions.items()) or "unknown")}
 
 `model.safetensors` is all that is read. `config.json` and this page were made from it.

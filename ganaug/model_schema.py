@@ -21,7 +21,7 @@ from ganaug.classifier import ClassifierConfig, RealClassifier
 from ganaug.gan.config import GANConfig
 from ganaug.gan.monitor import Alarm
 from ganaug.gan.networks import outline_discriminator, outline_generator
-from ganaug.gan.records import EvaluationRecord, check_records
+from ganaug.gan.records import EvaluationRecord, Rung, check_records
 from ganaug.gan.scaling import ColumnScaler
 from ganaug.gan.training import TrainedGAN
 from ganaug.inputs import DataSpec, LabelKind
@@ -66,6 +66,7 @@ class GANContent(TypedDict):
     interrupted: bool
     history: list[EvaluationRecord]
     alarms: tuple[Alarm, ...]
+    rungs: tuple[Rung, ...]
 
 
 class DataContent(TypedDict):
@@ -144,6 +145,7 @@ def _describe_gan(gan: TrainedGAN) -> dict[str, Any]:
         "interrupted": gan.interrupted,
         "history": gan.history,
         "alarms": [asdict(alarm) for alarm in gan.alarms],
+        "rungs": [asdict(rung) for rung in gan.rungs],
     }
 
 
@@ -243,6 +245,7 @@ def _rebuild_gan(index: int, gan: GANContent, tensors: Mapping[str, Tensor]) -> 
         gan["images_seen"],
         gan["seconds"],
         gan["interrupted"],
+        gan["rungs"],
     )
 
 
@@ -307,7 +310,7 @@ def _check_gan(gan: GANContent, where: str) -> None:
                 )
     for name in ("images_seen", "seconds"):
         _require(gan[name] >= 0, f"{where}.{name}", "0 or more", gan[name])
-    check_records(gan["history"], gan["alarms"], config.n_classes, where)
+    check_records(gan["history"], gan["alarms"], config.n_classes, where, gan["rungs"])
 
 
 _SIZES = ("class_counts", "image_shape", "n_features", "max_images")

@@ -17,6 +17,7 @@ from benchmarks import (
     demo,
     features,
     figures,
+    ladder,
     pipelines,
     pitfalls,
     quality,
@@ -194,6 +195,18 @@ def test_pitfalls_are_scored_beside_untouched_images(tmp_path, tiny, monkeypatch
     assert [*scores] == [*pitfalls.WAYS, pitfalls.TRUTH]
     assert all(0.5 < value <= 1 for values in scores.values() for value in values)
     assert "| over-sampler in the pipeline | " in capsys.readouterr().out
+
+
+def test_planted_collapses_are_shown_before_and_after_the_ladder(tmp_path, capsys):
+    found = run(tmp_path, *["ladder", "--draws", "1", "--max-images", "384", "--width", "4"])
+
+    assert [*found["values"]] == [*ladder.PLANTS]
+    for (draw,) in found["values"].values():
+        assert {"alarms", "trust", "variety", "worth", "distrusted"} == {*draw["before"]}
+        assert draw["rungs"] or draw["after"] == draw["before"]
+    (copies,) = found["values"]["a class of 15 near-copies"]
+    assert "near_copies" in copies["before"]["alarms"]
+    assert "1 x near copies" in capsys.readouterr().out
 
 
 def test_both_recipes_are_judged_beside_the_floor(tmp_path, tiny, capsys):

@@ -18,6 +18,7 @@ from ganaug.gan.monitor import (
     Monitor,
     energy_distance,
     find_alarms,
+    find_near_copies,
     mean_pairwise_distance,
     pooled_pixels,
 )
@@ -133,8 +134,20 @@ def test_a_class_of_equal_rows_has_no_variety_to_compare_with(digits):
     evaluation = monitor.evaluate(Recall(rows, labels), images_from_network)
 
     assert math.isnan(evaluation.variety[0])
-    assert evaluation.alarms == ()
+    assert evaluation.alarms == (Alarm("near_copies", 0, 0.0),)
     assert math.isfinite(evaluation.distance)
+
+
+def test_a_class_of_near_copies_raises_the_alarm_whatever_the_generator_does(digits):
+    rows, labels = digits[0].clone(), digits[1]
+    rows[labels == 0] = rows[0].clone()
+    rows[labels == 0, 0, 0, 0] = torch.arange(150, dtype=torch.uint8) % 2
+    network = Recall(rows, labels)
+
+    for _ in range(2):
+        evaluation = monitor_of((rows, labels)).evaluate(network, images_from_network)
+        assert [(a.kind, a.class_code) for a in evaluation.alarms] == [("near_copies", 0)]
+    assert find_near_copies([1.0, 0.5, math.nan]) == find_near_copies([]) == ()
 
 
 @pytest.mark.parametrize(

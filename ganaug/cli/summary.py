@@ -41,6 +41,11 @@ def summarise(config: dict[str, Any], path: Path) -> dict[str, Any]:
             for index, gan in enumerate(gans)
             for alarm in gan["alarms"]
         ],
+        "tried": [
+            {"remedy": rung["name"], "alarms": len(rung["alarms"]), "kept": rung["kept"]}
+            for gan in gans
+            for rung in gan["rungs"]
+        ],
         "fingerprint": data["fingerprint"],
         "versions": config["versions"],
     }
@@ -83,6 +88,9 @@ def describe_model(summary: dict[str, Any]) -> str:
     for alarm in summary["alarms"]:
         where = "" if alarm["class"] is None else f" in class {printable(alarm['class'])}"
         lines.append(f"alarm         {alarm['kind']}{where}")
+    for rung in summary["tried"]:
+        kept = ", kept" if rung["kept"] else ""
+        lines.append(f"tried         {rung['remedy']}: {rung['alarms']} alarms{kept}")
     return "\n".join(lines)
 
 

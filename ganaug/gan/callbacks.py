@@ -59,7 +59,7 @@ class Watch(Callback):
             seen = self.monitor.evaluate(state.ema, to_samples, record["discriminator_loss"])
             record |= {"distance": seen.distance, "variety": list(seen.variety)}
             alarms = seen.alarms
-            if not seen.distance > state.best_distance:  # where it is NaN, the latest
+            if state.is_best(seen.distance, alarms):
                 state.keep_weights(seen.distance, alarms)
         state.record(record | {"alarms": [asdict(alarm) for alarm in alarms]})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -17,6 +18,8 @@ Features = Callable[[Tensor], Tensor]
 SAMPLES_PER_CLASS = 64
 COLLAPSED_VARIETY = 0.4
 """A class whose fakes lie less than this share as far apart as its real samples has collapsed."""
+NEAR_COPIES = 0.2
+"""A class whose real samples lie less than this share of the typical distance apart repeats one."""
 WINNING_LOSS = 0.05
 """A discriminator loss under this leaves the generator nothing to learn from."""
 
@@ -27,6 +30,8 @@ REMEDIES = {
     "the generator stopped learning. Add samples, or keep `diffaugment` and `lecam` switched on.",
     "collapsed": "synthetic samples vary far less than the real ones. Do not rely on them: use "
     "duplicates with classic augmentation for this class, or train longer (`max_images`).",
+    "near_copies": "the real samples are nearly copies of one, and so are the synthetic ones: more "
+    "of them teach a classifier nothing. Add real samples that differ.",
 }
 
 
@@ -82,6 +87,7 @@ class Monitor:
             chosen = torch.randperm(len(members), generator=generator)[:SAMPLES_PER_CLASS]
             self.real.append(self.features(samples[members[chosen]]).double())
         self.real_spread = [mean_pairwise_distance(real) for real in self.real]
+        self.alarms_of_data = find_near_copies(self.real_spread)
 
     @torch.no_grad()
     def evaluate(
@@ -105,7 +111,8 @@ class Monitor:
         network.train(training)
         known = [value for value in distances if not math.isnan(value)]
         distance = sum(known) / len(known) if known else math.nan
-        return Evaluation(distance, tuple(variety), find_alarms(variety, discriminator_loss))
+        alarms = find_alarms(variety, discriminator_loss) + self.alarms_of_data
+        return Evaluation(distance, tuple(variety), alarms)
 
 
 def find_alarms(variety: list[float], discriminator_loss: float) -> tuple[Alarm, ...]:
@@ -118,6 +125,16 @@ def find_alarms(variety: list[float], discriminator_loss: float) -> tuple[Alarm,
     if discriminator_loss < WINNING_LOSS:
         alarms.append(Alarm("discriminator_won", value=discriminator_loss))
     return tuple(alarms)
+
+
+def find_near_copies(spreads: list[float]) -> tuple[Alarm, ...]:
+    """Raise an alarm for classes of which one real sample is like the other."""
+    typical = statistics.median_high([s for s in spreads if not math.isnan(s)] or [0.0])
+    return tuple(
+        Alarm("near_copies", code, spread / typical)
+        for code, spread in enumerate(spreads)
+        if spread < NEAR_COPIES * typical
+    )
 
 
 def pooled_pixels(samples: Tensor) -> Tensor:

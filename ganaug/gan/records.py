@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NotRequired, TypedDict
+from dataclasses import dataclass
+from typing import Literal, NotRequired, TypedDict
 
 from ganaug.gan.monitor import REMEDIES, Alarm
 from ganaug.jsonable import SchemaError
 
-__all__ = ["AlarmRecord", "EvaluationRecord", "check_records"]
+__all__ = ["AlarmRecord", "EvaluationRecord", "Rung", "RungName", "check_records"]
+
+RungName = Literal[
+    "further training", "other step sizes", "slower discriminator", "second discriminator"
+]
 
 
 class AlarmRecord(TypedDict):
@@ -31,13 +36,35 @@ class EvaluationRecord(TypedDict):
     distance: NotRequired[float]
     variety: NotRequired[list[float]]
     alarms: list[AlarmRecord]
+    rung: NotRequired[RungName]
+
+
+@dataclass(frozen=True)
+class Rung:
+    """A remedy that was tried after an alarm, and what it did.
+
+    ``distance`` is the monitor's, of the rung's best weights; ``kept`` whether these were better
+    than those before it.
+    """
+
+    name: RungName
+    images_seen: int
+    alarms_before: tuple[Alarm, ...]
+    alarms: tuple[Alarm, ...]
+    distance: float
+    kept: bool
 
 
 def check_records(
-    history: Sequence[EvaluationRecord], alarms: Sequence[Alarm], n_classes: int, where: str
+    history: Sequence[EvaluationRecord],
+    alarms: Sequence[Alarm],
+    n_classes: int,
+    where: str,
+    rungs: Sequence[Rung] = (),
 ) -> None:
     """Refuse records and alarms that are not of so many classes."""
-    _check_alarms(alarms, n_classes, where)
+    for raised in (alarms, *(part for r in rungs for part in (r.alarms_before, r.alarms))):
+        _check_alarms(raised, n_classes, where)
     for record in history:
         _check_alarms([Alarm(**alarm) for alarm in record["alarms"]], n_classes, where)
         n_varieties = len(record.get("variety", range(n_classes)))

@@ -41,8 +41,8 @@ class TrainingState:
         if config.is_image:  # faster on GPUs, and by up to a tenth on CPUs
             for network in self.networks().values():
                 network.to(memory_format=torch.channels_last)
-        self.generator_optimizer = _build_optimizer(config, self.generator, device)
-        self.discriminator_optimizer = _build_optimizer(config, self.discriminator, device)
+        self.generator_optimizer = build_optimizer(config, self.generator, device)
+        self.discriminator_optimizer = build_optimizer(config, self.discriminator, device)
         self.random = torch.Generator(device).manual_seed(seed)
         self.real_anchor = torch.zeros((), device=device)
         self.fake_anchor = torch.zeros((), device=device)
@@ -109,6 +109,10 @@ class TrainingState:
         self.statistics.zero_()
         self.steps_in_statistics = 0
 
+    def is_best(self, distance: float, _alarms: tuple[Alarm, ...]) -> bool:
+        """Whether these weights are the best so far; the latest are where the distance is NaN."""
+        return not distance > self.best_distance
+
     def keep_weights(self, distance: float, alarms: tuple[Alarm, ...]) -> None:
         """Remember these weights as the best."""
         self.best_distance, self.best_alarms = distance, alarms
@@ -164,9 +168,10 @@ class TrainingState:
         self.best_alarms = tuple(Alarm(**alarm) for alarm in plain["best_alarms"])
 
 
-def _build_optimizer(
+def build_optimizer(
     config: GANConfig, network: nn.Module, device: torch.device
 ) -> torch.optim.Adam:
+    """Build a network's optimiser."""
     return torch.optim.Adam(
         network.parameters(),
         lr=config.learning_rate,

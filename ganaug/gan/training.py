@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +21,7 @@ from ganaug.gan.config import GANConfig
 from ganaug.gan.diffaugment import diffaugment
 from ganaug.gan.losses import LOSS_FUNCTIONS, lecam_penalty, update_anchor
 from ganaug.gan.monitor import Alarm, Features, Monitor
+from ganaug.gan.records import Rung
 from ganaug.gan.state import State, TrainingState
 
 ESTIMATE_STEPS = 5
@@ -30,7 +31,8 @@ ESTIMATE_STEPS = 5
 class TrainedGAN:
     """The outcome of a training: weights, and how they came about.
 
-    ``history`` holds one record per evaluation; ``alarms`` those of the weights that were kept.
+    ``history`` holds one record per evaluation; ``alarms`` those of the weights that were kept;
+    ``rungs`` what was tried against alarms (see `ganaug.gan.ladder`).
     """
 
     config: GANConfig
@@ -41,6 +43,7 @@ class TrainedGAN:
     images_seen: int = 0
     seconds: float = 0.0
     interrupted: bool = False
+    rungs: tuple[Rung, ...] = ()
 
 
 def train(
@@ -99,7 +102,11 @@ def train(
         callbacks.append(Checkpoints(checkpoint, f"{fingerprint}:{seed}"))
     if on_progress is not None:
         callbacks.append(ProgressReports(on_progress))
+    return run(trainer, callbacks)
 
+
+def run(trainer: Trainer, callbacks: Sequence[Callback]) -> TrainedGAN:
+    """Train until the budget is used up; see `train` for what comes back."""
     interrupted = False
     for callback in callbacks:
         callback.on_train_begin(trainer)
@@ -122,7 +129,7 @@ def train(
             "weights to keep. Lower `learning_rate`, or check the data for extreme values."
         )
     return TrainedGAN(
-        config,
+        trainer.config,
         *trainer.best_weights,
         trainer.history,
         trainer.best_alarms + ((Alarm("diverged"),) if trainer.diverged else ()),
