@@ -180,7 +180,7 @@ def test_pitfalls_are_scored_beside_untouched_images(tmp_path, tiny, monkeypatch
 
 
 def test_planted_collapses_are_shown_before_and_after_the_ladder(tmp_path, capsys):
-    found = run(tmp_path, *"ladder --draws 1 --max-images 384 --width 4".split())
+    found = run(tmp_path, *["ladder", "--draws", "1", "--max-images", "384", "--width", "4"])
 
     assert [*found["values"]] == [*ladder.PLANTS]
     for (draw,) in found["values"].values():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -29,7 +30,7 @@ class Remedy:
     """How a rung trains: options of the config, and which discriminators."""
 
     name: RungName
-    options: dict[str, float]
+    options: dict[str, Any]
     keeps_discriminator: bool = True
     n_discriminators: int = 1
 
