@@ -35,7 +35,8 @@ from ganaug.gan.monitor import mean_pairwise_distance
 from ganaug.gan.networks import ImageGenerator
 from ganaug.history import alarms_of, ladder_of
 from ganaug.inputs import TrainingSet, read_training_set
-from ganaug.options import MIN_TRUST, FittedModel
+from ganaug.model import FittedModel
+from ganaug.options import MIN_TRUST
 from ganaug.sampler import TrainedSampler
 
 N_DRAWS = 3
