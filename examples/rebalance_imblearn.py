@@ -27,7 +27,7 @@ with tempfile.TemporaryDirectory() as cache:  # a folder of your own keeps GANs 
         pipeline,
         [
             {"sampler": ["passthrough"]},  # the rows as they are
-            {"sampler__synthetic_share": [0, 0.25, 0.5]},  # 0: augmented real images only
+            {"sampler__synthetic_share": [0, 0.25, 0.5]},  # 0: variations of real ones only
         ],
         cv=StratifiedKFold(2, shuffle=True, random_state=0),
         scoring="balanced_accuracy",

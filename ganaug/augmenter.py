@@ -76,7 +76,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         What `augment` and `wrap` add, as in imbalanced-learn: a dict gives totals per class.
     synthetic_share : float, optional
         Synthetic part of it, in classes that are not distrusted; the rest vary real samples.
-        None: for `augment` 0, 0.25 or 0.5 by the size of the data, for `wrap` 0.
+        None: for `augment` 0.25 from 2,500 samples on, else 0; for `wrap` 0.
     augmentation : str, callable or None, default=None
         How real images are varied: "affine" (turned, shifted, scaled a little), "mirror",
         "quarter_turn", "interpolation" (SMOTE), "mixed" (half "affine", half "interpolation"; None,
@@ -103,7 +103,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Sorted labels; real samples of each.
     trust_ : dict
         Share of each class's unfiltered synthetic samples that a classifier of the real ones takes
-        for their class; empty when `filter` at `fit` was None. Below 0.8 a class is distrusted:
+        for their class, 0 of a collapsed class; empty when `filter` at `fit` was None. Below 0.8:
         `augment`, `wrap` and `fit_transform` add no synthetic samples to it.
     history_ : list of dict
         One record per evaluation: images seen, seconds, losses, distance, variety, alarms.
@@ -398,7 +398,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Warns
         -----
         GanaugWarning
-            When no `synthetic_share` is set and its default is 0, for fewer than 500 samples.
+            When no `synthetic_share` is set and its default is 0, for fewer than 2,500 samples.
         TrainingWarning
             When no class is trusted with synthetic samples.
         """

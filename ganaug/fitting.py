@@ -256,6 +256,17 @@ def _calibrate(model: FittedModel, data: TrainingSet, options: TrainingOptions) 
         model.lookups = sampler.measure_lookups(data.values, data.labels)
     if model.classifier is not None:
         model.generator_trust = sampler.measure_trust()
+        _distrust_collapsed(model, model.generator_trust)
+
+
+def _distrust_collapsed(model: FittedModel, shares: list[list[float]]) -> None:
+    """Leave generators out of classes of which they make one image: it may well be recognised."""
+    per_generator = len(model.gans) // model.n_generators
+    for index, gan in enumerate(model.gans):
+        codes = model.codes_of(index)
+        for alarm in gan.alarms:
+            if alarm.kind == "collapsed" and alarm.class_code is not None:
+                shares[index // per_generator][codes[alarm.class_code]] = 0.0
 
 
 @own_settings()

@@ -100,7 +100,7 @@ def plan_by_code(
         reason = (
             "a convolutional network trained with augmentation gained nothing from them"
             if for_network
-            else "GANs of so few samples did harm to scikit-learn's classifiers"
+            else "GANs of so few samples were worth nothing to scikit-learn's classifiers"
         )
         warn_user(
             f"GANAugmenter adds samples made of real ones and no synthetic ones: {reason} where it "

@@ -52,8 +52,8 @@ class GANOverSampler(BaseOverSampler):
     synthetic_share : float from 0 to 1, optional
         Of the samples that a class gets, this share is synthetic (none where a classifier of the
         real ones does not take them for the class), the others vary real ones. None is
-        what was best over scikit-learn's classifiers: 0 below 500 samples, 0.25 below 2,500, and
-        else 0.5. With 0 nothing is trained.
+        what was best over scikit-learn's classifiers: 0.25 from 2,500 samples on, else
+        0. With 0 nothing is trained.
     augmentation : str, callable or None, default=None
         How real images are varied, see `GANAugmenter`; by default half of them is augmented, half
         interpolated. Feature tables are interpolated.

@@ -32,9 +32,9 @@ Strategy = str | float | Mapping[Any, int] | Callable[[Any], Mapping[Any, int]]
 STRATEGIES = ("auto", "minority", "not minority", "not majority", "all")
 KINDS = ("real", "synthetic", "augmented", "interpolated", "duplicate")
 
-SMALL_SET, LARGE_SET = 500, 2500
-"""Of fewer real samples than the first a GAN learns too little for any share to be worth it; from
-the second on, a half of what is added is synthetic, between them a quarter: what was robust over
+ENOUGH_SAMPLES, ROBUST_SHARE = 2500, 0.25
+"""Of fewer real samples GANs are worth nothing beside augmented and interpolated ones, or cost a
+little; from so many on, this share of what is added was worth something, and did no harm, over
 scikit-learn's classifiers (docs/experiments.md)."""
 NETWORK_SHARE = 0.0
 """The same for a convolutional network trained with augmentation, which gains nothing from
@@ -151,6 +151,8 @@ def plan(
             note = (
                 f"no synthetic samples: a classifier of the real ones takes {share:.0%} of them "
                 f"for their class, less than {MIN_TRUST:.0%}"
+                if share
+                else "no synthetic samples: they are all alike, or none is taken for its class"
             )
         n_interpolated = _share_of(interpolated_share, n - n_synthetic)
         rest = n - n_synthetic - n_interpolated
@@ -179,9 +181,7 @@ def is_trusted(share: float) -> bool:
 
 def default_share(n_samples: int) -> float:
     """Give the share of synthetic samples among those added, for scikit-learn's classifiers."""
-    if n_samples < SMALL_SET:
-        return 0.0
-    return 0.5 if n_samples >= LARGE_SET else 0.25
+    return ROBUST_SHARE if n_samples >= ENOUGH_SAMPLES else 0.0
 
 
 # --- the executor ------------------------------------------------------------------------------

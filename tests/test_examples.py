@@ -35,7 +35,10 @@ def test_an_example_is_short_enough_to_read_at_once(path):
 def test_wrap_dataset_balances_the_classes(capsys):
     out = run("wrap_dataset.py", capsys)
     assert "after: Counter({0: 150, 1: 150, 2: 150})" in out
-    assert "label=1, n_real=70, n_synthetic=20, n_augmented=60, n_duplicates=0" in out
+    assert (
+        "label=1, n_real=70, n_synthetic=20, n_augmented=60, n_interpolated=0, n_duplicates=0"
+        in out
+    )
 
 
 def test_sklearn_pipeline_mixes_training_rows(capsys):

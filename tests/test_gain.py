@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 import time
 import warnings
 from types import SimpleNamespace
@@ -29,7 +30,6 @@ from torch.utils.data import TensorDataset
 import ganaug.gain.problem
 import ganaug.gain.remedies
 import ganaug.parameters
-import ganaug.resampling
 from ganaug import GANAugmenter, GANOverSampler, evaluate_gain
 from ganaug.exceptions import GanaugError, SamplingError, SmallClassWarning, TrainingError
 from ganaug.gain.cost import Clock, CostEstimate, GanCost, plan_gans, time_for_gans
@@ -50,6 +50,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::ganaug.exceptions.SmallClassWarning"),
 ]
 
+EVALUATE = sys.modules["ganaug.gain.evaluate"]  # the function hides it
 CHEAP = ["class weights", "duplicates", "smote", "augmented", "mixed"]
 
 
@@ -81,7 +82,7 @@ def stand_in(monkeypatch, all_digits):
     """GANOverSampler without a GAN, of the kind that is returned when called with it."""
     monkeypatch.setattr(StandInGAN, "seen", [])
     monkeypatch.setattr(ganaug.gain.remedies, "GANOverSampler", StandInSampler)
-    monkeypatch.setattr(ganaug.resampling, "SMALL_SET", 0)  # they train in no time
+    monkeypatch.setattr(EVALUATE, "FEW_FOR_A_GAN", 0)  # they train in no time
 
     def set_kind(kind, X_pool=None, y_pool=None):
         monkeypatch.setattr(StandInSampler, "kind", kind)
@@ -537,7 +538,7 @@ def test_no_gan_is_trained_where_nothing_is_to_be_filled(all_digits, stand_in):
 
 
 def test_below_500_samples_a_gan_is_tried_on_request_only(digits, stand_in, monkeypatch):
-    monkeypatch.setattr(ganaug.resampling, "SMALL_SET", 500)
+    monkeypatch.setattr(EVALUATE, "FEW_FOR_A_GAN", 500)
 
     verdict = evaluate(digits)
 

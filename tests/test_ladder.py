@@ -16,6 +16,7 @@ from ganaug.gan.config import GANConfig, classic_options
 from ganaug.gan.ladder import LADDER, climb
 from ganaug.gan.monitor import Alarm, Evaluation
 from ganaug.gan.training import Trainer, train
+from ganaug.sampler import TrainedSampler
 
 COUNTS = (40, 20)
 NAMES = [remedy.name for remedy in LADDER]
@@ -229,3 +230,18 @@ def test_a_remedy_changes_the_steps_but_not_the_rate_of_a_discriminator_that_is_
     assert steps.learning_rate * steps.discriminator_rate_factor == pytest.approx(4e-3)
     assert slower.discriminator_rate_factor == 0.125
     assert LADDER[1].apply(config_of()) == config_of(learning_rate=1e-3)  # had these steps
+
+
+@pytest.mark.filterwarnings("ignore::ganaug.exceptions.TrainingWarning")
+def test_a_class_that_stays_collapsed_is_distrusted_however_well_it_is_recognised(
+    all_digits, monkeypatch
+):
+    X, y = all_digits
+    script(monkeypatch, (0.1, ALARM))
+    monkeypatch.setattr(TrainedSampler, "measure_trust", lambda self: [[0.9, 0.95]])
+    options = {"n_generators": 1, "width": 4, "batch_size": 16, "max_images": 256}
+    augmenter = GANAugmenter(image_shape=(8, 8), random_state=0, verbose=0, **options)
+
+    augmenter.fit(X[y < 2], y[y < 2])
+
+    assert augmenter.trust_ == {0: 0.9, 1: 0.0}
