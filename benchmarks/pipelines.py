@@ -267,13 +267,15 @@ def part_of(result: Result) -> str:
     return str(result["settings"]["part"])
 
 
-def with_best_other(result: Result, task: str, classifier: str) -> dict[str, list[float]] | None:
+def with_best_other(
+    result: Result, task: str, classifier: str, part: str | None = None
+) -> dict[str, list[float]] | None:
     """Give a classifier's scores by arm, the best sampler of imbalanced-learn among them.
 
     It is the one that is best on the development part. None where the classifier was not run.
     """
     tables = result["scores"]
-    scores = tables.get(f"{task}, {classifier}, {part_of(result)}")
+    scores = tables.get(f"{task}, {classifier}, {part or part_of(result)}")
     if scores is None:
         return None
     chosen_by = tables.get(f"{task}, {classifier}, {DEVELOPMENT}", {})
@@ -285,9 +287,12 @@ def with_best_other(result: Result, task: str, classifier: str) -> dict[str, lis
     return complete
 
 
-def mean_over_classifiers(result: Result, task: str) -> dict[str, list[float]]:
+def mean_over_classifiers(
+    result: Result, task: str, part: str | None = None
+) -> dict[str, list[float]]:
     """Average scores over the classifiers, draw by draw."""
-    found = [with_best_other(result, task, name) for name in result["settings"]["classifiers"]]
+    names = result["settings"]["classifiers"]
+    found = [with_best_other(result, task, name, part) for name in names]
     tables = [scores for scores in found if scores]
     shared = set.intersection(*(set(scores) for scores in tables))
     return {arm: np.mean([s[arm] for s in tables], axis=0).tolist() for arm in shared}
@@ -312,21 +317,26 @@ def describe_scores(result: Result) -> str:
 
 
 def describe_headline(result: Result) -> str:
-    """Give balanced accuracy by classifier, mean over tasks: small enough for the README."""
+    """Give balanced accuracy by task, mean over classifiers: small enough for the README."""
     lines = []
-    for name in result["settings"]["classifiers"]:
-        found = [with_best_other(result, task, name) for task in result["tasks"]]
-        tables = [scores for scores in found if scores]
-        if tables:
-            cells = [
-                _percent([float(np.mean(s[arm])) for s in tables if arm in s]) for arm in COLUMNS
-            ]
-            lines.append([name, *cells])
-    n_draws = len(result["seeds"])
-    titles = [TASKS[task].title for task in result["tasks"]]
-    what = titles[0] if len(titles) == 1 else f"mean of {len(titles)} tasks"
-    head = f"balanced accuracy, %, {what}, {n_draws} draws"
+    for task in result["tasks"]:
+        scores = mean_over_classifiers(result, task)
+        lines.append([TASKS[task].title, *(_percent(scores.get(arm)) for arm in COLUMNS)])
+    n_draws, n_classifiers = len(result["seeds"]), len(result["settings"]["classifiers"])
+    head = f"balanced accuracy, %, mean of {n_classifiers} classifiers, {n_draws} draws"
     return markdown([head, *COLUMNS], lines)
+
+
+def describe_development(result: Result) -> str:
+    """Give what is chosen by: arms beside the mix without a GAN on the development part."""
+    lines = []
+    for task in result["tasks"]:
+        scores = mean_over_classifiers(result, task, DEVELOPMENT)
+        for arm in (arm for arm in result["tasks"][task]["recalls"] if arm in scores):
+            gain = show_interval(difference(scores[arm], scores[MIXED])) if arm != MIXED else ""
+            lines.append([TASKS[task].title, arm, _percent(scores[arm]), gain])
+    columns = ["task", "arm", "mean over classifiers, %, development part"]
+    return markdown([*columns, f"over {MIXED} (95% interval)"], lines)
 
 
 def describe_arms(result: Result) -> str:

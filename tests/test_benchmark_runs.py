@@ -424,7 +424,8 @@ def test_pipelines_are_scored_and_told_of(tmp_path, fake_over_sampler, monkeypat
     assert "| scikit-learn's digits | forest | " in text
     assert "over test images too" in text
     headline = pipelines.describe_headline(found)
-    assert headline.count("\n") == 3
+    assert headline.count("\n") == 2
+    assert "| mixed, no GAN | " in pipelines.describe_development(found)
     assert "| scikit-learn's digits | ganaug | " in pipelines.describe_arms(found)
     assert figures.draw_gains(found).axes[0].get_title() == "scikit-learn's digits"
 
