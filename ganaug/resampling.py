@@ -135,9 +135,8 @@ def plan(
     Examples
     --------
     >>> plans = plan({"bag": 900, "boot": 100}, synthetic_share=0.25)
-    >>> plans["boot"]
-    ClassPlan(label='boot', n_real=100, n_synthetic=200, n_augmented=600, n_interpolated=0,
-              n_duplicates=0, note='')
+    >>> plans["boot"].n_real, plans["boot"].n_synthetic, plans["boot"].n_augmented
+    (100, 200, 600)
     """
     counts, y = _count(y_or_counts)
     n_new = new_samples(counts, y, sampling_strategy)

@@ -1233,7 +1233,7 @@ def test_flattened_images_are_warned_of(digits):
 def test_a_training_warning_points_at_the_users_line(digits, ctrl_c):
     ctrl_c(32)
 
-    with pytest.warns(TrainingWarning) as caught:
+    with pytest.warns(TrainingWarning) as caught, pytest.raises(KeyboardInterrupt):
         GANAugmenter(**TINY, image_shape=(8, 8)).fit(*digits)
 
     assert caught[0].filename == __file__

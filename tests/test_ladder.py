@@ -19,6 +19,13 @@ from ganaug.gan.training import Trainer, train
 from ganaug.sampler import TrainedSampler
 
 COUNTS = (40, 20)
+
+
+@pytest.fixture(autouse=True)
+def trainings_of_any_length(monkeypatch):
+    monkeypatch.setattr(ladder, "LEAST_IMAGES", 0)
+
+
 NAMES = [remedy.name for remedy in LADDER]
 ALARM = (Alarm("collapsed", 1, 0.1),)
 

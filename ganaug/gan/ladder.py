@@ -21,6 +21,8 @@ from ganaug.seeds import derived_seed, stream
 
 CURABLE = ("collapsed", "discriminator_won")
 """Kinds of alarms that the ladder is climbed for."""
+LEAST_IMAGES = 5_000
+"""Of `max_images`; what a shorter training shows is that it has hardly begun."""
 LOOKS = 3
 """Evaluations in a rung's share of the budget, after which it must have silenced the alarms."""
 
@@ -42,7 +44,7 @@ class Remedy:
         changed = replace(config, **self.options)
         if self.options and changed == config:
             return replace(config, learning_rate=config.learning_rate / 4)
-        if "discriminator_rate_factor" in self.options:
+        if "discriminator_rate_factor" in self.options or not changed.learning_rate:
             return changed
         factor = config.discriminator_rate_factor * config.learning_rate / changed.learning_rate
         return replace(changed, discriminator_rate_factor=factor)
@@ -74,7 +76,8 @@ def climb(
     Each rung has a quarter of ``max_images`` to silence all alarms; the one that does so goes on
     with what is left, so that all take one further ``max_images`` at most. Weights with fewer
     alarms are better, then those of a smaller distance. Without a curable alarm, or where
-    ``max_images`` is None, ``max_seconds`` is used up or Ctrl-C came, nothing is done.
+    ``max_images`` is None or under `LEAST_IMAGES`, ``max_seconds`` is used up or Ctrl-C came, nothing
+    is done.
 
     Parameters
     ----------
@@ -91,7 +94,11 @@ def climb(
     """
     device, most = torch.device(device), trained.config.max_images
     for number, remedy in enumerate(LADDER):
-        left = 0 if most is None else most - sum(rung.images_seen for rung in trained.rungs)
+        left = (
+            0
+            if most is None or most < LEAST_IMAGES
+            else most - sum(rung.images_seen for rung in trained.rungs)
+        )
         seconds = _seconds_left(trained)
         if left <= 0 or seconds == 0 or trained.interrupted or not n_curable(trained.alarms):
             break

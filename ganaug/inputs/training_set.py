@@ -304,8 +304,9 @@ def _warn_of_lost_levels(values: Array, spec: DataSpec) -> None:
     is_used, n_levels = shares > 1e-5, FEW_LEVELS + 1
     if spec.levels is not None:
         is_used, n_levels = shares > 0, len(spec.levels)
-    if is_used.sum() < n_levels / 2:
-        low, high = spec.units()[np.searchsorted(np.cumsum(shares), [0.001, 0.999])]
+    low, high = spec.units()[np.searchsorted(np.cumsum(shares), [0.001, 0.999])]
+    is_narrow = high - low < (spec.value_range[1] - spec.value_range[0]) / 4
+    if is_used.sum() < n_levels / 2 and is_narrow:
         message = (
             f"X has many more values than the {is_used.sum()} that are left of them: images are "
             f"learnt in 256 levels, from {spec.value_range[0]:g} to {spec.value_range[1]:g} here, "
