@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -203,13 +203,20 @@ def regret(record: Mapping[str, Any], arm: str) -> float:
     found = []
     for named, scored in ((0, 1), (1, 0)):
         best = max(halves, key=lambda name: halves[name][named])
-        found.append(halves[best][scored] - halves.get(arm, halves[NOTHING])[scored])
+        found.append(halves[best][scored] - halves[in_place_of(arm, halves)][scored])
     return 100 * float(np.mean(found))
 
 
 def score(record: Mapping[str, Any], arm: str) -> float:
     """Give an arm's balanced accuracy on all untouched samples, in points."""
-    return 100 * float(np.mean(record["halves"].get(arm, record["halves"][NOTHING])))
+    return 100 * float(np.mean(record["halves"][in_place_of(arm, record["halves"])]))
+
+
+def in_place_of(arm: str, tried: Container[str]) -> str:
+    """Give what is done where an arm cannot be: tables are interpolated, in place of augmented."""
+    if arm in tried:
+        return arm
+    return NOTHING if arm == "class weights" else "smote"
 
 
 def best_by_folds(record: Mapping[str, Any], rule: Any = "best") -> str:
@@ -219,7 +226,9 @@ def best_by_folds(record: Mapping[str, Any], rule: Any = "best") -> str:
         [[np.nan if v is None else v for v in record["folds"][n]] for n in names], dtype=float
     )
     remedies = [remedy for remedy in map(find_remedy, names) if remedy is not None]
-    chosen = choose(scores, record["test_over_train"], rule=rule, default=default_arm(remedies))
+    chosen = choose(
+        scores, record["test_over_train"], rule=rule, default=default_arm(remedies, None)
+    )
     return names[chosen.arm]
 
 

@@ -157,7 +157,8 @@ def by_imbalanced_learn(arm: str, draw: Draw) -> Training:
     """Use a sampler with its defaults; SMOTETomek also removes some of the real images."""
     sampler = IMBALANCED_LEARN[arm](random_state=draw.seed, sampling_strategy=draw.totals)
     X, y = sampler.fit_resample(draw.X.astype(np.float32), draw.y)
-    return Training(X, y, np.where(np.arange(len(y)) < len(draw.y), "real", "interpolated"))
+    kind = "duplicate" if arm == DUPLICATES else "interpolated"
+    return Training(X, y, np.where(np.arange(len(y)) < len(draw.y), "real", kind))
 
 
 def by_ganaug(draw: Draw, augmenter: Any, share: float | None, **parameters: Any) -> Training:

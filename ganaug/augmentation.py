@@ -111,7 +111,7 @@ def make_augmentation(augmentation: Any, kind: str = "image") -> Augmentation | 
     (True, None)
     """
     if kind == "table":
-        if augmentation in (None, "none", "interpolation"):
+        if augmentation is None or augmentation in ("mixed", "none", "interpolation"):
             return None
         raise InvalidInputError(
             f"`augmentation` is for images. Got {augmentation!r} for feature rows instead: leave "

@@ -492,7 +492,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             classes=self.classes_,
             trust=self.trust_,
             kind=self.spec_.kind,
-            for_network=method == "wrap" and self.spec_.kind == "image",
+            for_network=method == "wrap",
         )
         self.resampling_report_ = list(plans.values())
         return plans

@@ -96,7 +96,18 @@ class GANFeatureExtractor(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         """
         refuse_dataset(X)
         if isinstance(self.augmenter, FrozenEstimator):
-            self.augmenter_ = self.augmenter.estimator
+            frozen = self.augmenter.estimator
+            if not isinstance(frozen, GANAugmenter) or not frozen.__sklearn_is_fitted__():
+                raise InvalidInputError(
+                    "`augmenter` must be frozen after its fit, and a GANAugmenter. Got "
+                    f"{self.augmenter!r} instead: fit it first."
+                )
+            if self.image_shape is not None:
+                raise InvalidInputError(
+                    "`image_shape` must be None beside a frozen augmenter, which has its own. Got "
+                    f"{self.image_shape!r} instead."
+                )
+            self.augmenter_ = frozen
         elif self.augmenter is None or isinstance(self.augmenter, GANAugmenter):
             augmenter = GANAugmenter(filter=None) if self.augmenter is None else self.augmenter
             augmenter = clone(augmenter)

@@ -89,7 +89,11 @@ def alarm_in_words(alarm: Mapping[str, Any]) -> str:
 def describe_distrust(model: FittedModel) -> str:
     """Name the classes whose synthetic samples plans do not use; empty where there are none."""
     shares = zip(model.classes.tolist(), model.trust or [], strict=False)
-    found = [f"{printable(label)} ({share:.0%})" for label, share in shares if share < MIN_TRUST]
+    found = [
+        f"{printable(label)} ({f'{share:.0%}' if share else 'collapsed, or 0%'})"
+        for label, share in shares
+        if share < MIN_TRUST
+    ]
     if not found:
         return ""
     return (

@@ -76,8 +76,8 @@ def plan_by_code(
     `codes` (int64 (n,)): class codes of the real samples. `strategy`, `trust`: as in
     `ganaug.resampling.plan`. `share`, `augmentation`: the estimator's parameters; None is what was
     best where it was measured. `classes`: array (n_classes,). `kind`: "image" or "table".
-    `for_network`: whether the samples are for a convolutional network trained with augmentation,
-    which interpolated images harm. Returns: dict of class code to ClassPlan.
+    `for_network`: whether the samples are for a network trained with augmentation, which interpolated
+    images harm. Returns: dict of class code to ClassPlan.
     """
     if mistake := number(0, 1, None)("synthetic_share", share):
         raise InvalidInputError(mistake)
@@ -89,7 +89,7 @@ def plan_by_code(
         synthetic_share=usual if share is None else share,
         trust=trust,
         interpolated_share=0.0
-        if for_network and augmentation is None
+        if for_network and kind == "image" and augmentation is None
         else interpolated_share(augmentation, kind),
         augments=augments(augmentation),
     )
@@ -182,6 +182,11 @@ def wrap_dataset(
     check_values(dict.fromkeys(switches, flags), switches)
     # only what is to be varied is read
     varied = [code for code, plan in plans.items() if plan.n_augmented or plan.n_interpolated]
+    if varied and sampler.spec.kind == "table":
+        raise InvalidInputError(
+            "`synthetic_share` must be 1 to wrap a Dataset of feature rows, whose own rows are not "
+            "interpolated. Got less instead: pass 1, or use `augment` with arrays."
+        )
     read = np.flatnonzero(np.isin(labels.codes, varied))
     values = encode_dataset(Subset(dataset, read.tolist()), sampler.spec)
     codes = labels.codes if not len(read) else labels.codes[read]

@@ -24,13 +24,18 @@ from ganaug.augmentation import (
     make_augmentation,
 )
 from ganaug.augmenter import GANAugmenter
-from ganaug.checks import check_parameter_names, did_you_mean
-from ganaug.exceptions import InvalidInputError, InvalidTypeError, SmallClassWarning
+from ganaug.checks import check_parameter_names, did_you_mean, warn_user
+from ganaug.exceptions import (
+    GanaugWarning,
+    InvalidInputError,
+    InvalidTypeError,
+    SmallClassWarning,
+)
 from ganaug.inputs import as_labels
 from ganaug.inputs.containers import refuse_two_looks, refuse_unsupported
 from ganaug.inputs.labels import one_hot_codes, one_hot_like
 from ganaug.mixing import add_samples, plans_by_code
-from ganaug.resampling import STRATEGIES, default_share, plan
+from ganaug.resampling import ENOUGH_SAMPLES, STRATEGIES, default_share, plan
 from ganaug.seeds import draw_seed
 
 Array = npt.NDArray[Any]
@@ -53,7 +58,7 @@ class GANOverSampler(BaseOverSampler):
         Of the samples that a class gets, this share is synthetic (none where a classifier of the
         real ones does not take them for the class), the others vary real ones. None is
         what was best over scikit-learn's classifiers: 0.25 from 2,500 samples on, else
-        0. With 0 nothing is trained.
+        0. With 0 nothing is trained. Set it when you cross-validate: folds have fewer samples.
     augmentation : str, callable or None, default=None
         How real images are varied, see `GANAugmenter`; by default half of them is augmented, half
         interpolated. Feature tables are interpolated.
@@ -236,6 +241,16 @@ class GANOverSampler(BaseOverSampler):
         refuse_two_looks(X, augmenter.resize)  # before the training
         is_fitted = isinstance(self.augmenter, FrozenEstimator)
         share = self._share(augmenter, len(y))
+        asked = {"augmenter": self.augmenter, "n_generators": self.n_generators}
+        asked |= {"max_images": self.max_images}
+        given = [f"`{name}`" for name, value in asked.items() if value is not None]
+        if given and not share and self.synthetic_share is None:
+            warn_user(
+                f"GANOverSampler uses no GAN, in spite of {' and '.join(given)}: GANs of fewer than "
+                f"{ENOUGH_SAMPLES:,} samples were worth nothing where that was measured. Pass "
+                "synthetic_share=0.25 to use one all the same, or 0 to be told no more.",
+                GanaugWarning,
+            )
         planned = plan(as_labels(y), self._totals, synthetic_share=share)
         if not is_fitted and not any(p.n_synthetic for p in planned.values()):
             return self._without_gan(augmenter, X, y)

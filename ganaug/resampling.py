@@ -55,7 +55,7 @@ class ClassPlan:
     n_synthetic : int
         New ones from the generator.
     n_augmented : int
-        New ones from real ones each: classically augmented images.
+        New ones of one real one each: classically augmented images.
     n_interpolated : int
         New ones between two real ones, as by SMOTE.
     n_duplicates : int
@@ -153,9 +153,11 @@ def plan(
                 if share
                 else "no synthetic samples: they are all alike, or none is taken for its class"
             )
-        n_interpolated = _share_of(interpolated_share, n - n_synthetic)
+        # one sample has no neighbour to interpolate with
+        n_interpolated = _share_of(interpolated_share, n - n_synthetic) if n_real > 1 else 0
         rest = n - n_synthetic - n_interpolated
-        of_one = (rest, n_interpolated, 0) if augments else (0, n_interpolated, rest)
+        is_augmented = augments and interpolated_share < 1
+        of_one = (rest, n_interpolated, 0) if is_augmented else (0, n_interpolated, rest)
         plans[label] = ClassPlan(label, n_real, n_synthetic, *of_one, note)
     return plans
 
@@ -312,11 +314,8 @@ def _interpolate(
 ) -> Array:
     """Interpolate between samples of a class and their neighbours (Chawla et al., 2002, SMOTE).
 
-    Unlike imbalanced-learn's it takes every sample equally often, and says which it took. A class
-    of one sample has no neighbours: it is repeated.
+    Unlike imbalanced-learn's it takes every sample equally often, and says which it took.
     """
-    if len(members) == 1:
-        return values[of]
     flat = values[members].reshape(len(members), -1)
     flat = flat.astype(np.float64 if values.ndim == 2 else np.float32)
     k = min(SMOTE_NEIGHBOURS, len(members) - 1)

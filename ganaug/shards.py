@@ -26,7 +26,6 @@ from ganaug.naming import printable
 from ganaug.outputs import (
     Origin,
     check_creatable,
-    partial_of,
     to_pictures,
     warn_of_scale,
     write_text,
@@ -59,7 +58,7 @@ class ShardPlan:
     --------
     >>> plan = ShardPlan("", 0, ("bag", "boot"), (7, 4), shard_size=4)
     >>> plan.n_shards, [plan.share(code, 0) for code in (0, 1)]
-    (3, [range(0, 3), range(0, 2)])
+    (3, [range(0, 3), range(0, 1)])
     """
 
     model: str
@@ -75,9 +74,12 @@ class ShardPlan:
 
     def share(self, code: int, shard: int) -> range:
         """Give which samples of a class, by number, stand in a shard."""
+        # what is left over of one class goes on where that of the class before it ended
         n, more = divmod(self.counts[code], self.n_shards)
-        start = shard * n + min(shard, more)
-        return range(start, start + n + (shard < more))
+        first = sum(self.counts[:code]) % self.n_shards
+        dealt = [(k - first) % self.n_shards < more for k in range(shard + 1)]
+        start = shard * n + sum(dealt[:-1])
+        return range(start, start + n + dealt[-1])
 
     def size_of(self, shard: int) -> int:
         """Give the number of samples of a shard."""
@@ -109,7 +111,8 @@ def open_shards(
     check_creatable(directory)
     place = directory / PLAN_NAME
     if not place.exists():
-        if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+        is_folder = directory.is_dir() or not directory.exists()
+        if not is_folder or any(f.suffix != ".partial" for f in directory.glob("*")):
             raise InvalidInputError(
                 f"{printable(directory)} is there already, and holds no shards. Choose another "
                 "place."
@@ -174,7 +177,7 @@ def _write_shard(
     order = np.random.default_rng(seed).permutation(len(codes))  # readers shuffle only nearby
     pictures = to_pictures(augmenter.spec_.decode(values[order]), augmenter.spec_)
     path = _path(directory, shard)
-    partial = partial_of(path)
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")  # others may make it as well
     with tarfile.open(partial, "w", format=tarfile.USTAR_FORMAT) as tar:
         for place, (picture, i) in enumerate(zip(pictures, order.tolist(), strict=True)):
             name = plan.classes[codes[i]]

@@ -236,5 +236,6 @@ def test_a_single_feature_row_is_repeated():
     codes = np.array([0, 0, 0, 1])
     plans = plan(codes, "auto", synthetic_share=0, interpolated_share=1)
     added = carry_out(plans, values, codes, sampler=None, augmentation=None, seed=0)
-    assert_array_equal(added.values, values[[3, 3]])
+    assert_array_equal(added.repeated, [3, 3])
+    assert added.kinds.tolist() == ["duplicate", "duplicate"]
     assert_array_equal(added.sources, [3, 3])

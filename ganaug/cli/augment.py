@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     "--share",
     "synthetic_share",
     type=click.FloatRange(0, 1),
-    help="Of what a class gets, this share is synthetic; the rest vary real ones.",
+    help="Of what a class gets, this share is synthetic; the rest vary real ones. By default 0.25 from 2,500 samples on.",
 )
 @budget_options
 @device_option

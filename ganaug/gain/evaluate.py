@@ -82,8 +82,8 @@ def evaluate_gain(  # type: ignore[misc]  # the overloads do not repeat every pa
     remedies : list of str, or dict of str to imbalanced-learn sampler, optional
         A list is all that is tried, of "class weights", "duplicates", "smote", "augmented",
         "mixed", "ganaug", "half and half" and "gan only"; a dict is tried beside the default, which
-        is all of these but "gan only" (below 500 samples, and without an `augmenter`: but those
-        with a GAN). "nothing" always is.
+        is all of these but "gan only"; below 500 samples only those without a GAN, unless an
+        `augmenter` is passed. "nothing" always is.
     cv : int, splitter or iterable of (train, test), default=5
         As in scikit-learn. An int is a number of stratified folds, of `groups` if there are any:
         fewer where a class is smaller, and drawn several times below 300 samples.
@@ -267,7 +267,10 @@ def _why_no_gan(race: Race, scoring: Any) -> str:
     scores = race.trials.table(race.cheap, race.numbers)
     is_bounded = scoring is None or str(scoring).startswith(AT_MOST_ONE)
     if is_bounded and not can_still_win(
-        scores, 1.0, race.test_over_train, default=default_arm(race.cheap)
+        scores,
+        1.0,
+        race.test_over_train,
+        default=default_arm(race.cheap, race.trials.problem.estimator),
     ):
         best = race.cheap[int(np.argmax(mean_scores(scores)))]
         return (

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from ganaug.gain.choice import MATTERS, Picks, Rule, choose, cross_fit, difference, voters
 from ganaug.gain.intervals import PairedInterval, corrected_interval, needed_to_tell
+from ganaug.gain.network import SmallNetworkClassifier
 from ganaug.gain.problem import Split
 from ganaug.gain.remedies import DEFAULTS, Remedy
 from ganaug.gain.trials import Trials
@@ -52,9 +53,14 @@ class Race:
         return float(np.mean([len(split.test) / len(split.train) for split in self.splits]))
 
 
-def default_arm(remedies: Sequence[Remedy]) -> int | None:
-    """Position of the remedy that is taken where nothing can be decided."""
+def default_arm(remedies: Sequence[Remedy], estimator: Any) -> int | None:
+    """Position of the remedy that is taken where nothing can be decided.
+
+    Not "mixed" for a network that augments its images: interpolated ones harm it.
+    """
     names = [remedy.name for remedy in remedies]
+    if isinstance(estimator, SmallNetworkClassifier):
+        names = ["" if name == "mixed" else name for name in names]
     return next((names.index(name) for name in DEFAULTS if name in names), None)
 
 
@@ -66,7 +72,7 @@ def judge(race: Race, scoring: Any, notes: Sequence[str], seconds: float) -> Ver
     may_vote, is_honest = voters([s.test for s in race.splits], len(problem.y))
     cheap, gans = range(len(race.cheap)), range(len(race.cheap), len(remedies))
     among = cheap if race.gan_reason else range(len(remedies))
-    default = default_arm(remedies)
+    default = default_arm(remedies, problem.estimator)
 
     def cross_fitted(among: Sequence[int], rule: Rule = RULE) -> Picks:
         return cross_fit(scores, may_vote, ratio, rule=rule, default=default, among=among)

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from imblearn.over_sampling import SMOTE, RandomOverSampler
+from imblearn.over_sampling import ADASYN, SMOTE, RandomOverSampler
+from imblearn.over_sampling._smote.base import BaseSMOTE
 from imblearn.pipeline import Pipeline
 from sklearn.base import BaseEstimator, clone
 from sklearn.frozen import FrozenEstimator
@@ -134,7 +135,7 @@ class Synthetic(Remedy):
     """`GANOverSampler` with a given share of synthetic samples.
 
     Not with its default share: a fold has fewer samples than the whole, and might have another.
-    Without an `augmentation`, it is the user's augmenter's, or the default.
+    A transform of the user's augmenter takes the place of `augmentation`.
     """
 
     def __init__(
@@ -142,7 +143,7 @@ class Synthetic(Remedy):
         name: str,
         text: str,
         share: float,
-        augmentation: str | None = None,
+        augmentation: str = "mixed",
         on_request: bool = False,
     ) -> None:
         self.name = name
@@ -158,8 +159,8 @@ class Synthetic(Remedy):
             return ""
         if not task.is_image:
             return "of feature tables, that is 'smote'"
-        is_own = getattr(task.augmenter, "augmentation", None) is not None
-        return "the augmenter has its own `augmentation`" if is_own and self.name == "mixed" else ""
+        is_left_out = self.augmentation == "mixed" and _has_own_augmentation(task)
+        return "the augmenter has its own `augmentation`" if is_left_out else ""
 
     def make_sampler(self, task: Task) -> Any:
         """`GANOverSampler`, with the user's augmenter where there is one."""
@@ -172,9 +173,18 @@ class Synthetic(Remedy):
             parameters["augmenter"] = clone(task.augmenter)
         else:
             parameters |= {"image_shape": task.image_shape, "max_images": task.max_images}
-        if getattr(task.augmenter, "augmentation", None) is None and task.is_image:
+        if task.is_image and not _has_own_augmentation(task):
             parameters["augmentation"] = self.augmentation
         return GANOverSampler(**parameters)
+
+
+def _has_own_augmentation(task: Task) -> bool:
+    """Tell whether the user's augmenter has a transform that no built-in remedy is called after."""
+    augmentation = getattr(task.augmenter, "augmentation", None)
+    built_in = (None, "mixed", "affine", "interpolation", "none")
+    return not (augmentation is None or isinstance(augmentation, str)) or (
+        augmentation not in built_in
+    )
 
 
 class UsersSampler(Remedy):
@@ -185,7 +195,16 @@ class UsersSampler(Remedy):
         self.text = type(sampler).__name__
         self.sampler = sampler
         trains = hasattr(sampler, "make_augmenter")
-        self.uses_gan = trains and getattr(sampler, "synthetic_share", None) != 0
+        own = getattr(getattr(sampler, "augmenter", None), "synthetic_share", None)
+        share = getattr(sampler, "synthetic_share", None)
+        if trains and share is None and own is None:
+            raise InvalidInputError(
+                f"`remedies`[{name!r}] must have a `synthetic_share`: the default depends on the "
+                "number of samples, and may be another on a fold. Got None instead: set it."
+            )
+        self.uses_gan = trains and (own if share is None else share) != 0
+        if not trains and isinstance(sampler, BaseSMOTE | ADASYN):
+            self.kind = "interpolated"
 
     def make_sampler(self, task: Task) -> Any:
         """Clone and seed it."""

@@ -220,14 +220,21 @@ class Verdict:
         sampler = self._known_remedy().make_sampler(task)
         values, labels = sampler.fit_resample(data.values, data.classes[data.labels])
         n_real, codes = len(data.values), np.searchsorted(data.classes, labels)
+        if len(values) < n_real or not np.array_equal(values[:n_real], data.values):
+            raise InvalidInputError(
+                f"The choice, '{self.choice}', removes samples, which no wrapped Dataset can: use "
+                "make_pipeline() with arrays."
+            )
         kinds, sources = provenance(self._known_remedy(), sampler, n_real, len(codes))
+        is_made = (kinds != "real") & (kinds != "duplicate")
         return AugmentedDataset(
             dataset,
-            (values[n_real:], codes[n_real:].astype(np.int64)),
+            (values[is_made], codes[is_made].astype(np.int64)),
             spec=data.spec,
             classes=data.classes,
-            kinds=kinds[n_real:],
-            sources=sources[n_real:],
+            kinds=kinds[is_made],
+            sources=sources[is_made],
+            duplicates=sources[kinds == "duplicate"],
         )
 
     def _known_remedy(self) -> Remedy:

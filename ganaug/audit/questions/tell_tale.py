@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
@@ -10,6 +11,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from torch.nn import functional
 
 from ganaug.audit.content import Paragraph, figure_table
 from ganaug.audit.context import Context
@@ -19,6 +21,7 @@ from ganaug.audit.samples import Array, Labelled
 
 MOST_SAMPLES = 1000  # of each side: enough for an interval of two hundredths
 LEAST_SAMPLES = 40
+MOST_PIXELS = 32
 N_FOLDS, N_BOOTSTRAPS = 5, 200
 DOUBTFUL_AUC, POOR_AUC = 0.75, 0.95
 
@@ -62,7 +65,7 @@ class TellTale:
         values = np.concatenate([real.values[chosen[0]], samples.synthetic.values[chosen[1]]])
         is_synthetic = np.repeat([0, 1], n)
         told = {"statistics": low_level_statistics(values)}
-        told |= dict.fromkeys(("linear", "forest"), values.reshape(2 * n, -1) / np.float32(255))
+        told |= dict.fromkeys(("linear", "forest"), _pixels(values))
         seed = int(rng.integers(2**31))
         found = {
             kind: _area(kind, features, is_synthetic, seed, rng) for kind, features in told.items()
@@ -105,6 +108,14 @@ def low_level_statistics(values: Array) -> NDArray[np.float64]:
         np.abs(second).mean(axes),
     )
     return np.stack(columns, axis=1)
+
+
+def _pixels(values: Array) -> NDArray[np.float32]:
+    """Return pixels, 0 to 1; means of blocks where there are more than 32 a side."""
+    block = max(1, -(-max(values.shape[2:]) // MOST_PIXELS))
+    pooled = functional.avg_pool2d(torch.from_numpy(values).float(), block, ceil_mode=True)
+    pixels: NDArray[np.float32] = pooled.flatten(1).numpy() / np.float32(255)
+    return pixels
 
 
 def _same_classes(
