@@ -76,8 +76,8 @@ def plan_by_code(
     `codes` (int64 (n,)): class codes of the real samples. `strategy`, `trust`: as in
     `ganaug.resampling.plan`. `share`, `augmentation`: the estimator's parameters; None is what was
     best where it was measured. `classes`: array (n_classes,). `kind`: "image" or "table".
-    `for_network`: whether the samples are for a network trained with augmentation, which interpolated
-    images harm. Returns: dict of class code to ClassPlan.
+    `for_network`: whether the samples are for a network trained with augmentation, which
+    interpolated images harm. Returns: dict of class code to ClassPlan.
     """
     if mistake := number(0, 1, None)("synthetic_share", share):
         raise InvalidInputError(mistake)

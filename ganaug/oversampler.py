@@ -241,12 +241,13 @@ class GANOverSampler(BaseOverSampler):
         refuse_two_looks(X, augmenter.resize)  # before the training
         is_fitted = isinstance(self.augmenter, FrozenEstimator)
         share = self._share(augmenter, len(y))
-        asked = {"augmenter": self.augmenter, "n_generators": self.n_generators}
-        asked |= {"max_images": self.max_images}
+        budget = None if augmenter.max_images == "auto" else augmenter.max_images
+        asked = {"n_generators": self.n_generators, "max_images": budget}
+        asked |= {"augmenter": self.augmenter if is_fitted else None}
         given = [f"`{name}`" for name, value in asked.items() if value is not None]
         if given and not share and self.synthetic_share is None:
             warn_user(
-                f"GANOverSampler uses no GAN, in spite of {' and '.join(given)}: GANs of fewer than "
+                f"GANOverSampler uses no GAN in spite of {' and '.join(given)}: GANs of fewer than "
                 f"{ENOUGH_SAMPLES:,} samples were worth nothing where that was measured. Pass "
                 "synthetic_share=0.25 to use one all the same, or 0 to be told no more.",
                 GanaugWarning,

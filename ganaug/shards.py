@@ -1,12 +1,13 @@
 """Synthetic samples in bulk: tar files as WebDataset reads them, each made by itself.
 
 A shard holds some samples of every class, in mixed order, from random streams of its own: keyed by
-seed and shard, then by class and block. So any shard can be made alone, by any process or machine,
-with the same bytes. It is written beside its place and renamed; what is there is not made again.
+seed and shard, then by class and block. So any shard can be made alone, with the same bytes by any
+process or machine of one kind. It is written beside its place and renamed; what is there is not made again.
 """
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -195,7 +196,10 @@ def _write_shard(
             _add(tar, f"{key}.png", png.getvalue())
             _add(tar, f"{key}.cls", str(codes[i]).encode())
             _add(tar, f"{key}.json", json.dumps(record).encode())
-    os.replace(partial, path)
+    with contextlib.suppress(FileNotFoundError):  # whoever made it as well was faster
+        os.replace(partial, path)
+    for left in directory.glob(f"{path.name}.*partial"):
+        left.unlink(missing_ok=True)
     return len(codes)
 
 

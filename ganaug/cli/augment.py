@@ -50,7 +50,8 @@ if TYPE_CHECKING:
     "--share",
     "synthetic_share",
     type=click.FloatRange(0, 1),
-    help="Of what a class gets, this share is synthetic; the rest vary real ones. By default 0.25 from 2,500 samples on.",
+    help="Of what a class gets, this share is synthetic; the rest vary real ones. The default is "
+    "0.25 from 2,500 samples on, and else 0.",
 )
 @budget_options
 @device_option

@@ -82,8 +82,8 @@ def command(
     A folder gets CLASS/synthetic-00000.png and a manifest.jsonl that lists every file. It is called
     OUT.partial until all is written.
 
-    With --shards, each tar file is made by itself, with the same bytes by any process or machine:
-    several may share the work by --only.
+    With --shards, each tar file is made by itself, with the same bytes by any process on machines
+    of one kind: several may share the work by --only.
     """
     from ganaug.augmenter import GANAugmenter
     from ganaug.cli.trust import check_trust, origin_of

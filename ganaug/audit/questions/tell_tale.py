@@ -64,7 +64,7 @@ class TellTale:
             return Missing(f"{n} pairs of real and synthetic images; {LEAST_SAMPLES} are needed")
         values = np.concatenate([real.values[chosen[0]], samples.synthetic.values[chosen[1]]])
         is_synthetic = np.repeat([0, 1], n)
-        told = {"statistics": low_level_statistics(values)}
+        told: dict[str, Array] = {"statistics": low_level_statistics(values)}
         told |= dict.fromkeys(("linear", "forest"), _pixels(values))
         seed = int(rng.integers(2**31))
         found = {
@@ -110,11 +110,11 @@ def low_level_statistics(values: Array) -> NDArray[np.float64]:
     return np.stack(columns, axis=1)
 
 
-def _pixels(values: Array) -> NDArray[np.float32]:
+def _pixels(values: Array) -> Array:
     """Return pixels, 0 to 1; means of blocks where there are more than 32 a side."""
     block = max(1, -(-max(values.shape[2:]) // MOST_PIXELS))
     pooled = functional.avg_pool2d(torch.from_numpy(values).float(), block, ceil_mode=True)
-    pixels: NDArray[np.float32] = pooled.flatten(1).numpy() / np.float32(255)
+    pixels: Array = pooled.flatten(1).numpy() / np.float32(255)
     return pixels
 
 
