@@ -2,7 +2,8 @@
 
 A shard holds some samples of every class, in mixed order, from random streams of its own: keyed by
 seed and shard, then by class and block. So any shard can be made alone, with the same bytes by any
-process or machine of one kind. It is written beside its place and renamed; what is there is not made again.
+process or machine of one kind. It is written beside its place and renamed; what is there is not
+made again.
 """
 
 from __future__ import annotations

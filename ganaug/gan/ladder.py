@@ -76,7 +76,8 @@ def climb(
     Each rung has a quarter of ``max_images`` to silence all alarms; the one that does so goes on
     with what is left, so that all take one further ``max_images`` at most. Weights with fewer
     alarms are better, then those of a smaller distance. Nothing is done without a curable alarm,
-    or where ``max_images`` is None or under `LEAST_IMAGES`, ``max_seconds`` used up, or Ctrl-C came.
+    or where ``max_images`` is None or under `LEAST_IMAGES`, ``max_seconds`` is used up, or Ctrl-C
+    came.
 
     Parameters
     ----------
