@@ -260,6 +260,7 @@ def _hits(records: list[Any], part: str) -> Any:
 
 BEST_OTHER = "best of imbalanced-learn"
 COLUMNS = (NOTHING, BEST_OTHER, MATCHED, MIXED, GANAUG, CEILING)
+PAIRS = ((MIXED, BEST_OTHER), (MIXED, MATCHED), (GANAUG, MIXED), (CEILING, MIXED))
 
 
 def part_of(result: Result) -> str:
@@ -305,26 +306,30 @@ def describe(result: Result) -> str:
 
 def describe_scores(result: Result) -> str:
     """Give balanced accuracy by task and classifier, for the arms that matter."""
-    lines = []
-    for task in result["tasks"]:
-        for name in result["settings"]["classifiers"]:
-            scores = with_best_other(result, task, name)
-            if scores:
-                cells = [_percent(scores.get(arm)) for arm in COLUMNS]
-                lines.append([TASKS[task].title, name, *cells])
-    columns = [f"balanced accuracy, %, {part_of(result)}", "classifier", *COLUMNS]
-    return markdown(columns, lines)
+    found = {
+        (TASKS[task].title, name): scores
+        for task in result["tasks"]
+        for name in result["settings"]["classifiers"]
+        if (scores := with_best_other(result, task, name))
+    }
+    return _scores_table([f"balanced accuracy, %, {part_of(result)}", "classifier"], found)
 
 
 def describe_headline(result: Result) -> str:
     """Give balanced accuracy by task, mean over classifiers: small enough for the README."""
-    lines = []
-    for task in result["tasks"]:
-        scores = mean_over_classifiers(result, task)
-        lines.append([TASKS[task].title, *(_percent(scores.get(arm)) for arm in COLUMNS)])
+    found = {(TASKS[t].title,): mean_over_classifiers(result, t) for t in result["tasks"]}
     n_draws, n_classifiers = len(result["seeds"]), len(result["settings"]["classifiers"])
     head = f"balanced accuracy, %, mean of {n_classifiers} classifiers, {n_draws} draws"
-    return markdown([head, *COLUMNS], lines)
+    return _scores_table([head], found)
+
+
+def _scores_table(
+    heads: list[str], found: Mapping[Any, Mapping[str, list[float]]]
+) -> str:
+    """Lay out the arms that matter, as far as they were run, a line each."""
+    arms = [arm for arm in COLUMNS if any(arm in scores for scores in found.values())]
+    lines = [[*k, *(_percent(scores.get(arm)) for arm in arms)] for k, scores in found.items()]
+    return markdown([*heads, *arms], lines)
 
 
 def describe_development(result: Result) -> str:
@@ -359,24 +364,31 @@ def describe_arms(result: Result) -> str:
 
 
 def describe_gains(result: Result) -> str:
-    """Give paired gains, mean over classifiers, and the exchange rate."""
-    pairs = ((MIXED, BEST_OTHER), (MIXED, MATCHED), (GANAUG, MIXED), (CEILING, MIXED))
+    """Give paired gains, mean over classifiers, and the exchange rate, as far as arms were run."""
+    by_task = {task: mean_over_classifiers(result, task) for task in result["tasks"]}
+    pairs = [
+        (arm, other)
+        for arm, other in PAIRS
+        if any(arm in scores and other in scores for scores in by_task.values())
+    ]
+    has_gan = (GANAUG, MIXED) in pairs
     columns = ["points, mean over classifiers (95% interval)"]
     columns += [f"{arm} over {other}" for arm, other in pairs]
-    columns += ["exchange rate", "GAN, CPU s"]
+    columns += ["exchange rate", "GAN, CPU s"] * has_gan
     lines = []
-    for task, about in result["tasks"].items():
-        scores = mean_over_classifiers(result, task)
-        cells = [TASKS[task].title]
+    for task, scores in by_task.items():
+        about, cells = result["tasks"][task], [TASKS[task].title]
         for arm, other in pairs:
             known = arm in scores and other in scores
             cells.append(show_interval(difference(scores[arm], scores[other])) if known else "")
         if "bootstrap" in about:
             low, high = about["bootstrap"][1:]
-            cells[3] += f"; over test images too: {low:+.2f} to {high:+.2f}"
-        seconds = about["gan_cpu_seconds"].get(GANAUG, [])
-        spent = f"{np.mean(seconds):.0f}" if len(seconds) else ""
-        lines.append([*cells, exchange_rate(scores), spent])
+            place = 1 + pairs.index((GANAUG, MIXED))
+            cells[place] += f"; over test images too: {low:+.2f} to {high:+.2f}"
+        if has_gan:
+            seconds = about["gan_cpu_seconds"].get(GANAUG, [])
+            cells += [exchange_rate(scores), f"{np.mean(seconds):.0f}" if len(seconds) else ""]
+        lines.append(cells)
     return markdown(columns, lines)
 
 

@@ -17,7 +17,7 @@ def find_questions() -> list[Question]:
     Examples
     --------
     >>> [question.name for question in find_questions()][:3]
-    ['gain', 'pictures', 'fidelity']
+    ['gain', 'pictures', 'trust']
     """
     modules = (import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__))
     questions: list[Question] = [module.QUESTION for module in modules]
