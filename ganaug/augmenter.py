@@ -103,8 +103,9 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Sorted labels; real samples of each.
     trust_ : dict
         Share of each class's unfiltered synthetic samples that a classifier of the real ones takes
-        for their class, 0 of a collapsed class; empty when `filter` at `fit` was None. Below 0.8:
-        `augment`, `wrap` and `fit_transform` add no synthetic samples to it.
+        for their class, 0 of a collapsed class. `augment`, `wrap` and `fit_transform` add no
+        synthetic samples to classes below 0.8. Empty when `filter` at `fit` was None, as for
+        tables: of collapsed classes only a warning tells then.
     history_ : list of dict
         One record per evaluation: images seen, seconds, losses, distance, variety, alarms.
     alarms_ : list of dict
@@ -634,7 +635,8 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
         Inputs are ``z`` (n, latent_dim), ``label`` (n,), a position in `classes_`, and, where there
         are several generators, ``index`` (n,), by which they take turns. Outputs are ``samples`` in
-        the units of the training data and, where there is a filter, ``accepted`` (n,).
+        the units of the training data (a data frame's whole numbers are not rounded) and, where
+        there is a filter, ``accepted`` (n,).
 
         Parameters
         ----------
