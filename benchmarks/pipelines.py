@@ -323,9 +323,7 @@ def describe_headline(result: Result) -> str:
     return _scores_table([head], found)
 
 
-def _scores_table(
-    heads: list[str], found: Mapping[Any, Mapping[str, list[float]]]
-) -> str:
+def _scores_table(heads: list[str], found: Mapping[Any, Mapping[str, list[float]]]) -> str:
     """Lay out the arms that matter, as far as they were run, a line each."""
     arms = [arm for arm in COLUMNS if any(arm in scores for scores in found.values())]
     lines = [[*k, *(_percent(scores.get(arm)) for arm in arms)] for k, scores in found.items()]
