@@ -51,7 +51,7 @@ N_UNTOUCHED = 200
 N_FURTHER = 40
 """Images per class that are kept apart for it in any case."""
 NOTHING = "nothing"
-THE_CHOICE, THE_BEST = "the choice", "the best by folds"
+THE_CHOICE, SIMPLEST = "the choice", "the simplest within a standard error of the best"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -219,7 +219,7 @@ def in_place_of(arm: str, tried: Container[str]) -> str:
     return NOTHING if arm == "class weights" else "smote"
 
 
-def best_by_folds(record: Mapping[str, Any], rule: Any = "best") -> str:
+def by_folds(record: Mapping[str, Any], rule: Any) -> str:
     """Choose again from the folds' scores, by another rule."""
     names = list(record["folds"])
     scores = np.array(
@@ -237,7 +237,7 @@ def ways_of(result: Result) -> dict[str, Any]:
     tried = {arm for record in result["values"].values() for arm in record["halves"]}
     ways: dict[str, Any] = {
         THE_CHOICE: lambda record: record["choice"],
-        THE_BEST: best_by_folds,
+        SIMPLEST: partial(by_folds, rule="simplest"),
     }
     for remedy in BUILT_IN:
         if remedy.name in tried:

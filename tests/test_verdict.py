@@ -103,7 +103,7 @@ def test_the_text_tells_the_choice_its_gain_and_the_gans_worth():
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"is_decided": False}, "Use 'smote' (a default: the scores cannot tell it from others)."),
+        ({"is_decided": False}, "Use 'smote' (the scores hardly tell it from others)."),
         ({"gan": "chosen"}, "The GAN is worth its training here."),
         ({"gan": "not tried", "gan_reason": "no time"}, "No GAN was trained: no time."),
         ({"gan": "not shown"}, "That the GAN is worth its training could not be shown"),

@@ -60,6 +60,7 @@ def choose(
     rule: Rule = "simplest",
     default: int | None = None,
     among: Sequence[int] | None = None,
+    costly: Sequence[int] = (),
 ) -> Choice:
     """Choose an arm.
 
@@ -69,11 +70,14 @@ def choose(
     test_over_train : float
         Samples of a test part over samples of a training part.
     rule : {"simplest", "best"}
-        "simplest": the first arm within one standard error of the best; "best": just the best.
+        "simplest": the first arm within one standard error of the best. "best": the best; of arms
+        that are `costly` only one that is more than a standard error ahead of the others.
     default : int, optional
         The arm to take where the scores are too few or too noisy to tell it from the best.
     among : sequence of int, optional
         The arms to choose from; all of them by default.
+    costly : sequence of int, optional
+        Arms that must be worth their cost.
 
     Returns
     -------
@@ -96,7 +100,7 @@ def choose(
     means = mean_scores(scores)
     best = max(among, key=lambda arm: means[arm])
     if rule == "best":
-        return Choice(best, True)
+        return _choose_best(scores, test_over_train, among, costly, default)
     apart = {arm: _difference_to(scores[best], scores[arm], test_over_train) for arm in among}
     tied = [arm for arm, (mean, error) in apart.items() if mean <= error or arm == best]
     chosen = tied[0]
@@ -104,6 +108,26 @@ def choose(
     if is_coarse and default is not None and default in tied:
         return Choice(default, False)
     return Choice(chosen, not is_coarse)
+
+
+def _choose_best(
+    scores: Scores,
+    test_over_train: float,
+    among: Sequence[int],
+    costly: Sequence[int],
+    default: int | None,
+) -> Choice:
+    means = mean_scores(scores)
+    plain = [arm for arm in among if arm not in costly] or list(among)
+    chosen, best = (max(arms, key=lambda arm: means[arm]) for arms in (plain, among))
+    gain, error = _difference_to(scores[best], scores[chosen], test_over_train)
+    if gain > error:  # never of the same arm
+        chosen = best
+    behind = [_difference_to(scores[chosen], scores[arm], test_over_train) for arm in among]
+    coarsest = max((error for gap, error in behind if gap <= error), default=0.0)
+    if coarsest == math.inf and default is not None and default in among:
+        return Choice(default, False)
+    return Choice(chosen, coarsest <= COARSE)
 
 
 def mean_scores(scores: Scores) -> Scores:
@@ -164,6 +188,7 @@ def cross_fit(
     rule: Rule = "simplest",
     default: int | None = None,
     among: Sequence[int] | None = None,
+    costly: Sequence[int] = (),
 ) -> Picks:
     """Choose an arm for every split by other splits, so that its score there is no luck.
 
@@ -172,7 +197,7 @@ def cross_fit(
     scores : ndarray of shape (n_arms, n_splits)
     may_vote : ndarray of bool, shape (n_splits, n_splits)
         As :func:`voters` gives.
-    test_over_train, rule, default, among
+    test_over_train, rule, default, among, costly
         As for :func:`choose`.
 
     Returns
@@ -187,7 +212,9 @@ def cross_fit(
         tried = ~np.isnan(scores[:, split]) & ~np.isnan(votes).all(axis=1)
         arms = [arm for arm in (range(len(scores)) if among is None else among) if tried[arm]]
         if arms:
-            choice = choose(votes, test_over_train, rule=rule, default=default, among=arms)
+            choice = choose(
+                votes, test_over_train, rule=rule, default=default, among=arms, costly=costly
+            )
             picks[split] = choice.arm
     return picks
 
@@ -220,13 +247,15 @@ def difference(
 def can_still_win(
     scores: Scores, ceiling: float, test_over_train: float, *, default: int | None = None
 ) -> bool:
-    """Tell whether an arm that closes half of the best one's gap to `ceiling` would be chosen."""
+    """Tell whether a costly arm that closes half of the gap to `ceiling` would be chosen."""
     best = scores[int(np.argmax(mean_scores(scores)))]
     gap = CLOSABLE * (ceiling - best)
     if gap.mean() < MATTERS:
         return False
     better = np.vstack([scores, best + gap])
-    return choose(better, test_over_train, default=default).arm == len(scores)
+    new = len(scores)
+    choice = choose(better, test_over_train, rule="best", default=default, costly=[new])
+    return choice.arm == new
 
 
 def standing(

@@ -71,7 +71,7 @@ class Verdict:
         Name of the remedy: "nothing", "class weights", "duplicates", "smote", "augmented",
         "mixed", "ganaug", "half and half", "gan only", or one of the user's own.
     is_decided : bool
-        False where the scores cannot tell it from others, so that it is a default.
+        False where the scores are too noisy to tell it from others.
     gain : PairedInterval
         Score of choosing so, minus score of nothing: chosen on some folds, scored on others.
     gain_over_best_without_gan : PairedInterval
@@ -256,7 +256,7 @@ class Verdict:
     @property
     def text(self) -> str:
         """The verdict in a few sentences."""
-        how = "" if self.is_decided else " (a default: the scores cannot tell it from others)"
+        how = "" if self.is_decided else " (the scores hardly tell it from others)"
         lines = [f"Use '{self.choice}'{how}."]
         lines.append(f"{self.scoring}: {self.gain} over nothing, 95% interval;")
         lines.append(f"{self.gain_over_best_without_gan} over the best without a GAN;")
