@@ -77,7 +77,7 @@ def draw_worth(result: Result) -> Figure:
 
 FIGURES: dict[str, Callable[[Result], Figure]] = {
     "demo": draw_remedies,
-    "pipelines": draw_gains,
+    "pipelines-gan": draw_gains,
     "worth": draw_worth,
 }
 
