@@ -15,6 +15,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from benchmarks.data import TASKS
 from benchmarks.resamplers import CEILING, GANAUG, MIXED
@@ -53,6 +54,9 @@ def draw_gains(result: Result) -> Figure:
                 axis.plot(counts, gains, marker, label=arm, markersize=4)
         axis.axhline(0, color="0.7", linewidth=0.8, zorder=0)
         axis.set(xscale="log", title=TASKS[task].title, xlabel="images of the class")
+        ends = [min(counts), max(counts)]
+        axis.set_xticks(ends, [str(n) for n in ends])
+        axis.xaxis.set_minor_formatter(NullFormatter())
     axes[0].set_ylabel("recall, points over\nthe mix without a GAN")
     axes[0].legend(frameon=False)
     return figure
