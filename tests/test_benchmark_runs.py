@@ -199,7 +199,7 @@ def test_pitfalls_are_scored_beside_untouched_images(tmp_path, tiny, monkeypatch
 
 def test_planted_collapses_are_shown_around_the_ladder(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("ganaug.gan.ladder.LEAST_IMAGES", 0)
-    found = run(tmp_path, *["ladder", "--draws", "1", "--max-images", "384", "--width", "4"])
+    found = run(tmp_path, *["ladder", "--draws", "1", "--max-images", "192", "--width", "4"])
 
     assert [*found["values"]] == [*ladder.PLANTS]
     for (draw,) in found["values"].values():

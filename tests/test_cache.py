@@ -189,7 +189,12 @@ def test_a_cache_dir_that_cannot_be_one_is_refused_before_training(
 
     for augmenter in (
         GANAugmenter(**TINY, cache_dir=cache_dir),
-        GANOverSampler(GANAugmenter(**TINY), cache_dir=cache_dir, sampling_strategy={0: 40}),
+        GANOverSampler(
+            GANAugmenter(**TINY),
+            synthetic_share=0.25,
+            cache_dir=cache_dir,
+            sampling_strategy={0: 40},
+        ),
     ):
         fit = augmenter.fit if isinstance(augmenter, GANAugmenter) else augmenter.fit_resample
         with pytest.raises(InvalidInputError, match="`cache_dir` must be a directory"):

@@ -230,7 +230,6 @@ def test_every_sample_says_where_it_comes_from(images):
         ("affine", 40, 0),
         ("interpolation", 0, 40),
         ("none", 0, 0),
-        (lambda image: image.clone(), 40, 0),
     ],
 )
 def test_augmentation_says_how_real_images_are_varied(
