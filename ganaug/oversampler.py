@@ -42,7 +42,7 @@ Array = npt.NDArray[Any]
 
 
 class GANOverSampler(BaseOverSampler):
-    """Over-sample classes with augmented real samples, and with synthetic ones of a GAN.
+    """Over-sample classes with augmented and interpolated real samples, and with those of a GAN.
 
     In an imbalanced-learn `Pipeline` it adds samples during `fit` and does nothing during
     `predict`: inside cross-validation the GANs are trained on the training part of each fold only.

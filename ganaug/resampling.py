@@ -34,8 +34,8 @@ KINDS = ("real", "synthetic", "augmented", "interpolated", "duplicate")
 
 ENOUGH_SAMPLES, ROBUST_SHARE = 2500, 0.25
 """Of fewer real samples GANs are worth nothing beside augmented and interpolated ones, or cost a
-little; from so many on, this share of what is added was worth something, and did no harm, over
-scikit-learn's classifiers (docs/experiments.md)."""
+little, over scikit-learn's classifiers. From so many on this share of what is added is a default of
+less evidence: where it was measured, with 9,000 images, it gained (docs/experiments.md)."""
 NETWORK_SHARE = 0.0
 """The same for a convolutional network trained with augmentation, which gains nothing from
 synthetic samples (docs/experiments.md)."""

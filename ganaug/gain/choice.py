@@ -36,7 +36,7 @@ Picks = npt.NDArray[np.int64]
 Rule = Literal["simplest", "best"]
 
 COARSE = 0.01
-"""Where the standard error of a tie is above this, it says nothing: the default is taken."""
+"""Where the standard error of a tie is above this, the tie says nothing: nothing is decided."""
 
 MATTERS = 0.005
 """Gains below are no reason to train a GAN."""
@@ -47,7 +47,7 @@ CLOSABLE = 0.5
 
 @dataclass(frozen=True)
 class Choice:
-    """An arm, and whether the scores decided for it (or it is only the default)."""
+    """An arm, and whether the scores are precise enough to tell it from others."""
 
     arm: int
     is_decided: bool
