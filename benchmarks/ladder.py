@@ -57,8 +57,8 @@ class Plant:
     copied: int | None = None
 
 
-QUICK = {"lecam": 0.0, "diffaugment": False}
-"""Images of 8x8 are learnt in few steps without these."""
+QUICK = {"lecam": 0.0}
+"""Images of 8x8 are learnt in few steps without it."""
 PLANTS = {
     "discriminator 50 times too fast": Plant(
         {**classic_options(), "learning_rate": 1e-4, "discriminator_rate_factor": 50.0}

@@ -770,7 +770,7 @@ def test_options_of_the_engine_reach_it(digits):
     options = {
         "learning_rate": 1e-3,
         "loss": "bce",
-        "diffaugment": False,
+        "diffaugment": True,
         "lecam": 0.5,
         "class_power": 0.25,
         "ema_halflife_images": 100.0,
@@ -793,8 +793,8 @@ def test_none_means_the_recipes_own_values(digits):
         for recipe in ("default", "classic")
     )
 
-    assert default.diffaugment
-    assert not classic.diffaugment
+    assert (default.lecam, default.loss) == (0.1, "hinge")
+    assert (classic.lecam, classic.loss) == (0.0, "bce")
 
 
 def test_time_alone_can_be_the_budget(digits):

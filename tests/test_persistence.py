@@ -122,7 +122,7 @@ def test_a_loaded_model_samples_the_same_bytes(kind, rows, tmp_path):
     [
         {"recipe": "classic"},
         {"conditioning": "per_class"},
-        {"loss": "bce", "diffaugment": False, "lecam": 0.0},
+        {"loss": "bce", "diffaugment": True, "lecam": 0.0},
     ],
     ids=["classic", "per class", "engine options"],
 )
@@ -195,7 +195,7 @@ def test_parameters_come_back(rows, tmp_path):
         **TINY,
         "image_shape": (8, 8),
         "value_range": (0.0, 16.0),
-        "diffaugment": False,
+        "diffaugment": True,
         "sampling_strategy": {"one": 50, "two": 40},
         "width": np.int64(8),
         "learning_rate": np.float32(0.0005),

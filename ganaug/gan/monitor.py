@@ -27,7 +27,7 @@ REMEDIES = {
     "diverged": "training became NaN and was stopped; the last good weights are kept. "
     "Lower `learning_rate`, or check the data for extreme values.",
     "discriminator_won": "the discriminator separates real from synthetic samples completely, so "
-    "the generator stopped learning. Add samples, or keep `diffaugment` and `lecam` switched on.",
+    "the generator stopped learning. Add samples, keep `lecam` above 0, or set `diffaugment=True`.",
     "collapsed": "synthetic samples vary far less than the real ones. Do not rely on them: use "
     "duplicates with classic augmentation for this class, or train longer (`max_images`).",
     "near_copies": "the real samples are nearly copies of one, and so are the synthetic ones: more "
