@@ -4,7 +4,10 @@ ganaug beside a textbook conditional DCGAN (Radford et al., 2016; labels embedde
 of the same width, with three step sizes. Both get balanced batches and averaged weights, and their
 samples the same filter, pixel statistics and places. Worth is what kNN, a forest and logistic
 regression gain in balanced accuracy, mean, over augmented real images in these places, on the
-development part; the exchange rate is that over what further real images gain there.
+development part; the exchange rate is that over what further real images gain there. Beside it
+stands how good nearest neighbours are that see synthetic samples only. Further settings:
+
+    python -m benchmarks worth --gan "with DiffAugment" '{"diffaugment": true}' --step-sizes
 """
 
 from __future__ import annotations
@@ -44,7 +47,9 @@ AVERAGE_HALFLIFE = 10_000
 MAX_TRIES = 30
 """Batches of candidates per sample that is wanted, before what the filter rejects is taken."""
 BATCH = 256
-AUGMENTED, REAL = "augmented", "further real"
+AUGMENTED, REAL, GANAUG = "augmented", "further real", "ganaug"
+N_ALONE = 300
+"""Unfiltered samples of each class that stand alone."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -53,12 +58,23 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--budgets", type=int, nargs="+", default=BUDGETS, help="real images")
     parser.add_argument("--width", type=int, default=32, help="of the textbook's networks")
     parser.add_argument("--fill", type=int, default=1000)
-    parser.add_argument("--ganaug", default="{}", help="JSON: parameters of GANAugmenter")
+    parser.add_argument("--gan", nargs=2, action="append", default=[], metavar=("NAME", "JSON"))
+    parser.add_argument("--step-sizes", type=float, nargs="*", default=STEP_SIZES)
 
 
 def settings(options: argparse.Namespace) -> dict[str, Any]:
     """What draws must have in common."""
-    return {name: getattr(options, name) for name in ("budgets", "width", "fill", "ganaug")}
+    return {
+        "budgets": list(options.budgets),
+        "width": options.width,
+        "fill": options.fill,
+        "gans": gans_of(options),
+    }
+
+
+def gans_of(options: argparse.Namespace) -> dict[str, dict[str, Any]]:
+    """Give the parameters of all GANs by name."""
+    return {GANAUG: {}} | {name: json.loads(parameters) for name, parameters in options.gan}
 
 
 def run(options: argparse.Namespace, store: Store) -> dict[str, Any]:
@@ -86,9 +102,10 @@ def run_draw(
     units: dict[str, Callable[[], dict[str, Any]]] = {
         AUGMENTED: lambda: {"score": places.score(None)},
         REAL: lambda: {"score": places.score(Further(parts.further))},
-        "ganaug": partial(ganaug_points, options, places),
     }
-    for size in STEP_SIZES:
+    for name, parameters in gans_of(options).items():
+        units[name] = partial(ganaug_points, options, places, parameters)
+    for size in options.step_sizes:
         units[f"textbook, {size:g}"] = partial(textbook_points, options, places, size)
     return {
         name: store.once(f"{task}/{seed}/{name.replace(' ', '-')}", unit)
@@ -164,6 +181,25 @@ class Places:
         found = [judge(name, training, self.seed, scored) for name in CLASSIFIERS]
         return float(np.mean([result["recalls"]["development"] for result in found]))
 
+    def point(self, candidates: Any, budget: int, seconds: float) -> dict[str, Any]:
+        """Give what samples are worth, with the filter in these places and without it alone."""
+        return {
+            "budget": budget,
+            "cpu_seconds": seconds,
+            "score": self.score(filtered_and_matched(candidates, self)),
+            "alone": self.score_alone(candidates),
+        }
+
+    def score_alone(self, candidates: Any) -> float:
+        """Balanced accuracy of nearest neighbours that see nothing but synthetic samples."""
+        stream = torch.Generator().manual_seed(self.seed)
+        made = [candidates(code, N_ALONE, stream) for code in self.totals]
+        X = np.concatenate(made).reshape(len(made) * N_ALONE, -1)
+        training = Training(X, np.repeat([*self.totals], N_ALONE), np.full(len(X), "synthetic"))
+        scored = {"development": self.parts.development}
+        found = judge(CLASSIFIERS[0], training, self.seed, scored)
+        return float(np.mean(found["recalls"]["development"]))
+
     def fill_with(self, source: Any) -> Training:
         """Put the training images together, by the plan and executor of the over-sampler."""
         resampling: Any = import_module("ganaug.resampling")
@@ -225,7 +261,9 @@ class Further:
 # --- ganaug ------------------------------------------------------------------------------------
 
 
-def ganaug_points(options: argparse.Namespace, places: Places) -> dict[str, Any]:
+def ganaug_points(
+    options: argparse.Namespace, places: Places, parameters: dict[str, Any]
+) -> dict[str, Any]:
     """Train a GAN per budget: its schedule knows the end."""
     train = places.parts.train
     points = []
@@ -237,11 +275,10 @@ def ganaug_points(options: argparse.Namespace, places: Places) -> dict[str, Any]
             random_state=places.seed,
             device="cpu",
             verbose=0,
-            **json.loads(options.ganaug),
+            **parameters,
         ).fit(train.X, train.y)
         spent = cpu_seconds() - before
-        source = filtered_and_matched(candidates_of(augmenter), places)
-        points.append({"budget": budget, "cpu_seconds": spent, "score": places.score(source)})
+        points.append(places.point(candidates_of(augmenter), budget, spent))
     return {"points": points}
 
 
@@ -334,8 +371,7 @@ def textbook_points(
                 generator = next(training)
                 seen += 64
             spent += cpu_seconds() - before
-            source = filtered_and_matched(partial(draw_textbook, generator), places)
-            points.append({"budget": budget, "cpu_seconds": spent, "score": places.score(source)})
+            points.append(places.point(partial(draw_textbook, generator), budget, spent))
     return {"points": points}
 
 
@@ -399,16 +435,17 @@ def curves_of(draws: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     curves: dict[str, list[dict[str, Any]]] = {}
     for way in (name for name in draws[0] if name not in (AUGMENTED, REAL)):
         curves[way] = []
-        for position, point in enumerate(draws[0][way]["points"]):
+        for position, first in enumerate(draws[0][way]["points"]):
             points = [draw[way]["points"][position] for draw in draws]
             gains = [100 * (p["score"] - b) for p, b in zip(points, base, strict=True)]
             rate = fieller_interval(gains, real)
             curves[way].append(
                 {
-                    "budget": point["budget"],
+                    "budget": first["budget"],
                     "cpu_seconds": float(np.mean([p["cpu_seconds"] for p in points])),
                     "gain": float(np.mean(gains)),
                     "gains": gains,
+                    "alone": 100 * float(np.mean([p["alone"] for p in points])),
                     "rate": [rate.ratio, rate.low, rate.high],
                 }
             )
@@ -421,11 +458,16 @@ def real_gains(draws: list[dict[str, Any]]) -> list[float]:
 
 
 def describe(result: Result) -> str:
-    """Give worth at every budget, and the seconds to an exchange rate of 0.3 and 0.5."""
+    """Give worth at every budget, and the seconds to an exchange rate of 0.3 and 0.5.
+
+    Cells: points over augmented images, the accuracy of neighbours that see nothing else, seconds.
+    """
     curves, lines = result["values"]["curves"], []
     for task, ways in curves.items():
         for way, points in ways.items():
-            shown = [f"{p['gain']:+.2f} in {p['cpu_seconds']:.0f} s" for p in points]
+            shown = [
+                f"{p['gain']:+.2f}, {p['alone']:.1f} in {p['cpu_seconds']:.0f} s" for p in points
+            ]
             reached = [seconds_to(points, rate) for rate in (0.3, 0.5)]
             lines.append([TASKS[task].title, way, *shown, *reached])
     budgets = [p["budget"] for p in next(iter(next(iter(curves.values())).values()))]

@@ -82,18 +82,19 @@ def test_pipelines_run_with_the_over_sampler(tmp_path, tiny):
     assert "over test images too" in pipelines.describe_gains(found)
 
 
-def test_worth_measures_both_ways_of_training_in_the_same_places(tmp_path, monkeypatch):
-    monkeypatch.setattr(worth, "STEP_SIZES", (4e-3,))
+def test_worth_measures_both_ways_of_training_in_the_same_places(tmp_path):
     out = tmp_path / "worth.json"
     options = "worth --tasks digits --draws 2 --budgets 128 512 --width 4 --fill 30"
+    options += f" --step-sizes 0.004 --out {out}"
 
-    runner.main([*options.split(), "--ganaug", '{"width": 4}', "--out", str(out)])
+    runner.main([*options.split(), "--gan", "narrow", '{"width": 4, "n_generators": 1}'])
 
     curves = json.loads(out.read_text(encoding="utf-8"))["values"]["curves"]["digits"]
-    assert [*curves] == ["ganaug", "textbook, 0.004"]
+    assert [*curves] == ["ganaug", "narrow", "textbook, 0.004"]
     for points in curves.values():
         assert [point["budget"] for point in points] == [128, 512]
         assert 0 < points[0]["cpu_seconds"] < points[1]["cpu_seconds"]
+        assert all(5 < point["alone"] < 100 for point in points)
 
 
 def test_a_source_stands_in_half_of_the_places(parts):

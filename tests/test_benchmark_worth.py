@@ -113,7 +113,10 @@ def draws_of(scores, seconds=(10.0, 20.0)):
             "augmented": {"score": 0.5 + noise},
             "further real": {"score": 0.54 + 2 * noise},
             "ganaug": {
-                "points": [p | {"score": s + noise} for p, s in zip(points, scores, strict=True)]
+                "points": [
+                    p | {"score": s + noise, "alone": 0.5}
+                    for p, s in zip(points, scores, strict=True)
+                ]
             },
         }
         for noise in (0.0, 0.001, 0.002)
@@ -153,7 +156,10 @@ def test_what_is_told_and_drawn_has_every_way():
 
     text = worth.describe(result)
 
-    assert "| scikit-learn's digits | ganaug | +0.00 in 10 s | +2.00 in 20 s | 16 | " in text
+    assert (
+        "| scikit-learn's digits | ganaug | +0.00, 50.0 in 10 s | +2.00, 50.0 in 20 s | 16 | "
+        in text
+    )
     assert "+4.10 points" in text
     (axis,) = figures.draw_worth(result).axes
     assert [line.get_label() for line in axis.lines][:1] == ["ganaug"]
