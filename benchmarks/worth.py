@@ -161,7 +161,7 @@ class Places:
     ----------
     parts : Parts
     fill : int
-        Classes below so many images are filled up to them.
+        Classes below so many images are filled up to them, but at most to the largest class.
     seed : int
     """
 
@@ -170,7 +170,8 @@ class Places:
         train = parts.train
         self.n_classes = int(train.y.max()) + 1
         counts = np.bincount(train.y)
-        self.totals = {code: int(max(n, fill)) for code, n in enumerate(counts)}
+        target = min(fill, counts.max())
+        self.totals = {code: int(max(n, target)) for code, n in enumerate(counts)}
         self.missing = {code: total - int(counts[code]) for code, total in self.totals.items()}
         self.classifier = fit_classifier(train.X, train.y, self.n_classes, seed=seed)
 
