@@ -1225,6 +1225,15 @@ def test_small_classes_are_warned_of_by_name_at_the_users_line(digits):
     assert small.filename == __file__
 
 
+def test_twenty_samples_are_not_warned_of(digits):
+    X, y = digits
+    rows = np.r_[np.flatnonzero(y == 0), np.flatnonzero(y == 2)[:20]]
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", SmallClassWarning)
+        GANAugmenter(**TINY, image_shape=(8, 8)).fit(X[rows], y[rows])
+
+
 def test_flattened_images_are_warned_of(digits):
     with pytest.warns(FlattenedImagesWarning, match=r"image_shape=\(8, 8\)"):
         GANAugmenter(**TINY).fit(*digits)
