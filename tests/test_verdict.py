@@ -267,6 +267,15 @@ def test_what_an_augmenter_holds_of_the_users_own_is_seen():
     assert augmenter_is_own(GANAugmenter(warm_start_from="model"))
 
 
+def test_a_place_that_cannot_be_written_is_named_and_an_older_verdict_stays(tmp_path):
+    (tmp_path / "file").write_text("mine")
+
+    for place in (tmp_path / "file" / "verdict.json", tmp_path):
+        with pytest.raises(GanaugError, match="Choose another path"):
+            verdict_of().save(place)
+    assert (tmp_path / "file").read_text() == "mine"
+
+
 def test_a_missing_file_is_named_and_a_pipe_does_not_hang(tmp_path):
     with pytest.raises(ModelFileError, match="nowhere.json cannot be read"):
         Verdict.load(tmp_path / "nowhere.json")

@@ -33,8 +33,8 @@ from ganaug.inputs import read_training_set
 from ganaug.inputs.pictures import is_regular
 from ganaug.jsonable import SchemaError, dumps, jsonable, loads_strictly, read_as
 from ganaug.naming import printable
-from ganaug.outputs import write_text
 from ganaug.persistence import plain_parameters, read_parameters
+from ganaug.storage import write_text
 
 GanFinding = Literal["chosen", "not worth it", "not shown", "not tried"]
 
