@@ -565,6 +565,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         n_samples: int = 500,
         verdict: Any = None,
         extractor: Callable[[Array], Array] | None = None,
+        title: str | None = None,
     ) -> AuditReport:
         """Measure the synthetic samples: fidelity, variety, copying, balance, per class.
 
@@ -585,6 +586,8 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         extractor : callable, optional
             Gives the features (n, d) that distances are measured on, of uint8 (n, C, H, W) or
             float32 (n, d); by default those of a small classifier trained on X, y.
+        title : str, optional
+            Heading of the report.
 
         Returns
         -------
@@ -610,6 +613,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             verdict=verdict.to_dict() if hasattr(verdict, "to_dict") else verdict,
             extractor=extractor,
             device=self.device_,
+            title=title,
         )
 
     # --- persistence ---

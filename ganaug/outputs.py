@@ -8,6 +8,7 @@ kill or a full disk leaves keeps that name. A folder holds ``CLASS/KIND-00000.pn
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 import os
 import shutil
@@ -287,7 +288,8 @@ def _put_in_place(partial: Path, path: Path) -> None:
     except BaseException:
         old.rename(path)
         raise
-    shutil.rmtree(old)
+    for left in path.absolute().parent.glob(f".{glob.escape(path.name)}-{'[0-9a-f]' * 32}"):
+        shutil.rmtree(left, ignore_errors=True)  # and what earlier kills have left
 
 
 def _remove(partial: Path) -> None:

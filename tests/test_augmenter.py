@@ -602,7 +602,7 @@ def test_another_random_state_gives_other_samples(fitted):
     [
         (({3: 1},), r"unknown class 3.*\[0, 1, 2\]"),
         (({"1": 1},), "unknown class '1'.*Did you mean 1"),
-        (({0: -1},), r"n_samples\[0\]` must be a non-negative integer. Got -1"),
+        (({0: -1},), r"n_samples\[0\]` must be a non-negative integer .*Got -1"),
         (({0: 1.5},), "Got 1.5"),
         (({0: True},), "Got True"),
         ((-5,), "Got -5"),

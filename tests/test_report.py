@@ -20,6 +20,7 @@ from sklearn.datasets import load_digits
 
 from ganaug import GANAugmenter
 from ganaug.audit import build_audit, page, questions
+from ganaug.audit.content import name_classes
 from ganaug.audit.copies import CopyTest
 from ganaug.audit.questions import variety
 from ganaug.audit.questions.copying import CopyingFigures, judge_copying
@@ -166,8 +167,31 @@ def test_a_collapsed_class_is_flagged_and_named(parts):
     assert coverage["high"] < coverage["floor_low"]
     assert any("Variety, poor in class two" in text for text in figures["summary"]["doubtful"])
     assert any("class two" in text for text in figures["summary"]["to_do"])
-    assert "(`max_images`)" in report.to_markdown()
-    assert "(<code>max_images</code>)" in render(report)
+    assert "`" not in report.to_markdown()  # people who decide know no parameters
+
+
+def test_what_is_said_of_variety_is_what_was_found(parts):
+    def narrowed(images):
+        middle = images.mean(axis=0)
+        return (middle + 0.1 * (images - middle)).astype(np.uint8)
+
+    found = changed(parts, "synthetic", 2, narrowed)
+    found = changed(found, "synthetic", 3, lambda images: 255 - images)  # varied, and elsewhere
+    report = audit(found, table=True)
+    variety = [t for t in report.to_dict()["summary"]["doubtful"] if t.startswith("Variety")]
+
+    assert ["vary less" in text for text in variety] == ["class two" in text for text in variety]
+    assert sorted(name for name in NAMES for t in variety if f"class {name}" in t) == [
+        "three",
+        "two",
+    ]
+
+
+def test_classes_are_named_in_full_or_by_those_that_are_left():
+    names = [f"class of a long name {i}" for i in range(20)]
+
+    assert all(name in name_classes(names[:12], of=names) for name in names[:12])
+    assert name_classes(names[1:], of=names) == f"all classes but {names[0]}"
 
 
 def test_rows_that_look_like_another_class_are_flagged(parts):
@@ -323,7 +347,10 @@ def test_alarms_of_the_monitor_and_a_verdict_reach_the_summary(parts, monkeypatc
     ("trust", "opening"),
     [
         (dict.fromkeys(NAMES, 0.1), "Do not use: all classes are distrusted. "),
-        ({**dict.fromkeys(NAMES, 1.0), "two": 0.79}, "Distrusted: class two. "),
+        (
+            {**dict.fromkeys(NAMES, 1.0), "two": 0.79},
+            "Do not use as it is. Distrusted: class two. ",
+        ),
         (dict.fromkeys(NAMES, 0.8), "No defect found. "),
     ],
 )
@@ -679,7 +706,13 @@ def test_the_model_card_says_how_the_model_came_about(fitted, rows, tmp_path, mo
     monkeypatch.setattr("ganaug.model_audit.library_versions", lambda: {"torch": "another"})
     loaded = GANAugmenter.load(tmp_path / "model")
     loaded.model_.gans[0].alarms = (Alarm("collapsed", 1, 0.2),)
-    report = loaded.audit(**rows, n_samples=20)
+    report = loaded.audit(**rows, n_samples=20, title="Audit of model")
+    text = report.to_markdown()
+    assert text.startswith("# Audit of model")
+    assert re.search(r"Date: \d{4}-\d\d-\d\d\n\nData: .* 3 classes, .*\n\nBudget: 768 images", text)
+    assert (
+        "| Class | Taken for their class, unfiltered | as served | Precision, unfiltered |" in text
+    )
     card = report.to_dict()["questions"]["model_card"]
     assert card["samples per class"] == {str(k): n for k, n in fitted.class_counts_.items()}
     assert card["data fingerprint"] == fitted.data_fingerprint_
@@ -717,6 +750,9 @@ def test_an_extractor_and_a_verdict_reach_the_audit(fitted, rows, monkeypatch):
     other = verdict_of(per_class={**gains, "1": ClassGain(90, -0.05, -0.09, -0.01)})
     with pytest.raises(InvalidInputError, match="`verdict` must be of the samples that"):
         fitted.audit(**rows, n_samples=20, verdict=other)
+    other = verdict.to_dict() | {"augmenter": {"width": 99, "max_images": "auto"}}
+    with pytest.raises(InvalidInputError, match="GAN like the model, with width=.*Got .* width=99"):
+        fitted.audit(**rows, n_samples=20, verdict=other)
 
 
 @pytest.mark.usefixtures("quick")
@@ -724,7 +760,7 @@ def test_a_class_that_the_filters_reject_is_a_marked_gap(fitted, rows, monkeypat
     sample = TrainedSampler.sample_values
 
     def rejecting(self, counts, **options):
-        if counts.get(1):
+        if self.is_filtered and counts.get(1):
             raise SamplingError("too few pass")
         return sample(self, counts, **options)
 
@@ -955,6 +991,7 @@ BROWSER = next(
 )
 PROBE = """<script>
 addEventListener("error", () => document.body.dataset.failed = "yes", true);
+document.querySelectorAll("details").forEach(part => part.open = true);
 const images = [...document.images];
 images.forEach(image => image.loading = "eager");
 Promise.all(images.map(image => image.decode().then(() => 1, () => 0))).then(ok => {

@@ -97,7 +97,7 @@ def test_the_text_tells_the_choice_its_gain_and_the_gans_worth():
     assert text.startswith("Use 'smote'.")
     assert "balanced_accuracy: +0.0200 (+0.0100 to +0.0300) over nothing" in text
     assert "the same choice on 80% of the folds" in text
-    assert "The GAN is not worth its training here (-0.0050" in text
+    assert "The GAN is not worth its training here: -0.0050 (" in text
 
 
 @pytest.mark.parametrize(

@@ -96,6 +96,7 @@ def command(
         y_holdout=held_out.y,
         n_samples=n_samples,
         verdict=verdict,
+        title=f"Audit of {model.resolve().name}, trained on {Path(train).name or train}",
     )
     if out.suffix == ".html":
         report.to_html(out)

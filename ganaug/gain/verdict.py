@@ -272,7 +272,7 @@ class Verdict:
             return "The GAN is worth its training here."
         if self.gan == "not tried":
             return f"No GAN was trained: {self.gan_reason}." if self.gan_reason else ""
-        against = "" if self.gain_of_gan is None else f" ({self.gain_of_gan})"
+        against = "" if self.gain_of_gan is None else f": {self.gain_of_gan}"
         if self.gan == "not worth it":
             return f"The GAN is not worth its training here{against}; use '{self.choice}'."
         return f"That the GAN is worth its training could not be shown{against}."

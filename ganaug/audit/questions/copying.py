@@ -216,7 +216,7 @@ def _findings(figures: CopyingFigures) -> tuple[Finding, ...]:
     if level is Level.POOR:
         advice = (
             "Look at the nearest pairs. Do not treat synthetic samples as anonymous. Train on more "
-            "samples, or for less time, and keep `diffaugment` switched on."
+            "samples, or for less time, with augmentation for the discriminator."
         )
         opening = (
             "Synthetic samples copy training samples: do not pass them on as if they were new."
