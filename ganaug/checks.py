@@ -157,7 +157,7 @@ def check_count(name: str, n: Any) -> int:
 
     Raises InvalidInputError unless `n` is a non-negative integer of some sense.
     """
-    if isinstance(n, bool) or not isinstance(n, numbers.Integral) or not 0 <= n < 2**31:
+    if isinstance(n, bool) or not isinstance(n, numbers.Integral) or not 0 <= int(n) < 2**31:
         raise InvalidInputError(
             f"`{name}` must be a non-negative integer below 2**31. Got {n!r} instead."
         )
