@@ -135,7 +135,9 @@ def call(rng, digits, fitted, directory):
         "load": GANAugmenter.load,
         "over": GANOverSampler(synthetic_share=0).fit_resample,
         "over frozen": GANOverSampler(FrozenEstimator(fitted), synthetic_share=0.5).fit_resample,
-        "over parameters": lambda **given: GANOverSampler(**given).fit_resample(X, y),
+        "over parameters": lambda **given: GANOverSampler(
+            n_generators=1, max_images=32, **given
+        ).fit_resample(X, y),  # by default it trains for minutes
         "parameters": lambda **given: GANAugmenter(**given).read(X, y),
         "gain": evaluate_gain,
         "mix": SyntheticMix,
