@@ -28,6 +28,7 @@ from ganaug.exceptions import NotFittedError, TrainingWarning
 from ganaug.fitting import estimate_cost
 from ganaug.history import attributes_of, describe_troubles
 from ganaug.inputs import DataSpec, TrainingSet, encode_dataset, encode_labels, read_training_set
+from ganaug.inputs.labels import warn_of_small_classes
 from ganaug.mixing import add_samples, plan_by_code, read_real, wrap_dataset
 from ganaug.model import FittedModel
 from ganaug.model_audit import audit_model
@@ -271,6 +272,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         `fit`, such as a cross-validation; called by a script or a notebook itself, `fit` returns.
         """
         data, device = self.read(X, y), resolve_device(self.device)
+        warn_of_small_classes(data.labels, data.classes)
         start_from = model_to_start_from(self.warm_start_from)
         options = training_options(self, data, device)
         augmentation = make_augmentation(self.augmentation, data.spec.kind)
@@ -462,7 +464,8 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         """
         self._fitted_model()
         keys = {"image_key": self.spec_.image_key, "label_key": self.spec_.label_key}
-        labels = read_dataset_labels(dataset, self.classes_, **keys)
+        names = self.model_.label_kind.class_names
+        labels = read_dataset_labels(dataset, self.classes_, class_names=names, **keys)
         plans = self._plan("wrap", labels.codes, sampling_strategy, synthetic_share)
         return wrap_dataset(
             dataset,
@@ -562,6 +565,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         n_samples: int = 500,
         verdict: Any = None,
         extractor: Callable[[Array], Array] | None = None,
+        title: str | None = None,
     ) -> AuditReport:
         """Measure the synthetic samples: fidelity, variety, copying, balance, per class.
 
@@ -582,6 +586,8 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         extractor : callable, optional
             Gives the features (n, d) that distances are measured on, of uint8 (n, C, H, W) or
             float32 (n, d); by default those of a small classifier trained on X, y.
+        title : str, optional
+            Heading of the report.
 
         Returns
         -------
@@ -607,6 +613,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             verdict=verdict.to_dict() if hasattr(verdict, "to_dict") else verdict,
             extractor=extractor,
             device=self.device_,
+            title=title,
         )
 
     # --- persistence ---

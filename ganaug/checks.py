@@ -155,10 +155,12 @@ def check_parameters(estimator: Any, checks: Mapping[str, Check]) -> None:
 def check_count(name: str, n: Any) -> int:
     """Return a count as an int.
 
-    Raises InvalidInputError unless `n` is a non-negative integer.
+    Raises InvalidInputError unless `n` is a non-negative integer of some sense.
     """
-    if isinstance(n, bool) or not isinstance(n, numbers.Integral) or n < 0:
-        raise InvalidInputError(f"`{name}` must be a non-negative integer. Got {n!r} instead.")
+    if isinstance(n, bool) or not isinstance(n, numbers.Integral) or not 0 <= int(n) < 2**31:
+        raise InvalidInputError(
+            f"`{name}` must be a non-negative integer below 2**31. Got {n!r} instead."
+        )
     return int(n)
 
 

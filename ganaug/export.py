@@ -25,9 +25,10 @@ from ganaug.inputs.pixels import cast_rounded
 from ganaug.inputs.spec import numpy_dtype
 from ganaug.model import FittedModel
 from ganaug.naming import printable
-from ganaug.outputs import check_creatable, partial_of
+from ganaug.outputs import partial_of
 from ganaug.resampling import is_trusted
 from ganaug.settings import own_settings
+from ganaug.storage import check_writable
 
 __all__ = ["SUFFIXES", "check_export", "export_model"]
 
@@ -131,7 +132,7 @@ def check_export(path: str | os.PathLike[str]) -> Path:
         raise InvalidInputError(
             f"`path` must be a file. Got the folder {printable(place)} instead."
         )
-    check_creatable(place)
+    check_writable(place.parent)
     if place.suffix == ".onnx":
         require_extra("onnx", "onnx")
         require_extra("onnxscript", "onnx")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import datetime as dt
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from ganaug.checks import check_count
 from ganaug.exceptions import InvalidInputError, SamplingError
 from ganaug.history import alarm_in_words, alarms_of, history_of, ladder_in_words
 from ganaug.inputs import TrainingSet, read_labelled
+from ganaug.model import FittedModel
 from ganaug.persistence import library_versions
 from ganaug.sampler import TrainedSampler
 
@@ -35,6 +37,7 @@ def audit_model(
     verdict: Any,
     extractor: Any,
     device: str,
+    title: str | None,
 ) -> AuditReport:
     """Measure a model's samples; see `GANAugmenter.audit` for the parameters."""
     n = check_count("n_samples", n_samples)
@@ -46,12 +49,18 @@ def audit_model(
     if X_holdout is None and y_holdout is not None:
         raise InvalidInputError("`y_holdout` came without `X_holdout`: pass both or none.")
     model, spec, classes = sampler.model, sampler.spec, sampler.classes
+    names = model.label_kind.class_names or tuple(map(str, classes.tolist()))
     values, codes = _read_training_samples(sampler, X, y)
-    _check_verdict(verdict, model.class_counts.tolist())
+    _check_verdict(verdict, model)
     held_out, held_out_codes = None, None
     if X_holdout is not None:
         held_out, held_out_codes = read_labelled(X_holdout, y_holdout, spec=spec, classes=classes)
-    synthetic, synthetic_codes, notes = _sample_what_passes(sampler, n)
+    synthetic, synthetic_codes, notes = _sample_what_passes(sampler, n, names)
+    unfiltered = None
+    if sampler.is_filtered:
+        unfiltered = TrainedSampler(model, device, False).sample_values(
+            dict.fromkeys(range(len(names)), n)
+        )
     if alarms_of(model) and (tried := ladder_in_words(model)):
         notes.append(f"Training: {tried}")
     return build_audit(
@@ -59,18 +68,21 @@ def audit_model(
         codes,
         synthetic,
         synthetic_codes,
-        class_names=classes.tolist(),
+        class_names=names,
         holdout=held_out,
         holdout_labels=held_out_codes,
         groups=groups,
         history=history_of(model),
         alarms=alarms_of(model),
-        model_card=_describe(sampler),
+        model_card=_describe(sampler, names),
         verdict=verdict,
         notes=notes,
         interpolations=_interpolations(sampler),
-        trust={str(label): share for label, share in sampler.trust.items()},
+        trust=dict(zip(names, model.trust or [], strict=False)),
+        unfiltered=unfiltered,
         extractor=extractor,
+        title="Audit of synthetic samples" if title is None else title,
+        facts=_facts(model, None if held_out is None else len(held_out)),
         seed=model.seed,
         device=device,
     )
@@ -90,26 +102,56 @@ def _read_training_samples(sampler: TrainedSampler, X: Any, y: Any) -> tuple[Arr
     return values, codes
 
 
-def _check_verdict(verdict: Any, counts: list[int]) -> None:
-    """Refuse a verdict that was measured on other data than the model was trained on."""
-    per_class = verdict.get("per_class") if isinstance(verdict, Mapping) else None
-    known = [of.get("n_samples") for of in per_class.values()] if per_class else []
+def _check_verdict(verdict: Any, model: FittedModel) -> None:
+    """Refuse a verdict that was measured on other data, or with a GAN of other settings."""
+    if not isinstance(verdict, Mapping):
+        return
+    per_class, counts = verdict.get("per_class") or {}, model.class_counts.tolist()
+    known = [of.get("n_samples") for of in per_class.values()]
     if known and None not in known and known != counts:
         raise InvalidInputError(
             "`verdict` must be of the samples that the model was trained on, of each class "
             f"{counts}. Got one of {known} instead."
         )
+    if verdict.get("gan") == "not tried":
+        return
+    own = {"n_generators": model.n_generators} | {
+        name: getattr(model.gans[0].config, name) for name in ("width", "max_images")
+    }
+    measured = verdict.get("augmenter") or {}
+    for name in own.keys() & measured.keys():
+        if isinstance(measured[name], int) and measured[name] != own[name]:
+            raise InvalidInputError(
+                f"`verdict` must be of a GAN like the model, with {name}={own[name]}. Got one of "
+                f"{name}={measured[name]} instead."
+            )
 
 
-def _sample_what_passes(sampler: TrainedSampler, n: int) -> tuple[Array, Codes, list[str]]:
+def _facts(model: FittedModel, n_held_out: int | None) -> dict[str, str]:
+    """Say of what the report is: date, data and budget."""
+    counts, images = model.class_counts.tolist(), model.spec.image_shape
+    looks = f"{images[1]} x {images[2]} pixels, " if images else ""
+    held_out = "none" if n_held_out is None else f"{n_held_out:,}"
+    return {
+        "Date": dt.date.today().isoformat(),
+        "Data": f"{sum(counts):,} training samples of {len(counts)} classes, {looks}"
+        f"{held_out} held out; fingerprint {model.fingerprint[:12]}",
+        "Budget": f"{model.images_seen:,} images in {model.seconds:,.0f} s of training, "
+        f"generators: {model.n_generators}",
+    }
+
+
+def _sample_what_passes(
+    sampler: TrainedSampler, n: int, names: Sequence[str]
+) -> tuple[Array, Codes, list[str]]:
     """Make n samples of each class; say which classes the filter rejects."""
     made, rejected, failure = [], [], None
-    for code, label in enumerate(sampler.classes.tolist()):
+    for code, name in enumerate(names):
         try:
             made.append(sampler.sample_values({code: n}))
         except SamplingError as error:
             failure = error
-            rejected.append(str(label))
+            rejected.append(name)
     if failure is not None and not made:
         raise failure
     values, codes = map(np.concatenate, zip(*made, strict=True))
@@ -129,11 +171,12 @@ def _interpolations(sampler: TrainedSampler) -> dict[int, Array] | None:
     return {code: sampler.interpolate(code, n_steps=N_STEPS) for code in codes}
 
 
-def _describe(sampler: TrainedSampler) -> dict[str, Any]:
+def _describe(sampler: TrainedSampler, names: Sequence[str]) -> dict[str, Any]:
     """Describe how the model came about."""
-    model, acceptance = sampler.model, sampler.acceptance()
+    model = sampler.model
+    name_of = dict(zip(sampler.classes.tolist(), names, strict=True))
     return {
-        "samples per class": {str(label): n for label, n in sampler.class_counts.items()},
+        "samples per class": dict(zip(names, model.class_counts.tolist(), strict=True)),
         "data fingerprint": model.fingerprint,
         "seed": model.seed,
         "recipe": model.gans[0].config.recipe,
@@ -144,7 +187,9 @@ def _describe(sampler: TrainedSampler) -> dict[str, Any]:
         "hardware of the training": model.origin["hardware"],
         "versions at the training": model.origin["versions"],
         "filters": "classifier" if sampler.is_filtered else "none",
-        "acceptance by the filters": {str(k): round(v, 3) for k, v in acceptance.items()},
+        "acceptance by the filters": {
+            name_of[label]: round(share, 3) for label, share in sampler.acceptance().items()
+        },
         "alarms and remedies": [alarm_in_words(alarm) for alarm in alarms_of(model)],
         "tried after alarms": ladder_in_words(model) or "nothing",
         "options": model.gans[0].config.to_json(),

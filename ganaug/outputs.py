@@ -8,10 +8,10 @@ kill or a full disk leaves keeps that name. A folder holds ``CLASS/KIND-00000.pn
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 import os
 import shutil
-import tempfile
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -33,6 +33,7 @@ from ganaug.naming import (
     is_output_folder,
     printable,
 )
+from ganaug.storage import check_writable
 
 
 @dataclass(frozen=True)
@@ -114,36 +115,13 @@ def check_output(path: Path, *, overwrite: bool) -> None:
                 f"{printable(path)} is there already: replace it with --overwrite, or choose "
                 "another place."
             )
-    check_creatable(path)
-
-
-def check_creatable(path: Path) -> None:
-    """Refuse a place where nothing can be written: by trying, as rights tell only half of it."""
-    place = path.absolute().parent
-    while not place.exists() and place != place.parent:
-        place = place.parent
-    try:
-        with tempfile.TemporaryDirectory(prefix=".ganaug-", dir=place):
-            pass
-    except OSError as error:
-        raise InvalidInputError(
-            f"{printable(path)} cannot be written: {printable(error.strerror)} in "
-            f"{printable(place)}. Choose another place."
-        ) from error
+    check_writable(path.parent)
 
 
 def partial_of(path: Path) -> Path:
     """Give the name of what is not finished."""
     path = path.absolute()
     return path.with_name(path.name + PARTIAL_SUFFIX)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file, whole or not at all; an older one is replaced."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = partial_of(path)
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
 
 
 # --- folders and archives ------------------------------------------------------------------------
@@ -310,7 +288,8 @@ def _put_in_place(partial: Path, path: Path) -> None:
     except BaseException:
         old.rename(path)
         raise
-    shutil.rmtree(old)
+    for left in path.absolute().parent.glob(f".{glob.escape(path.name)}-{'[0-9a-f]' * 32}"):
+        shutil.rmtree(left, ignore_errors=True)  # and what earlier kills have left
 
 
 def _remove(partial: Path) -> None:

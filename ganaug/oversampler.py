@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import os
-import warnings
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -29,7 +28,6 @@ from ganaug.exceptions import (
     GanaugWarning,
     InvalidInputError,
     InvalidTypeError,
-    SmallClassWarning,
 )
 from ganaug.inputs import as_labels
 from ganaug.inputs.containers import refuse_two_looks, refuse_unsupported
@@ -278,9 +276,7 @@ class GANOverSampler(BaseOverSampler):
 
     def _without_gan(self, augmenter: GANAugmenter, X: Any, y: Any) -> tuple[Any, Any]:
         """Check parameters and samples as the augmenter's `fit` does, and add real ones only."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", SmallClassWarning)  # it advises what is done here
-            data, seed = augmenter.read(X, y), draw_seed(augmenter.random_state)
+        data, seed = augmenter.read(X, y), draw_seed(augmenter.random_state)
         augmentation = make_augmentation(augmenter.augmentation, data.spec.kind)
         plans = plan(
             data.classes[data.labels],

@@ -160,7 +160,7 @@ def check_can_save(path: str | os.PathLike[str], n_bytes: int = 0) -> Path:
     target = check_path(path).resolve()
     if target.exists():
         _refuse_what_is_no_model(target)
-    check_writable(target)
+    check_writable(target, ModelFileError)
     check_room(target, n_bytes)
     return target
 

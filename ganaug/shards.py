@@ -27,12 +27,11 @@ from ganaug.fitting import in_workers
 from ganaug.naming import printable
 from ganaug.outputs import (
     Origin,
-    check_creatable,
     to_pictures,
     warn_of_scale,
-    write_text,
 )
 from ganaug.seeds import derived_seed
+from ganaug.storage import PART_SUFFIX, check_writable, write_atomically
 
 __all__ = ["PLAN_NAME", "ShardPlan", "open_shards", "write_shards"]
 
@@ -110,23 +109,29 @@ def open_shards(
     plan = ShardPlan(origin.model, origin.seed, names, by_code, size)
     if not plan.n_shards:
         raise InvalidInputError("There must be samples to write. Got counts of 0 instead.")
-    check_creatable(directory)
+    check_writable(directory)
     place = directory / PLAN_NAME
-    if not place.exists():
-        is_folder = directory.is_dir() or not directory.exists()
-        if not is_folder or any(f.suffix != ".partial" for f in directory.glob("*")):
-            raise InvalidInputError(
-                f"{printable(directory)} is there already, and holds no shards. Choose another "
-                "place."
-            )
-        write_text(place, plan.to_json())
-    elif place.read_text(encoding="utf-8") != plan.to_json():
+    _check_is_for_shards(directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    write_atomically(place, plan.to_json().encode(), replace=False)
+    if place.read_text(encoding="utf-8") != plan.to_json():
         raise InvalidInputError(
             f"{printable(directory)} holds shards of another model, seed, size, or other counts "
             f"(see {PLAN_NAME}). Choose another place."
         )
     warn_of_scale(augmenter.spec_)
     return plan
+
+
+def _check_is_for_shards(directory: Path) -> None:
+    is_folder = directory.is_dir() or not directory.exists()
+    unfinished = (".partial", PART_SUFFIX)
+    if is_folder and all(file.suffix in unfinished for file in directory.glob("*")):
+        return
+    if not (directory / PLAN_NAME).is_file():  # not before the look: another process may write it
+        raise InvalidInputError(
+            f"{printable(directory)} is there already, and holds no shards. Choose another place."
+        )
 
 
 def write_shards(

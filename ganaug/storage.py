@@ -10,7 +10,8 @@ import tempfile
 import uuid
 from pathlib import Path
 
-from ganaug.exceptions import ModelFileError
+from ganaug.exceptions import GanaugError, InvalidInputError, ModelFileError
+from ganaug.naming import printable
 
 if sys.platform != "win32":
     import fcntl
@@ -20,14 +21,14 @@ ROOM_TO_SPARE = 1.05
 """Times the size of a file is what must be free for it: file systems keep books, too."""
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes, *, replace: bool = True) -> None:
     """Write a file beside its place, bring it to the disk, and put it in place.
 
     A kill at any moment, a full disk or Ctrl-C leaves the older file, or the new one, whole. What
     earlier kills have left beside it is removed.
 
-    `path`: in a directory that exists. A file there is replaced. Raises OSError when the disk is
-    full or not writable.
+    `path`: in a directory that exists. `replace`: else a file that is there stays, and of several
+    writers the first one's does. Raises OSError when the disk is full or not writable.
     """
     sweep_parts(path)
     part, handle = locked_part(path)
@@ -36,10 +37,32 @@ def write_atomically(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-            os.replace(part, path)
+            (os.replace if replace else _put_where_none_is)(part, path)
             _sync_directory(path.parent)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _put_where_none_is(part: Path, path: Path) -> None:
+    try:
+        os.link(part, path)
+    except FileExistsError:
+        return
+    except OSError:  # a disk without links
+        if not path.exists():
+            os.replace(part, path)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, whole or not at all; its directory is made if need be.
+
+    Raises InvalidInputError where nothing can be written.
+    """
+    check_writable(path.parent)
+    if path.is_dir():
+        raise InvalidInputError(f"{printable(path)} is a folder. Choose another path.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, text.encode())
 
 
 def sweep_parts(path: Path) -> None:
@@ -93,17 +116,17 @@ def make_directory(path: Path) -> None:
         raise ModelFileError(f"{path} cannot be made a directory: {_reason(error)}.") from error
 
 
-def check_writable(directory: Path) -> None:
+def check_writable(directory: Path, error: type[GanaugError] = InvalidInputError) -> None:
     """Refuse a directory, that may not exist yet, which no file can be written to.
 
     Tried with a file: permissions alone tell neither of read-only nor of special file systems.
     """
     try:
         tempfile.TemporaryFile(dir=_nearest(directory)).close()
-    except OSError as error:
-        raise ModelFileError(
-            f"{directory} cannot be written to: {_reason(error)}. Choose another path."
-        ) from error
+    except OSError as found:
+        raise error(
+            f"{printable(directory)} cannot be written to: {_reason(found)}. Choose another path."
+        ) from found
 
 
 def check_room(directory: Path, n_bytes: int) -> None:

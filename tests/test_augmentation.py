@@ -10,7 +10,7 @@ from numpy.testing import assert_array_equal
 from torchvision.transforms import v2
 
 from ganaug import GANAugmenter, GANOverSampler, augmentation
-from ganaug.augmentation import check_transform, make_augmentation
+from ganaug.augmentation import accept_transform, check_transform, make_augmentation
 from ganaug.exceptions import InvalidInputError, InvalidTypeError
 
 
@@ -135,3 +135,11 @@ def test_a_transform_that_changes_classes_is_refused_before_any_training(use, di
     }
     with pytest.raises(InvalidInputError, match="`augmentation` must leave images of a class"):
         ask[use](X, y)
+
+
+def test_what_returns_no_image_is_refused_before_any_training(monkeypatch):
+    monkeypatch.setattr("ganaug.augmentation.fit_classifier", None)
+    values = np.zeros((40, 1, 8, 8), dtype=np.uint8)
+
+    with pytest.raises(InvalidInputError, match="must return a uint8 tensor"):
+        accept_transform(make_augmentation(len), values, np.arange(40) % 2, seed=0)

@@ -602,7 +602,7 @@ def test_another_random_state_gives_other_samples(fitted):
     [
         (({3: 1},), r"unknown class 3.*\[0, 1, 2\]"),
         (({"1": 1},), "unknown class '1'.*Did you mean 1"),
-        (({0: -1},), r"n_samples\[0\]` must be a non-negative integer. Got -1"),
+        (({0: -1},), r"n_samples\[0\]` must be a non-negative integer .*Got -1"),
         (({0: 1.5},), "Got 1.5"),
         (({0: True},), "Got True"),
         ((-5,), "Got -5"),
@@ -1223,6 +1223,15 @@ def test_small_classes_are_warned_of_by_name_at_the_users_line(digits):
 
     small = next(record for record in caught if record.category is SmallClassWarning)
     assert small.filename == __file__
+
+
+def test_twenty_samples_are_not_warned_of(digits):
+    X, y = digits
+    rows = np.r_[np.flatnonzero(y == 0), np.flatnonzero(y == 2)[:20]]
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", SmallClassWarning)
+        GANAugmenter(**TINY, image_shape=(8, 8)).fit(X[rows], y[rows])
 
 
 def test_flattened_images_are_warned_of(digits):

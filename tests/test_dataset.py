@@ -24,6 +24,7 @@ from torch.utils.data import (
     random_split,
 )
 
+from ganaug import GANAugmenter
 from ganaug.dataset import AugmentedDataset, SyntheticBank, read_dataset_labels
 from ganaug.exceptions import GanaugError, InvalidInputError, InvalidTypeError, ModelFileError
 from ganaug.inputs import read_training_set
@@ -499,6 +500,26 @@ def test_a_dataset_fitted_by_names_is_wrapped_by_its_integer_labels(image_folder
     renamed.classes = ["bag", "boots", "coat"]
     with pytest.raises(InvalidInputError, match="'boots' as well"):
         augmented(renamed, fitted=fitted)
+
+
+def test_names_tell_the_classes_of_another_folder_than_the_fitted_one(
+    image_folder, tmp_path_factory
+):
+    datasets = pytest.importorskip("torchvision.datasets")
+    augmenter = GANAugmenter(
+        n_generators=1, width=4, max_images=64, filter=None, random_state=0, verbose=0
+    ).fit(datasets.ImageFolder(str(image_folder)))  # bag, boot, coat: labels 0, 1, 2
+    folder = tmp_path_factory.mktemp("other")
+    for name in ("boot", "coat"):
+        (folder / name).symlink_to(image_folder / name)
+    other = datasets.ImageFolder(str(folder))  # labels 0, 1
+
+    train = augmenter.wrap(other, sampling_strategy={1: 99, 2: 99}, synthetic_share=0.0)
+
+    assert np.bincount(train.targets).tolist() == [99, 99]
+    (folder / "belt").symlink_to(image_folder / "bag")
+    with pytest.raises(InvalidInputError, match="'belt' as well"):
+        augmenter.wrap(datasets.ImageFolder(str(folder)))
 
 
 # -------------------------------------------------------------------------------- bad input

@@ -24,7 +24,6 @@ from ganaug.exceptions import (
     GanaugWarning,
     InvalidInputError,
     InvalidTypeError,
-    SmallClassWarning,
 )
 from ganaug.inputs import DataSpec, read_labelled, read_training_set, without_transforms
 from ganaug.jsonable import read_as
@@ -805,21 +804,6 @@ def test_classes_that_cannot_be_learnt_are_refused(y, message):
 def test_one_row_is_refused():
     with pytest.raises(InvalidInputError, match="1 sample"):
         read_training_set(uint8_images(8, 8)[:1], [0])
-
-
-def test_small_classes_are_named_in_one_warning_at_the_callers_line():
-    y = ["boot"] * 19 + ["bag"] * 21
-    with pytest.warns(SmallClassWarning, match=r"'boot' \(19\).*duplicates") as caught:
-        (lambda: read_training_set(uint8_images(8, 8), y))()
-
-    assert len(caught) == 1
-    assert caught[0].filename == __file__
-
-
-def test_twenty_rows_are_not_warned_of():
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        read_training_set(uint8_images(8, 8), LABELS)
 
 
 @pytest.mark.parametrize(("columns", "shape"), [(784, "(28, 28)"), (3072, "(32, 32, 3)")])

@@ -17,6 +17,8 @@ from torch.utils.data import DataLoader
 
 import ganaug.cli
 from ganaug import GANAugmenter
+from ganaug.exceptions import InvalidInputError
+from ganaug.outputs import Origin
 from ganaug.shards import PLAN_NAME, ShardPlan
 
 SIZE = ("--shard-size", "40", "-q")
@@ -149,6 +151,24 @@ def test_a_folder_of_others_is_left_alone(sample, tmp_path):
     assert code == 1
     assert "holds no shards" in err
     assert not (tmp_path / PLAN_NAME).exists()
+
+
+def test_of_two_plans_that_start_at_the_same_moment_one_is_refused(model, tmp_path, monkeypatch):
+    augmenter, check = GANAugmenter.load(model), ganaug.shards._check_is_for_shards
+
+    def plan(seed):
+        return ganaug.shards.open_shards(tmp_path / "new", augmenter, Origin(seed, ""), COUNTS, 40)
+
+    def check_and_let_the_other_in(directory):
+        check(directory)
+        monkeypatch.setattr("ganaug.shards._check_is_for_shards", check)
+        plan(seed=9)
+
+    monkeypatch.setattr("ganaug.shards._check_is_for_shards", check_and_let_the_other_in)
+    with pytest.raises(InvalidInputError, match="another model, seed"):
+        plan(seed=0)
+    assert [file.name for file in (tmp_path / "new").iterdir()] == [PLAN_NAME]
+    assert plan(seed=9).seed == 9
 
 
 def test_a_count_is_spread_evenly(sample, tmp_path):

@@ -97,7 +97,7 @@ def test_the_text_tells_the_choice_its_gain_and_the_gans_worth():
     assert text.startswith("Use 'smote'.")
     assert "balanced_accuracy: +0.0200 (+0.0100 to +0.0300) over nothing" in text
     assert "the same choice on 80% of the folds" in text
-    assert "The GAN is not worth its training here (-0.0050" in text
+    assert "The GAN is not worth its training here: -0.0050 (" in text
 
 
 @pytest.mark.parametrize(
@@ -265,6 +265,15 @@ def test_what_an_augmenter_holds_of_the_users_own_is_seen():
     assert not augmenter_is_own(None)
     assert not augmenter_is_own(GANAugmenter(width=8, device="cpu", cache_dir="x"))
     assert augmenter_is_own(GANAugmenter(warm_start_from="model"))
+
+
+def test_a_place_that_cannot_be_written_is_named_and_an_older_verdict_stays(tmp_path):
+    (tmp_path / "file").write_text("mine")
+
+    for place in (tmp_path / "file" / "verdict.json", tmp_path):
+        with pytest.raises(GanaugError, match="Choose another path"):
+            verdict_of().save(place)
+    assert (tmp_path / "file").read_text() == "mine"
 
 
 def test_a_missing_file_is_named_and_a_pipe_does_not_hang(tmp_path):

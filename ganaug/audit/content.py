@@ -5,7 +5,7 @@ Questions build these; `markdown` and `page` show them. Pictures and charts are 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -258,15 +258,18 @@ def join(parts: Sequence[str]) -> str:
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
-def name_classes(names: Sequence[str], noun: str = "class", *, most: int = 8) -> str:
-    """Name classes, or groups, in a sentence.
+def name_classes(names: Sequence[str], noun: str = "class", *, of: Collection[str] = ()) -> str:
+    """Name classes, or groups, in a sentence: each in full, or those that are left of all.
 
     Examples
     --------
-    >>> name_classes(["bag"]), name_classes(["bag", "boot", "coat"], most=2)
-    ('class bag', 'classes bag and 2 more')
+    >>> name_classes(["bag"]), name_classes(["bag", "boot"])
+    ('class bag', 'classes bag and boot')
+    >>> name_classes(["a", "b", "c"], of="abcd"), name_classes(["a", "b"], of="ab")
+    ('all classes but d', 'all classes')
     """
     plural = "classes" if noun == "class" else f"{noun}s"
-    if len(names) > most:
-        names = [*names[: most - 1], f"{len(names) - most + 1} more"]
+    left = [name for name in of if name not in names]
+    if 2 * len(left) < len(names) and len(of) > 1:
+        return f"all {plural} but {join(left)}" if left else f"all {plural}"
     return f"{noun if len(names) == 1 else plural} {join(names)}"

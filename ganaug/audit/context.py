@@ -50,6 +50,7 @@ class ModelRecord:
     notes: Sequence[str] = ()
     interpolations: Mapping[int, NDArray[np.uint8]] = field(default_factory=dict)
     trust: Mapping[str, float] = field(default_factory=dict)
+    unfiltered: Labelled | None = None
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,16 @@ class Context:
     @cached_property
     def comparisons(self) -> dict[str, Comparisons]:
         """Features of each class's synthetic samples beside those of its real samples."""
-        real, synthetic, rng = self.real_features, self.synthetic_features, self.stream("classes")
+        return self._comparisons_of(self.synthetic_features, "classes")
+
+    @cached_property
+    def unfiltered_comparisons(self) -> dict[str, Comparisons]:
+        """The same of what the generator makes before the filter; empty where there is none."""
+        made = self.model.unfiltered
+        return {} if made is None else self._comparisons_of(self._features_of(made), "unfiltered")
+
+    def _comparisons_of(self, synthetic: Labelled, stream: str) -> dict[str, Comparisons]:
+        real, rng = self.real_features, self.stream(stream)
         return {
             name: _compare(real.of(code), synthetic.of(code), _class_measures, rng)
             for code, name in self.names()

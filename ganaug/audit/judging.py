@@ -78,14 +78,15 @@ def class_findings(
     quotes: Mapping[str, list[Quote]],
     *,
     fine: str,
-    defect: str,
+    defects: Mapping[str, str],
     advice: Mapping[Level, str],
     unfit: bool = False,
 ) -> tuple[Finding, ...]:
     """Say in which classes all is well, and in which it is not, with the worst figure.
 
-    `topic`: what the sentences open with. `levels`, `quotes`: levels and figures, by class. `fine`,
-    `defect`: what it means to be fine, and not to be. `advice` (mapping of Level to str): what to
+    `topic`: what the sentences open with. `levels`, `quotes`: levels and figures, by class. `fine`:
+    what it means to be fine. `defects`: what is wrong in each class; those with the same share a
+    sentence. `advice` (mapping of Level to str): what to
     do, with ``{classes}``. `unfit`: whether poor classes should get no synthetic samples.
     """
     findings = []
@@ -96,9 +97,12 @@ def class_findings(
         where = "every class measured" if all_fine else f"{n_fine} of {n_measured} classes"
         findings.append(Finding(Level.FINE, f"{topic}: in {where}, {fine}."))
     for level in (Level.POOR, Level.DOUBTFUL):
-        if names := at_level(levels, level):
+        at = at_level(levels, level)
+        for defect in dict.fromkeys(defects[name] for name in at):
+            names = tuple(name for name in at if defects[name] == defect)
             evidence = min(quote for name in names for quote in quotes[name])[1]
-            text = f"{topic}, {level} in {name_classes(names)}: {defect} ({evidence})."
+            where = name_classes(names, of=levels)
+            text = f"{topic}, {level} in {where}: {defect} ({evidence})."
             is_unfit = unfit and level is Level.POOR
             findings.append(Finding(level, text, advice.get(level, ""), names, is_unfit))
     return tuple(findings)

@@ -15,6 +15,7 @@ def render_markdown(document: Document) -> str:
     """Return the audit as Markdown text."""
     parts = [
         f"# {_escape(document.title)}",
+        *(f"{_escape(name)}: {_escape(fact)}" for name, fact in document.facts.items()),
         *_summary(document),
         "## Classes",
         _glance(document),
@@ -29,7 +30,7 @@ def _summary(document: Document) -> list[str]:
     lists = (("Fine", summary.fine), ("Doubtful", summary.doubtful), ("To do", summary.to_do))
     for heading, sentences in lists:
         if sentences:
-            items = "\n".join(f"- {_prose(sentence)}" for sentence in sentences)
+            items = "\n".join(f"- {_escape(sentence)}" for sentence in sentences)
             parts.append(f"**{heading}**\n\n{items}")
     return parts
 
@@ -63,12 +64,6 @@ def _block(block: Block) -> list[str]:
 def _table(header: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
     written = [map(_escape, header), ["---"] * len(header), *(map(_escape, line) for line in lines)]
     return "\n".join("| " + " | ".join(line) + " |" for line in written)
-
-
-def _prose(sentence: str) -> str:
-    """Escape a sentence but for the `names` of parameters in it."""
-    parts = re.split(r"(`\w+=?`)", sentence)
-    return "".join(part if i % 2 else _escape(part) for i, part in enumerate(parts))
 
 
 def _escape(text: str) -> str:

@@ -62,9 +62,9 @@ def _kind(block: Block) -> str:
 
 
 def _prose(sentence: str) -> str:
-    """Mark up a sentence: what it is about, up to a colon or comma, and `names` of parameters."""
-    text = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(printable(sentence)))
-    return re.sub(r"^([A-Z][\w-]*(?: [a-z]+)?)(?=[:,])", r"<b>\1</b>", text)
+    """Mark up a sentence: what it is about, up to a colon or comma."""
+    opening = r"^([A-Z][\w-]*(?: [a-z]+)?)(?=[:,])"
+    return re.sub(opening, r"<b>\1</b>", html.escape(printable(sentence)))
 
 
 def _draw(drawing: Drawing) -> Plot | None:

@@ -20,6 +20,7 @@ from ganaug.audit.samples import Array, Labelled, check_samples
 from ganaug.audit.summary import Document, Section
 from ganaug.checks import check_groups, check_path
 from ganaug.exceptions import InvalidInputError
+from ganaug.storage import write_text
 
 FORMAT_VERSION = 2
 
@@ -95,9 +96,7 @@ class AuditReport:
             Without jinja2, which comes with ``pip install "ganaug[report]"``.
         """
         path = check_path(path)
-        text = render_html(self._document)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        write_text(path, render_html(self._document))
         return path
 
 
@@ -118,8 +117,10 @@ def build_audit(
     notes: Sequence[str] = (),
     interpolations: Mapping[int, NDArray[np.uint8]] | None = None,
     trust: Mapping[str, float] | None = None,
+    unfiltered: tuple[Array, NDArray[np.int64]] | None = None,
     extractor: Extractor | None = None,
     title: str = "Audit of synthetic samples",
+    facts: Mapping[str, str] | None = None,
     seed: int = 0,
     device: str | torch.device = "cpu",
 ) -> AuditReport:
@@ -145,9 +146,12 @@ def build_audit(
       H, W) on the way between two latent points.
     - `trust` (dict of str to float, optional): by class name, the share of unfiltered synthetic
       samples that a classifier of the real ones takes for their class.
+    - `unfiltered`: synthetic samples and their class codes as the generator makes them, where
+      `synthetic` are those that a filter lets through.
     - `extractor`: samples -> features (n, d) in which distances mean something. By default those of
       a small classifier trained here on the training samples.
     - `title`: heading of the report.
+    - `facts` (dict of str to str): date, data, budget, ...: stand under the title.
     - `seed`: fixes the report on one machine.
     - `device`: where classifiers are trained.
 
@@ -181,7 +185,14 @@ def build_audit(
     context = Context(
         samples,
         ModelRecord(
-            history, alarms, model_card or {}, verdict, notes, interpolations or {}, trust or {}
+            history,
+            alarms,
+            model_card or {},
+            verdict,
+            notes,
+            interpolations or {},
+            trust or {},
+            None if unfiltered is None else Labelled(*unfiltered),
         ),
         seed % 2**63,  # NumPy takes no negative seeds
         device,
@@ -197,7 +208,7 @@ def build_audit(
         if extractor is None
         else "of the extractor passed in",
     }
-    return AuditReport(Document.of(title, sections, samples.class_names), settings)
+    return AuditReport(Document.of(title, sections, samples.class_names, facts or {}), settings)
 
 
 def _figures(answer: Measure | Missing) -> Json:

@@ -39,15 +39,23 @@ class Document:
     """The report before it is written as Markdown or HTML."""
 
     title: str
+    facts: Mapping[str, str]
+    """Date, data, budget, ...: what stands under the title."""
     summary: Summary
     levels: Levels
     sections: tuple[Section, ...]
 
     @classmethod
-    def of(cls, title: str, sections: Sequence[Section], class_names: Sequence[str]) -> Document:
+    def of(
+        cls,
+        title: str,
+        sections: Sequence[Section],
+        class_names: Sequence[str],
+        facts: Mapping[str, str],
+    ) -> Document:
         """Put a summary before the answers to all questions."""
         levels = _class_levels(sections, class_names)
-        return cls(title, _summarise(sections, levels), levels, tuple(sections))
+        return cls(title, facts, _summarise(sections, levels), levels, tuple(sections))
 
 
 def _class_levels(sections: Sequence[Section], class_names: Sequence[str]) -> Levels:
@@ -79,7 +87,8 @@ def _summarise(sections: Sequence[Section], levels: Levels) -> Summary:
     advice = _advise(findings, list(levels))
     advice += [a.advice for a in answers if isinstance(a, Missing) and a.advice]
     openings = [finding.opening for finding in findings if finding.opening]
-    headline = _headline(" ".join(openings) or _OPENINGS[level], overall)
+    openings = openings if "".join(openings).startswith("Do not") else [_OPENINGS[level], *openings]
+    headline = _headline(" ".join(openings), overall)
     return Summary(level, headline, fine, doubtful, tuple(dict.fromkeys(advice)))
 
 
@@ -88,15 +97,15 @@ def _advise(findings: Sequence[Finding], class_names: Sequence[str]) -> list[str
     unfit = {name for finding in findings if finding.unfit for name in finding.classes}
     advice = []
     if unfit:
-        names = name_classes([name for name in class_names if name in unfit])
+        names = name_classes([name for name in class_names if name in unfit], of=class_names)
         advice.append(
             f"Leave synthetic samples of {names} out; duplicates with classic augmentation serve "
-            "better there. Or train longer (`max_images`), on more samples."
+            "better there. Or train longer, on more samples."
         )
     for finding in findings:
         concerned = [name for name in finding.classes if name not in unfit]
         if finding.advice and (concerned or not finding.classes):
-            named = name_classes(concerned) if concerned else ""
+            named = name_classes(concerned, of=class_names) if concerned else ""
             advice.append(finding.advice.replace("{classes}", named))
     return advice
 

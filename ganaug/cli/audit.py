@@ -78,9 +78,9 @@ def command(
     from ganaug.cli.terminal import progress_over_files
     from ganaug.gain.verdict import Verdict
     from ganaug.inputs.files import LabelledData, read_data
-    from ganaug.outputs import check_creatable, write_text
+    from ganaug.storage import check_writable, write_text
 
-    check_creatable(out)
+    check_writable(out.parent)
     verdict = None if verdict_file is None else Verdict.load(verdict_file)
     augmenter = GANAugmenter.load(model, device=device)
     resize, bar = augmenter.spec_.resize, progress_over_files(quiet)
@@ -96,6 +96,7 @@ def command(
         y_holdout=held_out.y,
         n_samples=n_samples,
         verdict=verdict,
+        title=f"Audit of {model.resolve().name}, trained on {Path(train).name or train}",
     )
     if out.suffix == ".html":
         report.to_html(out)

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from joblib import Parallel, cpu_count, delayed, parallel_config
-from PIL import Image
+from PIL import Image, ImageDraw
 from sklearn.datasets import load_digits
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import train_test_split
@@ -36,6 +36,7 @@ from ganaug.gain.intervals import paired_interval
 from ganaug.gain.remedies import BUILT_IN, make_pipeline, select_remedies
 from ganaug.gain.trials import without_our_warnings
 from ganaug.gain.verdict import Verdict
+from ganaug.naming import printable
 from ganaug.persistence import library_versions
 from ganaug.progress import bar_options
 
@@ -245,7 +246,7 @@ _NO_MEAN = "-: not for this classifier, hence no mean of all"
 _WRITTEN = {
     "results.json": "every score and choice",
     "remedies.png": "the table as a plot",
-    "samples.png": "real images (left) beside synthetic ones of the first draw's GAN",
+    "samples.png": "real images beside synthetic ones of the first draw's GAN",
     "report.html": "audit of that GAN; open it in a browser",
     "model": "the GAN itself, for GANAugmenter.load",
 }
@@ -337,12 +338,13 @@ def write_report(
             y_holdout=pool[1][rest],
             n_samples=AUDIT_SAMPLES,
             verdict=verdict,
+            title="Audit of a GAN of scikit-learn's digits",
         )
         report.to_html(path)
 
 
 def draw_grid(augmenter: GANAugmenter, X: Array, y: Labels, scale: int = 4) -> Image.Image:
-    """Draw real images (left) beside synthetic ones (right), one class per line."""
+    """Draw real images beside synthetic ones, one class per line, with headings and counts."""
     encode: Callable[[Array], Array] = augmenter.spec_.encode
     lines = []
     for label in augmenter.classes_.tolist():
@@ -351,9 +353,20 @@ def draw_grid(augmenter: GANAugmenter, X: Array, y: Labels, scale: int = 4) -> I
         cells = [np.pad(image, 1, constant_values=96) for image in (*real, *fake)]
         gap = np.full((cells[0].shape[0], 4), 255, dtype=np.uint8)
         lines.append(np.concatenate([*cells[: len(real)], gap, *cells[len(real) :]], axis=1))
-    picture = Image.fromarray(np.concatenate(lines))
-    size = (picture.width * scale, picture.height * scale)
-    return picture.resize(size, Image.Resampling.NEAREST)
+    grid = np.concatenate(lines)
+    height, width = scale * grid.shape[0], scale * grid.shape[1]
+    images = Image.fromarray(grid).resize((width, height), Image.Resampling.NEAREST)
+    names = [f"{printable(name)}: {n} real" for name, n in augmenter.class_counts_.items()]
+    left = 8 + max(int(ImageDraw.Draw(images).textlength(name)) for name in names)
+    top, line = 20, height // len(lines)
+    page = Image.new("L", (left + width, top + height), 255)
+    page.paste(images, (left, top))
+    pen = ImageDraw.Draw(page)
+    pen.text((left, 4), "real", 0)
+    pen.text((left + (width + 4 * scale) // 2, 4), "synthetic", 0)
+    for place, name in enumerate(names):
+        pen.text((4, top + place * line + line // 2 - 6), name, 0)
+    return page
 
 
 def _some_samples(augmenter: GANAugmenter, label: int) -> Array:

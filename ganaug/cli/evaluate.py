@@ -85,10 +85,10 @@ def command(
     from ganaug.gain.cost import CostEstimate
     from ganaug.gain.evaluate import evaluate_gain
     from ganaug.inputs.files import read_data
-    from ganaug.outputs import check_creatable
+    from ganaug.storage import check_writable
 
     for place in filter(None, (out, plot)):  # not found out about when all is done
-        check_creatable(place)
+        check_writable(place.parent)
     if plot is not None:
         require_extra("matplotlib", "report")
     source = read_data(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,21 +90,13 @@ def read_dataset_labels(
     fitted_names = names_of_classes(classes, {}) or class_names
     if names and fitted_names and all(isinstance(label, int) for label in labels):
         label_of = {name: label for label, name in names.items()}
-        code_of = {name: code for code, name in enumerate(fitted_names)}
-        labels = [_by_name(label, names, code_of, by_code) for label in labels]
+        labels = [names.get(label) or str(label) for label in labels]
         by_code = [label_of.get(name, -1) for name in fitted_names]
+        classes = np.array(fitted_names)
     try:
         return DatasetLabels(encode_labels(labels, classes), by_code)
     except InvalidInputError as error:
         raise InvalidInputError(f"The wrapped dataset has other labels than fit: {error}") from None
-
-
-def _by_name(
-    label: int, names: Mapping[int, str], code_of: Mapping[str, int], fitted: Sequence[Any]
-) -> Any:
-    """Give the fitted label of the class that a dataset's label names."""
-    name = names.get(label, "")
-    return fitted[code_of[name]] if name in code_of else name or label
 
 
 def innermost(dataset: MapDataset) -> MapDataset:

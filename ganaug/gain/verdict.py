@@ -33,8 +33,8 @@ from ganaug.inputs import read_training_set
 from ganaug.inputs.pictures import is_regular
 from ganaug.jsonable import SchemaError, dumps, jsonable, loads_strictly, read_as
 from ganaug.naming import printable
-from ganaug.outputs import write_text
 from ganaug.persistence import plain_parameters, read_parameters
+from ganaug.storage import write_text
 
 GanFinding = Literal["chosen", "not worth it", "not shown", "not tried"]
 
@@ -272,7 +272,7 @@ class Verdict:
             return "The GAN is worth its training here."
         if self.gan == "not tried":
             return f"No GAN was trained: {self.gan_reason}." if self.gan_reason else ""
-        against = "" if self.gain_of_gan is None else f" ({self.gain_of_gan})"
+        against = "" if self.gain_of_gan is None else f": {self.gain_of_gan}"
         if self.gan == "not worth it":
             return f"The GAN is not worth its training here{against}; use '{self.choice}'."
         return f"That the GAN is worth its training could not be shown{against}."

@@ -139,11 +139,10 @@ def encode_labels(y: Samples, classes: Array) -> Codes:
 
 
 def check_class_sizes(codes: Codes, classes: Array) -> None:
-    """Refuse classes that cannot be learnt, and warn of those that hardly can.
+    """Refuse classes that cannot be learnt.
 
     `codes`: int64 (n,). `classes`: array (n_classes,). Raises InvalidInputError when there is one
-    sample, one class, or a class with a single sample. Warns when classes have fewer than 20
-    samples.
+    sample, one class, or a class with a single sample.
     """
     if len(codes) == 0:
         raise InvalidInputError("y must hold labels. Got none, 0 samples, instead.")
@@ -160,6 +159,11 @@ def check_class_sizes(codes: Codes, classes: Array) -> None:
             f"Every class must have at least 2 samples (20 or more to be worth it). Got a single "
             f"sample of class {listed(singles)}: add some or leave the class out."
         )
+
+
+def warn_of_small_classes(codes: Codes, classes: Array) -> None:
+    """Warn of classes with fewer than 20 samples, where a generator is to learn them."""
+    counts = dict(zip(classes.tolist(), np.bincount(codes).tolist(), strict=True))
     small = {label: n for label, n in counts.items() if n < SMALL_CLASS_SIZE}
     if small:
         shown = ", ".join(f"{label!r} ({n})" for label, n in small.items())

@@ -131,8 +131,6 @@ def read_training_set(
 
     Warns
     -----
-    SmallClassWarning
-        When classes have fewer than 20 samples.
     FlattenedImagesWarning
         When 2-D X without `image_shape` looks like flattened images.
 

@@ -135,7 +135,9 @@ def call(rng, digits, fitted, directory):
         "load": GANAugmenter.load,
         "over": GANOverSampler(synthetic_share=0).fit_resample,
         "over frozen": GANOverSampler(FrozenEstimator(fitted), synthetic_share=0.5).fit_resample,
-        "over parameters": lambda **given: GANOverSampler(**given).fit_resample(X, y),
+        "over parameters": lambda **given: GANOverSampler(
+            n_generators=1, max_images=32, **given
+        ).fit_resample(X, y),  # by default it trains for minutes
         "parameters": lambda **given: GANAugmenter(**given).read(X, y),
         "gain": evaluate_gain,
         "mix": SyntheticMix,
@@ -173,6 +175,8 @@ def test_what_such_calls_have_found_stays_mended(digits, fitted, tmp_path):
         lambda: GANAugmenter.load(tmp_path, device=2**70),
         *(functools.partial(GANAugmenter.load, path) for path in (3, b"x", "\0", (), X)),
         lambda: fitted.save(None),
+        lambda: fitted.sample(2**70),
+        lambda: fitted.sample(3, start=2**70),
         *(functools.partial(SyntheticMix, fitted, p=p) for p in ("x", X, None, 2.0)),
         *(functools.partial(SyntheticMix, fitted, p=1, class_to_idx=c) for c in (3, iter(X))),
         lambda: SyntheticMix(fitted, p=1, n_per_class=2**70),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -12,8 +13,10 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from ganaug import GANAugmenter
+from ganaug.outputs import Origin, open_output
 from tests.fuzz.cases import seeds
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
@@ -111,3 +114,36 @@ def test_a_training_that_is_killed_again_and_again_ends_as_one_that_is_not(
 
     assert weights_of(again) == weights_of(whole)
     assert again.n_images_seen_ == whole.n_images_seen_
+
+
+def test_samples_are_whole_or_recognisable_when_those_who_write_them_are_killed(digits, tmp_path):
+    augmenter = GANAugmenter(**TINY, max_images=64, random_state=0).fit(*digits)
+    out = tmp_path / "new"
+    written = [augmenter.sample(n) for n in (6, 14)]
+
+    def write(X, y):
+        with open_output(out, augmenter.spec_, Origin(len(y), "digest"), overwrite=True) as output:
+            output.add(X, list(map(str, y)), ["synthetic"] * len(y), list(range(len(y))))
+
+    def write_again_and_again():
+        while True:
+            for X, y in written:
+                write(X, y)
+
+    for seed in seeds(5, 100):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            killed_after(random.Random(f"writer {seed}").uniform(0.005, 0.1), write_again_and_again)
+        kept = [entry for entry in tmp_path.iterdir() if entry.suffix != ".partial"]
+        for folder in [out] if out.exists() else kept:  # or moved aside for the next one
+            lines = (folder / "manifest.jsonl").read_text().splitlines()
+            files = {folder / json.loads(line)["file"] for line in lines}
+            assert len(files) in (0, 6, 14)
+            assert files == set(folder.rglob("*.png"))
+            assert all(np.asarray(Image.open(file)).shape == (8, 8) for file in files)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        write(*written[0])
+        write(*written[1])
+
+    assert [entry.name for entry in tmp_path.iterdir()] == ["new"]

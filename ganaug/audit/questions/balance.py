@@ -85,13 +85,15 @@ def _findings(figures: BalanceFigures) -> list[Finding]:
     ]
     findings = []
     if small:
-        text = f"Not measured: {name_classes(small)}, for too few real samples."
-        advice = f"Collect more real samples of {name_classes(small)} before trusting any."
+        named = name_classes(small, of=n_real)
+        text = f"Not measured: {named}, for too few real samples."
+        advice = f"Collect more real samples of {named} before trusting any."
         findings.append(Finding(Level.UNKNOWN, text, advice))
     if unsampled:
-        text = f"Not measured: {name_classes(unsampled)}, for too few synthetic samples."
+        named = name_classes(unsampled, of=n_real)
+        text = f"Not measured: {named}, for too few synthetic samples."
         advice = (
-            f"Use duplicates of real samples, not synthetic ones, in {name_classes(unsampled)}, "
+            f"Use duplicates of real samples, not synthetic ones, in {named}, "
             "unless more synthetic samples can be made and measured."
         )
         findings.append(Finding(Level.UNKNOWN, text, advice))
@@ -103,8 +105,8 @@ def _findings(figures: BalanceFigures) -> list[Finding]:
         findings.append(Finding(Level.DOUBTFUL, text))
     if figures.holdout is None:
         advice = (
-            "Pass held-out samples (`X_holdout`, `y_holdout`): without them usefulness is tested "
-            "on samples that the generator has seen, and copying cannot be told from smoothness."
+            "Hold real samples out for this report: without them usefulness is tested on "
+            "samples that the generator has seen, and copying cannot be told from smoothness."
         )
         findings.append(Finding(Level.FINE, advice=advice))
     return findings

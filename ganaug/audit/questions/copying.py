@@ -216,7 +216,7 @@ def _findings(figures: CopyingFigures) -> tuple[Finding, ...]:
     if level is Level.POOR:
         advice = (
             "Look at the nearest pairs. Do not treat synthetic samples as anonymous. Train on more "
-            "samples, for less time, or with `diffaugment=True`."
+            "samples, for less time, or with augmentation for the discriminator (DiffAugment)."
         )
         opening = (
             "Synthetic samples copy training samples: do not pass them on as if they were new."

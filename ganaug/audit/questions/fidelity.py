@@ -58,10 +58,12 @@ class Fidelity:
             levels,
             quotes,
             fine="synthetic samples look like real samples of their class",
-            defect="many synthetic samples do not look like real samples of their class",
+            defects=dict.fromkeys(
+                levels, "many synthetic samples do not look like real samples of their class"
+            ),
             advice={
-                Level.DOUBTFUL: "Look at the least realistic samples of {classes}; train longer "
-                "(`max_images`), or add a filter (`filter=`)."
+                Level.DOUBTFUL: "Look at the least realistic samples of {classes}; train longer, "
+                "or filter the samples."
             },
             unfit=True,
         )

@@ -37,9 +37,12 @@ class Training:
         words = [_in_words(alarm) for alarm in model.alarms]
         findings = [Finding(Level.DOUBTFUL, f"Training: the {text}.") for text in words]
         findings += [Finding(Level.DOUBTFUL, note) for note in model.notes]
-        remedies = [f": {a['remedy']}" if a.get("remedy") else "." for a in model.alarms]
+        meanings = [str(alarm.get("remedy") or "").partition(". ")[0] for alarm in model.alarms]
         blocks: list[Block] = [
-            *(Paragraph(f"The {a}{b}") for a, b in zip(words, remedies, strict=True)),
+            *(
+                Paragraph(f"The {': '.join(filter(None, pair))}.")
+                for pair in zip(words, meanings, strict=True)
+            ),
             *(drawing for run in _runs(model.history) for drawing in _draw(run)),
         ]
         figures = TrainingFigures(model.history, model.alarms, model.notes)

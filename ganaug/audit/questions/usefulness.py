@@ -53,8 +53,11 @@ class Usefulness:
             {name: quote(name, "recall", *pair) for name, pair in pairs.items()},
             fine="a classifier trained on synthetic samples alone recognises real samples nearly "
             "as well as one trained on real samples",
-            defect="a classifier trained on synthetic samples alone recognises real samples "
-            "clearly less often than one trained on real samples",
+            defects=dict.fromkeys(
+                levels,
+                "a classifier trained on synthetic samples alone recognises real samples clearly "
+                "less often than one trained on real samples",
+            ),
             advice={
                 Level.POOR: "Never train on synthetic samples of {classes} alone.",
                 Level.DOUBTFUL: "Keep real samples in the majority in {classes}.",

@@ -15,6 +15,7 @@ from ganaug.audit.content import (
     Series,
     charts_of,
     figure_table,
+    join,
     percent,
 )
 from ganaug.audit.context import Context
@@ -36,6 +37,11 @@ _MEANING = (
     "recall is a stricter form of it. Variety is the mean distance between the synthetic samples "
     "of a class over that between its real ones. Near-duplicates are the share of synthetic "
     "samples that nearly repeat another one; {usual} of real samples do."
+)
+_DEFECTS = (
+    "miss part of what real samples show",
+    "vary less than real samples",
+    "nearly repeat one another",
 )
 _MAP = (
     "By t-SNE of their features: distances between far-apart groups mean little. Real samples "
@@ -61,29 +67,30 @@ class Variety:
     def measure(self, context: Context) -> Measure:
         """Measure it per class and overall."""
         figures = _figures(context)
-        usual, levels, quotes = figures.usual_near_duplicates, {}, {}
+        usual, levels, quotes, defects = figures.usual_near_duplicates, {}, {}, {}
         for name, found in figures.per_class.items():
             coverage, variety, repeats = (
                 found[key] for key in ("coverage", "variety", "near_duplicates")
             )
-            levels[name] = worst(
-                (judge_ratio(coverage), judge_ratio(variety), judge_repeats(repeats, usual))
-            )
-            quotes[name] = quote(name, "coverage", coverage) + quote(name, "variety", variety)
-            if not isinstance(repeats, Missing):
-                words = f"{name}: {repeats.value:.0%} near-duplicates"
-                quotes[name].append((1 - repeats.value, words))
+            judged = (judge_ratio(coverage), judge_ratio(variety), judge_repeats(repeats, usual))
+            levels[name] = worst(judged)
+            share = 0.0 if isinstance(repeats, Missing) else repeats.value
+            quoted = [
+                quote(name, "coverage", coverage),
+                quote(name, "variety", variety),
+                [(1 - share, f"{name}: {share:.0%} near-duplicates")],
+            ]
+            at = [i for i, level in enumerate(judged) if level is levels[name]]
+            defects[name] = "synthetic samples " + join([_DEFECTS[i] for i in at])
+            quotes[name] = [one for i in at for one in quoted[i]]
         levels = context.told(levels)
         findings = class_findings(
             "Variety",
             levels,
             quotes,
             fine="synthetic samples vary as real samples do",
-            defect="synthetic samples vary less than real samples, or miss part of them",
-            advice={
-                Level.DOUBTFUL: "Use few synthetic samples of {classes} (a lower "
-                "`synthetic_share`), or train longer (`max_images`)."
-            },
+            defects=defects,
+            advice={Level.DOUBTFUL: "Use few synthetic samples of {classes}, or train longer."},
             unfit=True,
         )
         blocks: tuple[Block, ...] = (
