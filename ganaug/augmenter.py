@@ -99,8 +99,9 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     Attributes
     ----------
-    classes_, class_counts_ : ndarray of shape (n_classes,), dict
-        Sorted labels; real samples of each.
+    classes_, class_names_, class_counts_ : ndarray of shape (n_classes,), tuple of str, dict
+        Sorted labels; the names that the data have for them, else themselves as text; real samples
+        of each label. Where a class is named, by `sample` or in `alarms_`, it is by these names.
     trust_ : dict
         Share of each class's unfiltered synthetic samples that a classifier of the real ones takes
         for their class, 0 of a collapsed class. `augment`, `wrap` and `fit_transform` add no
@@ -152,6 +153,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     _sampler: TrainedSampler
     _checked_augmentation: Any
     classes_: Array
+    class_names_: tuple[str, ...]
     class_counts_: dict[Any, int]
     trust_: dict[Any, float]
     history_: list[dict[str, Any]]
@@ -331,7 +333,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
         Parameters
         ----------
-        n_samples : int or mapping of label to int
+        n_samples : int or mapping of label, or name of a class, to int
             Total, spread evenly over the classes, or exact counts per class.
         random_state : int, optional
             Another seed than the fitted one: other samples.
@@ -462,7 +464,8 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         """
         self._fitted_model()
         keys = {"image_key": self.spec_.image_key, "label_key": self.spec_.label_key}
-        labels = read_dataset_labels(dataset, self.classes_, **keys)
+        names = self.model_.label_kind.class_names
+        labels = read_dataset_labels(dataset, self.classes_, class_names=names, **keys)
         plans = self._plan("wrap", labels.codes, sampling_strategy, synthetic_share)
         return wrap_dataset(
             dataset,
@@ -485,9 +488,10 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self, method: str, codes: Array, sampling_strategy: Any, synthetic_share: float | None
     ) -> dict[int, ClassPlan]:
         """Say what each class code gets, and report it."""
+        strategy = self.sampling_strategy if sampling_strategy is None else sampling_strategy
         plans = plan_by_code(
             codes,
-            self.sampling_strategy if sampling_strategy is None else sampling_strategy,
+            self.model_.by_label(strategy) if isinstance(strategy, Mapping) else strategy,
             self.synthetic_share if synthetic_share is None else synthetic_share,
             self.augmentation,
             classes=self.classes_,

@@ -59,7 +59,7 @@ def audit_model(
         codes,
         synthetic,
         synthetic_codes,
-        class_names=classes.tolist(),
+        class_names=model.class_names,
         holdout=held_out,
         holdout_labels=held_out_codes,
         groups=groups,
@@ -69,7 +69,7 @@ def audit_model(
         verdict=verdict,
         notes=notes,
         interpolations=_interpolations(sampler),
-        trust={str(label): share for label, share in sampler.trust.items()},
+        trust=dict(zip(model.class_names, model.trust or [], strict=False)),
         extractor=extractor,
         seed=model.seed,
         device=device,
@@ -104,12 +104,12 @@ def _check_verdict(verdict: Any, counts: list[int]) -> None:
 def _sample_what_passes(sampler: TrainedSampler, n: int) -> tuple[Array, Codes, list[str]]:
     """Make n samples of each class; say which classes the filter rejects."""
     made, rejected, failure = [], [], None
-    for code, label in enumerate(sampler.classes.tolist()):
+    for code, name in enumerate(sampler.model.class_names):
         try:
             made.append(sampler.sample_values({code: n}))
         except SamplingError as error:
             failure = error
-            rejected.append(str(label))
+            rejected.append(name)
     if failure is not None and not made:
         raise failure
     values, codes = map(np.concatenate, zip(*made, strict=True))
@@ -131,9 +131,9 @@ def _interpolations(sampler: TrainedSampler) -> dict[int, Array] | None:
 
 def _describe(sampler: TrainedSampler) -> dict[str, Any]:
     """Describe how the model came about."""
-    model, acceptance = sampler.model, sampler.acceptance()
+    model, names = sampler.model, sampler.class_names
     return {
-        "samples per class": {str(label): n for label, n in sampler.class_counts.items()},
+        "samples per class": {names[label]: n for label, n in sampler.class_counts.items()},
         "data fingerprint": model.fingerprint,
         "seed": model.seed,
         "recipe": model.gans[0].config.recipe,
@@ -144,7 +144,9 @@ def _describe(sampler: TrainedSampler) -> dict[str, Any]:
         "hardware of the training": model.origin["hardware"],
         "versions at the training": model.origin["versions"],
         "filters": "classifier" if sampler.is_filtered else "none",
-        "acceptance by the filters": {str(k): round(v, 3) for k, v in acceptance.items()},
+        "acceptance by the filters": {
+            names[label]: round(share, 3) for label, share in sampler.acceptance().items()
+        },
         "alarms and remedies": [alarm_in_words(alarm) for alarm in alarms_of(model)],
         "tried after alarms": ladder_in_words(model) or "nothing",
         "options": model.gans[0].config.to_json(),
