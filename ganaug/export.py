@@ -161,10 +161,10 @@ def export_model(model: FittedModel, path: str | os.PathLike[str]) -> None:
     facts = _facts(model)
     if facts["distrusted"]:
         names = dict(zip(facts["classes"], facts["class_names"], strict=True))
+        listed = ", ".join(printable(names[label]) for label in facts["distrusted"])
         warn_user(
-            "The exported graph also makes samples of distrusted classes, "
-            f"{', '.join(printable(names[label]) for label in facts['distrusted'])}: a classifier of the real samples "
-            "takes too few of them for their class. Leave these classes out.",
+            f"The exported graph also makes samples of distrusted classes, {listed}: a classifier "
+            "of the real samples takes too few of them for their class. Leave these classes out.",
             TrainingWarning,
         )
     partial = partial_of(path)

@@ -157,7 +157,7 @@ def test_fit_takes_a_torchvision_set_by_name(run, mnist, tmp_path):
     )
 
     assert code == 0
-    assert json.loads(out)["classes"] == {"0": 40, "1": 25}
+    assert json.loads(out)["classes"] == {"0 - zero": 40, "1 - one": 25}
 
 
 def test_a_torchvision_set_is_found_where_its_own_directory_lies(run, mnist, tmp_path, monkeypatch):
@@ -166,7 +166,7 @@ def test_a_torchvision_set_is_found_where_its_own_directory_lies(run, mnist, tmp
     code, out, _ = run("fit", "MNIST", "--data-dir", ".", "--out", tmp_path / "m", *SMALL, "--json")
 
     assert code == 0
-    assert json.loads(out)["classes"] == {"0": 40, "1": 25}
+    assert json.loads(out)["classes"] == {"0 - zero": 40, "1 - one": 25}
 
 
 @pytest.mark.parametrize(
@@ -174,8 +174,8 @@ def test_a_torchvision_set_is_found_where_its_own_directory_lies(run, mnist, tmp
     [
         ("npz", ["boot=22"], {"bag": 40, "boot": 22}),
         ("tree", ["boot=22", "bag=30"], {"bag": 30, "boot": 22}),
-        ("mnist", ["1=22"], {"0": 40, "1": 22}),
-        ("mnist", ["1 - one=22"], {"0": 40, "1": 22}),
+        ("mnist", ["1=22"], {"0 - zero": 40, "1 - one": 22}),
+        ("mnist", ["1 - one=22"], {"0 - zero": 40, "1 - one": 22}),
     ],
 )
 def test_an_imbalance_can_be_made(data, limits, counts, run, request, tmp_path):
