@@ -56,6 +56,7 @@ if TYPE_CHECKING:
 @click.pass_context
 def command(
     ctx: click.Context,
+    /,
     data: str,
     out: Path,
     model: Path | None,

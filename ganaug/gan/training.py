@@ -111,7 +111,7 @@ def train(
 
 def joined(before: TrainedGAN, after: TrainedGAN) -> TrainedGAN:
     """Put a further training behind the one that it started from."""
-    budgets = {
+    budgets: dict[str, Any] = {
         name: sum(getattr(gan.config, name) or 0 for gan in (before, after)) or None
         for name in ("max_images", "max_seconds")
     }

@@ -69,7 +69,8 @@ class LabelledData:
         """Give a Dataset's images, and the names of their classes, as arrays."""
         if self.y is not None:
             return self
-        whole, chosen = self.X, slice(None)
+        whole: Any = self.X
+        chosen: Any = slice(None)
         if isinstance(whole, Subset):
             whole, chosen = whole.dataset, whole.indices
         labels, names = _dataset_labels(whole)[chosen], getattr(whole, "classes", None)
