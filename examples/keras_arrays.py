@@ -1,4 +1,4 @@
-"""Train a Keras network, on any of its backends, with rare classes filled up: arrays in, arrays out.
+"""Train a Keras network, on any backend, with rare classes filled up: arrays in, arrays out.
 
 For `tf.data`, hand the same arrays to `tf.data.Dataset.from_tensor_slices((X_all, y_all))`.
 """

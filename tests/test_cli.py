@@ -231,7 +231,7 @@ def test_progress_is_on_stderr_and_can_be_silenced(run, npz, tmp_path):
     assert "estimated" in err
     assert "images" in err
     assert json.loads(out)
-    assert run(*options, "-q")[2] == ""
+    assert run(*options, "-q", "--overwrite")[2] == ""
 
 
 @pytest.mark.filterwarnings("default::ganaug.exceptions.SmallClassWarning")
@@ -309,7 +309,7 @@ def test_what_sample_writes_can_be_fitted_again(run, model, tmp_path):
     counts = ("--class", "bag=25", "--class", "boot=20")
     for out in ("new.npz", "new"):
         assert run("sample", model, *counts, "--out", tmp_path / out)[0] == 0
-        code, _, err = run("fit", tmp_path / out, "--out", tmp_path / "again", *SMALL)
+        code, _, err = run("fit", tmp_path / out, "--out", tmp_path / f"again-{out}", *SMALL)
         assert (code, err) == (0, "")
 
 
@@ -1077,7 +1077,7 @@ def test_an_interrupted_training_does_not_replace_a_complete_model(
 
     monkeypatch.setattr(Trainer, "step", interrupted)
 
-    code, _, err = run("fit", npz, "--out", model, *SMALL, "--seed", 7)
+    code, _, err = run("fit", npz, "--out", model, *SMALL, "--seed", 7, "--overwrite")
 
     assert code == 130
     assert "model.partial, not" in err
