@@ -87,7 +87,8 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     cache_dir, checkpoint_dir : str or path, optional
         Keeps trained models by data and parameters; the state of a training, to be resumed.
     warm_start_from : str, path or GANAugmenter, optional
-        A model of the same classes and networks to start training from.
+        A model of the same classes and networks to start training from. Of the same samples, too:
+        its records go on, and its weights are kept where none are better.
     device : str, default="auto"
         "auto" (CUDA if there is one, else CPU), "cpu", "cuda", "cuda:1", ...
     n_jobs : int, optional
