@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -185,9 +186,11 @@ def _to_continue(model: Path) -> GANAugmenter:
 
 def _check_alike(augmenter: GANAugmenter, X: Any, y: Any) -> None:
     """Refuse other data than those that the model was trained on."""
-    from ganaug.exceptions import InvalidInputError
+    from ganaug.exceptions import GanaugWarning, InvalidInputError
 
-    here = augmenter.read(X, y).fingerprint
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", GanaugWarning)  # `fit` gives them
+        here = augmenter.read(X, y).fingerprint
     there = augmenter.warm_start_from.estimator.data_fingerprint_
     if here != there:
         raise InvalidInputError(
