@@ -1,6 +1,8 @@
 """Write docs/works-with.md: run the tests marked `works_with`, list what passed with which version.
 
 python -m benchmarks.works_with
+
+Keras must be installed for its row: no extra has it, since Lightning shows other bars beside its rich.
 """
 
 from __future__ import annotations
