@@ -2,7 +2,7 @@
 
 python -m benchmarks.works_with
 
-Keras must be installed for its row: no extra has it, since Lightning shows other bars beside its rich.
+Install Keras for its row: no extra has it, since it brings rich, which changes Lightning's bars.
 """
 
 from __future__ import annotations
