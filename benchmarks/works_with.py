@@ -1,6 +1,8 @@
 """Write docs/works-with.md: run the tests marked `works_with`, list what passed with which version.
 
 python -m benchmarks.works_with
+
+Install Keras for its row: no extra has it, since it brings rich, which changes Lightning's bars.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ mistakes without waiting for torch.
 from __future__ import annotations
 
 import importlib
+import logging
 from typing import TYPE_CHECKING
 
 from ganaug._version import __version__
@@ -28,6 +29,8 @@ __all__ = [
     "__version__",
     "evaluate_gain",
 ]
+
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 _MODULES = {
     "AugmentedDataset": "ganaug.dataset",

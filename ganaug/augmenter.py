@@ -88,7 +88,8 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     cache_dir, checkpoint_dir : str or path, optional
         Keeps trained models by data and parameters; the state of a training, to be resumed.
     warm_start_from : str, path or GANAugmenter, optional
-        A model of the same classes and networks to start training from.
+        A model of the same classes and networks to start training from. Of the same samples, too:
+        its records go on, and its weights are kept where none are better.
     device : str, default="auto"
         "auto" (CUDA if there is one, else CPU), "cpu", "cuda", "cuda:1", ...
     n_jobs : int, optional
@@ -100,8 +101,9 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     Attributes
     ----------
-    classes_, class_counts_ : ndarray of shape (n_classes,), dict
-        Sorted labels; real samples of each.
+    classes_, class_names_, class_counts_ : ndarray of shape (n_classes,), tuple of str, dict
+        Sorted labels; the names that the data have for them, else themselves as text; real samples
+        of each label. Where a class is named, by `sample` or in `alarms_`, it is by these names.
     trust_ : dict
         Share of each class's unfiltered synthetic samples that a classifier of the real ones takes
         for their class, 0 of a collapsed class. `augment`, `wrap` and `fit_transform` add no
@@ -153,6 +155,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     _sampler: TrainedSampler
     _checked_augmentation: Any
     classes_: Array
+    class_names_: tuple[str, ...]
     class_counts_: dict[Any, int]
     trust_: dict[Any, float]
     history_: list[dict[str, Any]]
@@ -333,7 +336,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
         Parameters
         ----------
-        n_samples : int or mapping of label to int
+        n_samples : int or mapping of label, or name of a class, to int
             Total, spread evenly over the classes, or exact counts per class.
         random_state : int, optional
             Another seed than the fitted one: other samples.
@@ -488,9 +491,10 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self, method: str, codes: Array, sampling_strategy: Any, synthetic_share: float | None
     ) -> dict[int, ClassPlan]:
         """Say what each class code gets, and report it."""
+        strategy = self.sampling_strategy if sampling_strategy is None else sampling_strategy
         plans = plan_by_code(
             codes,
-            self.sampling_strategy if sampling_strategy is None else sampling_strategy,
+            self.model_.by_label(strategy) if isinstance(strategy, Mapping) else strategy,
             self.synthetic_share if synthetic_share is None else synthetic_share,
             self.augmentation,
             classes=self.classes_,

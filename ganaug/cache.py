@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 from collections.abc import Callable
 from dataclasses import asdict
@@ -13,7 +14,7 @@ from ganaug import tensorfile
 from ganaug.checks import warn_user
 from ganaug.exceptions import InvalidInputError, ModelFileError, TrainingWarning
 from ganaug.fitting import OnProgress, TrainingOptions, estimate_cost, train_model
-from ganaug.history import describe_distrust
+from ganaug.history import describe_distrust, describe_troubles
 from ganaug.inputs import TrainingSet
 from ganaug.jsonable import SchemaError, dumps, marked
 from ganaug.model import FittedModel
@@ -23,6 +24,7 @@ from ganaug.progress import progress_bar, readable_seconds, write_line
 from ganaug.settings import own_settings
 from ganaug.storage import check_writable, make_directory, write_atomically
 
+LOG = logging.getLogger(__name__)
 KIND = "cached model"
 
 
@@ -55,9 +57,11 @@ def obtain_model(
         return model
 
     def train_and_show() -> FittedModel:
+        cost = _describe_cost(data, options) if verbose or LOG.isEnabledFor(logging.INFO) else ""
+        LOG.info("Training starts: %s", cost)
         if not verbose:
             return train()
-        with progress_bar(_describe_cost(data, options)) as show:
+        with progress_bar(cost) as show:
             return train(show)
 
     if cache_dir is None or start_from is not None:
@@ -65,6 +69,9 @@ def obtain_model(
     else:
         key = training_key(data, options)
         model = cached_training(cache_dir, key, train_and_show, options.device)
+    LOG.info("Trained: %s images in %.0f s", f"{model.images_seen:,}", model.seconds)
+    for text in filter(None, (describe_troubles(model), describe_distrust(model))):
+        LOG.info(text)
     if verbose and (distrusted := describe_distrust(model)):
         write_line(distrusted)
     return model
@@ -144,7 +151,9 @@ def cached_training(
     path = Path(cache_dir) / f"{key}.safetensors"
     if path.exists():
         try:
-            return _read(path, key, device)
+            model = _read(path, key, device)
+            LOG.info("Taken from the cache: %s", path)
+            return model
         except ModelFileError as error:
             warn_user(f"The cached model is not used, and trained anew: {error}", TrainingWarning)
     model = train()

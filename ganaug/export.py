@@ -161,10 +161,11 @@ def export_model(model: FittedModel, path: str | os.PathLike[str]) -> None:
     path = check_export(path)
     facts = _facts(model)
     if facts["distrusted"]:
+        names = dict(zip(facts["classes"], facts["class_names"], strict=True))
+        listed = ", ".join(printable(names[label]) for label in facts["distrusted"])
         warn_user(
-            "The exported graph also makes samples of distrusted classes, "
-            f"{', '.join(map(printable, facts['distrusted']))}: a classifier of the real samples "
-            "takes too few of them for their class. Leave these classes out.",
+            f"The exported graph also makes samples of distrusted classes, {listed}: a classifier "
+            "of the real samples takes too few of them for their class. Leave these classes out.",
             TrainingWarning,
         )
     partial = partial_of(path)
@@ -188,6 +189,7 @@ def _facts(model: FittedModel) -> dict[str, Any]:
     labels, trust = model.classes.tolist(), model.trust or []
     return {
         "classes": labels,
+        "class_names": model.class_names,
         "class_counts": model.class_counts.tolist(),
         "trust": trust,
         "distrusted": [c for c, share in zip(labels, trust, strict=False) if not is_trusted(share)],

@@ -6,6 +6,7 @@ user's containers are the business of `ganaug.inputs`.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,7 +25,7 @@ from ganaug.gan.config import GANConfig
 from ganaug.gan.ladder import climb
 from ganaug.gan.monitor import Features
 from ganaug.gan.scaling import ColumnScaler
-from ganaug.gan.training import TrainedGAN, estimate_seconds, train
+from ganaug.gan.training import TrainedGAN, estimate_seconds, joined, train
 from ganaug.inputs import TrainingSet
 from ganaug.model import FittedModel
 from ganaug.sampler import TrainedSampler
@@ -33,6 +34,7 @@ from ganaug.settings import own_settings
 
 __all__ = ["Training", "TrainingOptions", "estimate_cost", "train_model"]
 
+LOG = logging.getLogger(__name__)
 OnProgress = Callable[[Progress], None]
 
 
@@ -80,7 +82,8 @@ def train_model(
     on_progress : callable, optional
         Called about twice a second; with `n_jobs`, after each network.
     start_from : FittedModel, optional
-        A model of the same networks and classes to start from.
+        A model of the same networks and classes to start from. One of the same samples is trained
+        on: its records go on, and its weights are kept where there are no better ones.
     n_jobs : int, optional
         Train so many networks at a time, each in a worker process of one thread, with the same
         bytes for any number of them. None: one after another in this process, with its threads.
@@ -118,6 +121,7 @@ def train_model(
             checkpoint_dir / f"network-{index}.safetensors" if checkpoint_dir else None,
             data.fingerprint,
             start,
+            start_from is not None and start_from.fingerprint == data.fingerprint,
         )
         for index, (training, start) in enumerate(zip(trainings, starts, strict=True))
     ]
@@ -178,13 +182,17 @@ def _train_one(
     checkpoint: Path | None,
     fingerprint: str,
     start_from: TrainedGAN | None,
+    goes_on: bool,
     on_progress: OnProgress | None = None,
 ) -> TrainedGAN:
+    seed = training.seed
+    if start_from is not None and goes_on:  # not with the batches and the noise of before
+        seed = derived_seed(seed, "further", start_from.images_seen)
     if training.code is not None:
         values = values[labels == training.code]
         labels = torch.zeros(len(values), dtype=torch.int64)
     options: dict[str, Any] = {
-        "seed": training.seed,
+        "seed": seed,
         "device": device,
         "on_progress": on_progress,
         "features": _features(classifier),
@@ -196,9 +204,11 @@ def _train_one(
         checkpoint=checkpoint,
         fingerprint=fingerprint,
         start_from=start_from,
+        keeps_start=goes_on,
         **options,
     )
-    return climb(trained, values, labels, **options)
+    trained = climb(trained, values, labels, **options)
+    return joined(start_from, trained) if start_from is not None and goes_on else trained
 
 
 def _run(tasks: list[Any], on_progress: OnProgress | None, n_jobs: int | None) -> list[TrainedGAN]:
@@ -207,6 +217,7 @@ def _run(tasks: list[Any], on_progress: OnProgress | None, n_jobs: int | None) -
     if n_jobs is None:
         for index, (function, arguments, keywords) in enumerate(tasks):
             shown = _shifted(on_progress, index, n)
+            LOG.info("Network %d of %d", index + 1, n)
             gans.append(function(*arguments, **keywords, on_progress=shown))
             if gans[-1].interrupted:
                 break
@@ -214,6 +225,7 @@ def _run(tasks: list[Any], on_progress: OnProgress | None, n_jobs: int | None) -
     try:
         for gan in in_workers(tasks, n_jobs):
             gans.append(gan)
+            LOG.info("Network %d of %d: %s images", len(gans), n, f"{gan.images_seen:,}")
             if on_progress is not None:
                 on_progress(Progress(gan.images_seen, len(gans) / n, gan.seconds, np.nan, np.nan))
     except KeyboardInterrupt:

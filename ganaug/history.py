@@ -17,6 +17,7 @@ def attributes_of(model: FittedModel) -> dict[str, Any]:
     labels = model.classes.tolist()
     return {
         "classes_": model.classes,
+        "class_names_": model.class_names,
         "class_counts_": dict(zip(labels, model.class_counts.tolist(), strict=True)),
         "trust_": dict(zip(labels, model.trust or [], strict=False)),
         "history_": history_of(model),
@@ -33,7 +34,7 @@ def attributes_of(model: FittedModel) -> dict[str, Any]:
 
 
 def history_of(model: FittedModel) -> list[dict[str, Any]]:
-    """Give the record of every evaluation, network by network, with labels in place of codes."""
+    """Give the record of every evaluation, network by network, with names in place of codes."""
     history = []
     for index, gan in enumerate(model.gans):
         labels = _labels(model, index)
@@ -88,7 +89,7 @@ def alarm_in_words(alarm: Mapping[str, Any]) -> str:
 
 def describe_distrust(model: FittedModel) -> str:
     """Name the classes whose synthetic samples plans do not use; empty where there are none."""
-    shares = zip(model.classes.tolist(), model.trust or [], strict=False)
+    shares = zip(model.class_names, model.trust or [], strict=False)
     found = [
         f"{printable(label)} ({f'{share:.0%}' if share else 'collapsed, or 0%'})"
         for label, share in shares
@@ -124,8 +125,8 @@ def describe_troubles(model: FittedModel) -> str:
 
 def _labels(model: FittedModel, index: int) -> list[Any]:
     """Name the classes that the network at this position of `gans` makes."""
-    labels = model.classes.tolist()
-    return [labels[code] for code in model.codes_of(index)]
+    names = model.label_kind.class_names or model.classes.tolist()
+    return [names[code] for code in model.codes_of(index)]
 
 
 def _named(alarm: Mapping[str, Any], labels: list[Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ganaug.classifier import RealClassifier
+from ganaug.exceptions import InvalidInputError
 from ganaug.gan.scaling import ColumnScaler
 from ganaug.gan.training import TrainedGAN
 from ganaug.inputs import DataSpec, LabelKind
@@ -73,6 +74,21 @@ class FittedModel:
     def n_classes(self) -> int:
         """Number of classes."""
         return len(self.classes)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """By class code, the name that the data have for it, else its label as text."""
+        return self.label_kind.class_names or tuple(map(str, self.classes.tolist()))
+
+    def by_label(self, values: Mapping[Any, Any]) -> dict[Any, Any]:
+        """Put labels in the place of the names that stand for them."""
+        names = self.label_kind.class_names or ()
+        labels = dict(zip(names, self.classes.tolist(), strict=False))
+        named = [(labels.get(key, key) if isinstance(key, str) else key) for key in values]
+        found = dict(zip(named, values.values(), strict=True))
+        if len(found) < len(values):
+            raise InvalidInputError(f"A class is named twice, by label and name: {list(values)}.")
+        return found
 
     @property
     def is_joint(self) -> bool:

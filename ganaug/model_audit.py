@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -49,17 +49,16 @@ def audit_model(
     if X_holdout is None and y_holdout is not None:
         raise InvalidInputError("`y_holdout` came without `X_holdout`: pass both or none.")
     model, spec, classes = sampler.model, sampler.spec, sampler.classes
-    names = model.label_kind.class_names or tuple(map(str, classes.tolist()))
     values, codes = _read_training_samples(sampler, X, y)
     _check_verdict(verdict, model)
     held_out, held_out_codes = None, None
     if X_holdout is not None:
         held_out, held_out_codes = read_labelled(X_holdout, y_holdout, spec=spec, classes=classes)
-    synthetic, synthetic_codes, notes = _sample_what_passes(sampler, n, names)
+    synthetic, synthetic_codes, notes = _sample_what_passes(sampler, n)
     unfiltered = None
     if sampler.is_filtered:
         unfiltered = TrainedSampler(model, device, False).sample_values(
-            dict.fromkeys(range(len(names)), n)
+            dict.fromkeys(range(len(classes)), n)
         )
     if alarms_of(model) and (tried := ladder_in_words(model)):
         notes.append(f"Training: {tried}")
@@ -68,17 +67,17 @@ def audit_model(
         codes,
         synthetic,
         synthetic_codes,
-        class_names=names,
+        class_names=model.class_names,
         holdout=held_out,
         holdout_labels=held_out_codes,
         groups=groups,
         history=history_of(model),
         alarms=alarms_of(model),
-        model_card=_describe(sampler, names),
+        model_card=_describe(sampler),
         verdict=verdict,
         notes=notes,
         interpolations=_interpolations(sampler),
-        trust=dict(zip(names, model.trust or [], strict=False)),
+        trust=dict(zip(model.class_names, model.trust or [], strict=False)),
         unfiltered=unfiltered,
         extractor=extractor,
         title="Audit of synthetic samples" if title is None else title,
@@ -141,12 +140,10 @@ def _facts(model: FittedModel, n_held_out: int | None) -> dict[str, str]:
     }
 
 
-def _sample_what_passes(
-    sampler: TrainedSampler, n: int, names: Sequence[str]
-) -> tuple[Array, Codes, list[str]]:
+def _sample_what_passes(sampler: TrainedSampler, n: int) -> tuple[Array, Codes, list[str]]:
     """Make n samples of each class; say which classes the filter rejects."""
     made, rejected, failure = [], [], None
-    for code, name in enumerate(names):
+    for code, name in enumerate(sampler.model.class_names):
         try:
             made.append(sampler.sample_values({code: n}))
         except SamplingError as error:
@@ -171,12 +168,11 @@ def _interpolations(sampler: TrainedSampler) -> dict[int, Array] | None:
     return {code: sampler.interpolate(code, n_steps=N_STEPS) for code in codes}
 
 
-def _describe(sampler: TrainedSampler, names: Sequence[str]) -> dict[str, Any]:
+def _describe(sampler: TrainedSampler) -> dict[str, Any]:
     """Describe how the model came about."""
-    model = sampler.model
-    name_of = dict(zip(sampler.classes.tolist(), names, strict=True))
+    model, names = sampler.model, sampler.class_names
     return {
-        "samples per class": dict(zip(names, model.class_counts.tolist(), strict=True)),
+        "samples per class": {names[label]: n for label, n in sampler.class_counts.items()},
         "data fingerprint": model.fingerprint,
         "seed": model.seed,
         "recipe": model.gans[0].config.recipe,
@@ -188,7 +184,7 @@ def _describe(sampler: TrainedSampler, names: Sequence[str]) -> dict[str, Any]:
         "versions at the training": model.origin["versions"],
         "filters": "classifier" if sampler.is_filtered else "none",
         "acceptance by the filters": {
-            name_of[label]: round(share, 3) for label, share in sampler.acceptance().items()
+            names[label]: round(share, 3) for label, share in sampler.acceptance().items()
         },
         "alarms and remedies": [alarm_in_words(alarm) for alarm in alarms_of(model)],
         "tried after alarms": ladder_in_words(model) or "nothing",

@@ -75,7 +75,7 @@ their class.
 
 def _class_rows(model: FittedModel) -> str:
     trust = [f"{share:.2f}" for share in model.trust or ()] or ["unknown"] * len(model.classes)
-    rows = zip(model.classes.tolist(), model.class_counts.tolist(), trust, strict=True)
+    rows = zip(model.class_names, model.class_counts.tolist(), trust, strict=True)
     lines = [f"| {_escaped(label)} | {n} | {share} |" for label, n, share in rows]
     if len(lines) > MOST_CLASSES:
         lines[MOST_CLASSES:] = [f"| and {len(lines) - MOST_CLASSES} more | | |"]

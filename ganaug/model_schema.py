@@ -272,6 +272,9 @@ def _check_classes(data: DataContent) -> None:
     if categories is not None:
         sound = {*classes} <= {*categories} and len({*categories}) == len(categories)
         _require(sound, "data.label_kind.categories", "different, the classes too", categories)
+    names = data["label_kind"].class_names
+    sound = names is None or len({*names}) == len(names) == len(classes)
+    _require(sound, "data.label_kind.class_names", "a name for each class, all different", names)
     counts = data["class_counts"]
     sound = len(counts) == len(classes) and all(0 < n < 2**62 for n in counts)
     _require(sound, "data.class_counts", "a positive number for each class", counts)

@@ -38,7 +38,8 @@ class _LogLines:
 
 def bar_options() -> dict[str, Any]:
     """Options of tqdm for stderr: where it is no terminal, at most a line a minute."""
-    if sys.stderr.isatty():
+    is_notebook = type(sys.stderr).__module__.startswith("ipykernel")
+    if is_notebook or sys.stderr.isatty():
         return {}
     return {"file": _LogLines(sys.stderr), "mininterval": 60, "maxinterval": 120}
 

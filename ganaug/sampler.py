@@ -98,6 +98,11 @@ class TrainedSampler:
         return self.model.classes
 
     @property
+    def class_names(self) -> dict[Any, str]:
+        """By label, the name that the data have for it, else the label as text."""
+        return self._by_label(list(self.model.class_names))
+
+    @property
     def class_counts(self) -> dict[Any, int]:
         """Real samples by label."""
         return self._by_label(self.model.class_counts.tolist())
@@ -171,19 +176,20 @@ class TrainedSampler:
         return values, codes
 
     def counts_by_code(self, n_samples: int | Mapping[Any, int]) -> dict[int, int]:
-        """Turn a total, or counts by label, into counts by class code."""
+        """Turn a total, or counts by label or name, into counts by class code."""
         n_classes = len(self.classes)
         if not isinstance(n_samples, Mapping):
             n = check_count("n_samples", n_samples)
             return {code: n // n_classes + (code < n % n_classes) for code in range(n_classes)}
         code_of = {label: code for code, label in enumerate(self.classes.tolist())}
         counts = {}
-        for label, n in n_samples.items():
+        for label, n in self.model.by_label(n_samples).items():
             plain = label.item() if isinstance(label, np.generic | torch.Tensor) else label
             if plain not in code_of:
+                known = [*dict.fromkeys([*code_of, *(self.model.label_kind.class_names or ())])]
                 raise InvalidInputError(
                     f"`n_samples` names the unknown class {label!r}. Known classes: "
-                    f"{list(code_of)}.{did_you_mean(plain, code_of)}"
+                    f"{known}.{did_you_mean(plain, known)}"
                 )
             counts[code_of[plain]] = check_count(f"n_samples[{label!r}]", n)
         return counts
@@ -231,7 +237,7 @@ class TrainedSampler:
         return torch.from_numpy(classifier.predict_proba(values).argmax(axis=1) == code)
 
     def _name_class(self, error: AcceptanceError) -> SamplingError:
-        label = self.classes.tolist()[error.code]
+        label = (self.model.label_kind.class_names or self.classes.tolist())[error.code]
         share = error.n_accepted / error.n_candidates
         return SamplingError(
             f"Class {label!r} ({self.model.class_counts[error.code]} real samples): the filter "

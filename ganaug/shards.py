@@ -104,7 +104,7 @@ def open_shards(
     if augmenter.spec_.kind != "image":
         raise InvalidInputError("Feature rows cannot be written as pictures: give a .npz as --out.")
     labels = augmenter.classes_.tolist()
-    names = tuple(map(str, labels))
+    names = tuple(augmenter.sampler_.class_names.values())
     by_code = tuple(counts.get(label, 0) for label in labels)
     plan = ShardPlan(origin.model, origin.seed, names, by_code, size)
     if not plan.n_shards:
@@ -160,7 +160,8 @@ def write_shards(
         How many samples each shard holds, when it is done.
     """
     missing = [shard for shard in shards if not _path(directory, shard).exists()]
-    trust = {str(label): round(share, 3) for label, share in augmenter.trust_.items()}
+    names = augmenter.sampler_.class_names
+    trust = {names[label]: round(share, 3) for label, share in augmenter.trust_.items()}
     tasks = (delayed(_write_shard)(directory, augmenter, plan, k, trust) for k in missing)
     yield from in_workers(tasks, n_jobs)
 

@@ -157,7 +157,7 @@ def test_fit_takes_a_torchvision_set_by_name(run, mnist, tmp_path):
     )
 
     assert code == 0
-    assert json.loads(out)["classes"] == {"0": 40, "1": 25}
+    assert json.loads(out)["classes"] == {"0 - zero": 40, "1 - one": 25}
 
 
 def test_a_torchvision_set_is_found_where_its_own_directory_lies(run, mnist, tmp_path, monkeypatch):
@@ -166,7 +166,7 @@ def test_a_torchvision_set_is_found_where_its_own_directory_lies(run, mnist, tmp
     code, out, _ = run("fit", "MNIST", "--data-dir", ".", "--out", tmp_path / "m", *SMALL, "--json")
 
     assert code == 0
-    assert json.loads(out)["classes"] == {"0": 40, "1": 25}
+    assert json.loads(out)["classes"] == {"0 - zero": 40, "1 - one": 25}
 
 
 @pytest.mark.parametrize(
@@ -174,8 +174,8 @@ def test_a_torchvision_set_is_found_where_its_own_directory_lies(run, mnist, tmp
     [
         ("npz", ["boot=22"], {"bag": 40, "boot": 22}),
         ("tree", ["boot=22", "bag=30"], {"bag": 30, "boot": 22}),
-        ("mnist", ["1=22"], {"0": 40, "1": 22}),
-        ("mnist", ["1 - one=22"], {"0": 40, "1": 22}),
+        ("mnist", ["1=22"], {"0 - zero": 40, "1 - one": 22}),
+        ("mnist", ["1 - one=22"], {"0 - zero": 40, "1 - one": 22}),
     ],
 )
 def test_an_imbalance_can_be_made(data, limits, counts, run, request, tmp_path):
@@ -231,7 +231,7 @@ def test_progress_is_on_stderr_and_can_be_silenced(run, npz, tmp_path):
     assert "estimated" in err
     assert "images" in err
     assert json.loads(out)
-    assert run(*options, "-q")[2] == ""
+    assert run(*options, "-q", "--overwrite")[2] == ""
 
 
 @pytest.mark.filterwarnings("default::ganaug.exceptions.SmallClassWarning")
@@ -309,7 +309,7 @@ def test_what_sample_writes_can_be_fitted_again(run, model, tmp_path):
     counts = ("--class", "bag=25", "--class", "boot=20")
     for out in ("new.npz", "new"):
         assert run("sample", model, *counts, "--out", tmp_path / out)[0] == 0
-        code, _, err = run("fit", tmp_path / out, "--out", tmp_path / "again", *SMALL)
+        code, _, err = run("fit", tmp_path / out, "--out", tmp_path / f"again-{out}", *SMALL)
         assert (code, err) == (0, "")
 
 
@@ -1077,7 +1077,7 @@ def test_an_interrupted_training_does_not_replace_a_complete_model(
 
     monkeypatch.setattr(Trainer, "step", interrupted)
 
-    code, _, err = run("fit", npz, "--out", model, *SMALL, "--seed", 7)
+    code, _, err = run("fit", npz, "--out", model, *SMALL, "--seed", 7, "--overwrite")
 
     assert code == 130
     assert "model.partial, not" in err

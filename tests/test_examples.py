@@ -91,3 +91,13 @@ def test_image_folder_makes_the_images_asked_for(tmp_path):
     assert result.returncode == 0, result.stderr
     assert "one: 5 synthetic images" in result.stdout
     assert "two: 35 synthetic images" in result.stdout
+
+
+@pytest.mark.works_with("keras", "arrays of `augment` in `fit`, on its torch backend")
+@pytest.mark.filterwarnings("default")  # Keras's own
+def test_keras_arrays_fills_classes_up_and_trains(capsys, monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    pytest.importorskip("keras")
+    counts, accuracy = run("keras_arrays.py", capsys).splitlines()
+    assert counts == "[120  60  30] images of each class, then [120 120 120]"
+    assert float(accuracy.split()[-1]) > 0.9

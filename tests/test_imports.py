@@ -41,10 +41,11 @@ LAYER_OF = {part: i for i, layer in enumerate(LAYERS) for part in layer}
 # Libraries that belong to a single part, or that are extras and load only when they are used
 EXTRAS = (
     "albumentations",
+    "dask",
     "datasets",
+    "distributed",
     "jinja2",
     "lightning",
-    "lightning_fabric",
     "matplotlib",
     "onnx",
     "onnxscript",

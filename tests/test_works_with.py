@@ -156,6 +156,15 @@ def test_a_stream_is_refused_and_served_by_synthetic_mix(kind, digits, shard):
     del stream
 
 
+def test_tf_data_takes_what_augment_gives(digits):
+    tf = pytest.importorskip("tensorflow")
+    X, y = fit(*digits).augment(*digits)
+    batches = list(tf.data.Dataset.from_tensor_slices((X, y)).shuffle(200, seed=0).batch(40))
+    labels = np.concatenate([labels.numpy() for _, labels in batches])
+    assert np.bincount(labels).tolist() == [60, 60]
+    assert batches[0][0].shape == (40, 8, 8)
+
+
 def test_every_library_of_the_marks_stands_in_the_table():
     # versions are those of the last run of the script
     root = Path(__file__).parent

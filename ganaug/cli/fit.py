@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from ganaug.cli.parameters import (
     data_options,
     device_option,
     json_option,
+    overwrite_option,
     quiet_option,
     seed_option,
 )
@@ -30,7 +32,14 @@ if TYPE_CHECKING:
     "--out",
     type=click.Path(path_type=Path),
     required=True,
-    help="Directory for the model; an older one there is replaced when the training is complete.",
+    help="Directory for the model.",
+)
+@click.option(
+    "--continue",
+    "model",
+    type=click.Path(path_type=Path),
+    metavar="MODEL",
+    help="Train this model on, with the DATA that it has learnt, by --max-images or --max-seconds.",
 )
 @click.option("--recipe", type=click.Choice(RECIPES), default="default", show_default=True)
 @click.option(
@@ -40,13 +49,18 @@ if TYPE_CHECKING:
 @click.option("--max-seconds", type=click.FloatRange(0), help="Budget in seconds.")
 @click.option("--checkpoint-dir", type=click.Path(path_type=Path), help="Save and resume here.")
 @click.option("--dry-run", is_flag=True, help="Read DATA and say what training would take.")
+@overwrite_option
 @device_option
 @seed_option
 @json_option
 @quiet_option
+@click.pass_context
 def command(
+    ctx: click.Context,
+    /,
     data: str,
     out: Path,
+    model: Path | None,
     data_dir: Path | None,
     download: bool,
     max_per_class: Mapping[str, int],
@@ -55,6 +69,7 @@ def command(
     max_images: int | None,
     max_seconds: float | None,
     dry_run: bool,
+    overwrite: bool,
     seed: int,
     as_json: bool,
     quiet: bool,
@@ -66,6 +81,9 @@ def command(
     the name of a torchvision data set (with --data-dir).
 
     Ctrl-C ends the training early; what has been learnt is then saved as OUT.partial.
+
+    With --continue, networks, seed and sizes are those of MODEL, and the best weights of both
+    trainings are kept.
     """
     from ganaug.augmenter import GANAugmenter
     from ganaug.cli.summary import describe_cost, describe_model, estimate_cost, summarise
@@ -77,21 +95,33 @@ def command(
     partial = partial_of(out)
     for place in (out, partial):  # not found out about when all is done
         check_can_save(place)
+    _check_free(out, overwrite)
+    budget: dict[str, Any] = {"max_images": max_images, "max_seconds": max_seconds}
+    is_limited = any(value is not None for value in budget.values())
+    options = {name: value for name, value in options.items() if value is not None}
+    here: dict[str, Any] = {"verbose": int(not quiet)}
+    if model is not None:
+        if not is_limited:
+            raise click.UsageError("Say how much further: by --max-images or by --max-seconds.")
+        _refuse_what_is_the_models(ctx)
+        here |= {name: options[name] for name in ("device", "checkpoint_dir") if name in options}
+        augmenter = _to_continue(model).set_params(**here, **budget)
+    else:
+        options |= here | (budget if is_limited else {})
+        augmenter = GANAugmenter(
+            resize=resize, image_shape=image_shape, random_state=seed, **options
+        )
     source = read_data(
         data,
         data_dir=data_dir,
         download=download,
-        resize=resize,
+        resize=augmenter.resize,
         limits=max_per_class,
-        seed=seed,
+        seed=augmenter.random_state,
         progress=progress_over_files(quiet),
     )
-    options = {name: value for name, value in options.items() if value is not None}
-    if max_images is not None or max_seconds is not None:
-        options |= {"max_images": max_images, "max_seconds": max_seconds}
-    augmenter = GANAugmenter(
-        resize=resize, image_shape=image_shape, random_state=seed, verbose=int(not quiet), **options
-    )
+    if model is not None:
+        _check_alike(augmenter, source.X, source.y)
     if dry_run:
         arrays = source.as_arrays()
         cost = estimate_cost(augmenter, arrays.X, arrays.y)
@@ -100,6 +130,8 @@ def command(
     was_interrupted = _fit(augmenter, source.X, source.y)
     is_complete = not augmenter.model_.interrupted
     saved = out if is_complete else partial  # never in place of a complete model
+    if model is not None:
+        augmenter.set_params(**_whole_budget(augmenter))
     with interrupts_held() as held:
         augmenter.save(saved)
     summary = summarise(read_config(saved), saved)
@@ -108,6 +140,72 @@ def command(
         click.echo(f"Interrupted: the model so far is {saved}, not {out}.", err=True)
     if not is_complete or was_interrupted or held:
         raise click.exceptions.Exit(INTERRUPTED)  # a script should know
+
+
+def _check_free(out: Path, overwrite: bool) -> None:
+    from ganaug.exceptions import InvalidInputError
+    from ganaug.naming import printable
+    from ganaug.persistence import MODEL_NAME
+
+    if (out / MODEL_NAME).exists() and not overwrite:
+        raise InvalidInputError(
+            f"{printable(out)} is there already: replace it with --overwrite, or choose another "
+            "place."
+        )
+
+
+def _refuse_what_is_the_models(ctx: click.Context) -> None:
+    """Refuse options that MODEL has answered."""
+    names = ("recipe", "conditioning", "n_generators", "width", "seed", "resize", "image_shape")
+    given = [
+        parameter.opts[0]
+        for parameter in ctx.command.params
+        if parameter.name in names
+        and ctx.get_parameter_source(parameter.name) is click.core.ParameterSource.COMMANDLINE
+    ]
+    if given:
+        raise click.UsageError(f"With --continue, {', '.join(given)} is MODEL's: leave it out.")
+
+
+def _to_continue(model: Path) -> GANAugmenter:
+    """Give an estimator that trains a saved model on."""
+    from sklearn.base import clone
+    from sklearn.frozen import FrozenEstimator
+
+    from ganaug.augmenter import GANAugmenter
+
+    before = GANAugmenter.load(model, device="cpu")
+    augmenter: GANAugmenter = clone(before)
+    return augmenter.set_params(
+        device="auto",
+        random_state=before.seed_,
+        n_generators=before.model_.n_generators,  # fewer than asked for, after Ctrl-C
+        warm_start_from=FrozenEstimator(before),
+    )
+
+
+def _check_alike(augmenter: GANAugmenter, X: Any, y: Any) -> None:
+    """Refuse other data than those that the model was trained on."""
+    from ganaug.exceptions import GanaugWarning, InvalidInputError
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", GanaugWarning)  # `fit` gives them
+        here = augmenter.read(X, y).fingerprint
+    there = augmenter.warm_start_from.estimator.data_fingerprint_
+    if here != there:
+        raise InvalidInputError(
+            "With --continue, DATA must be the samples that MODEL was trained on (with the same "
+            f"--max-per-class, if any). Got samples of fingerprint {here[:12]}... instead of "
+            f"{there[:12]}...: train a model of its own on them."
+        )
+
+
+def _whole_budget(augmenter: GANAugmenter) -> dict[str, Any]:
+    """Give the budget of a training and those that it went on from."""
+    model = augmenter.model_
+    images = sum(gan.config.max_images or 0 for gan in model.generator(0))
+    seconds = sum(gan.config.max_seconds or 0 for gan in model.gans)
+    return {"max_images": images or None, "max_seconds": seconds or None}
 
 
 def _fit(augmenter: GANAugmenter, X: Any, y: Any) -> bool:

@@ -99,13 +99,14 @@ def command(
     if out is not None:
         check_output(out, overwrite=overwrite)
     augmenter = GANAugmenter.load(model, device=device)
-    wanted = labels_of_names(counts, augmenter.classes_)
+    names = augmenter.sampler_.class_names
+    wanted = labels_of_names(counts, augmenter.classes_, list(names.values()))
     if count is not None:
         by_code = augmenter.sampler_.counts_by_code(count)
         wanted = {augmenter.classes_.tolist()[code]: n for code, n in by_code.items()}
     check_trust(augmenter, list(wanted), allow_distrusted)
     origin = origin_of(augmenter, model, seed)
-    written: dict[str, Any] = {"written": {str(label): n for label, n in wanted.items()}}
+    written: dict[str, Any] = {"written": {names[label]: n for label, n in wanted.items()}}
     total = sum(wanted.values())
     if out is not None:
         _write(augmenter, out, wanted, origin, seed, start, overwrite, quiet)
@@ -133,11 +134,12 @@ def _write(
     from ganaug.cli.terminal import progress_bar
     from ganaug.outputs import open_output
 
+    names = augmenter.sampler_.class_names
     bar = progress_bar(sum(wanted.values()), "Sampling", quiet)
     with bar, open_output(out, augmenter.spec_, origin, overwrite=overwrite) as output:
         for label, n in wanted.items():
             X, _ = augmenter.sample({label: n}, random_state=seed, start=start)
-            output.add(X, [str(label)] * n, ["synthetic"] * n, range(start, start + n))
+            output.add(X, [names[label]] * n, ["synthetic"] * n, range(start, start + n))
             bar.update(n)
 
 

@@ -22,7 +22,7 @@ def summarise(config: dict[str, Any], path: Path) -> dict[str, Any]:
     first = gans[0]["config"]
     return {
         "model": str(path),
-        "classes": dict(zip(map(str, data["classes"]), data["class_counts"], strict=True)),
+        "classes": dict(zip(_names(config), data["class_counts"], strict=True)),
         "image_shape": first["image_shape"],
         "n_features": first["n_features"],
         "value_range": data["value_range"],
@@ -51,19 +51,23 @@ def summarise(config: dict[str, Any], path: Path) -> dict[str, Any]:
     }
 
 
+def _names(config: dict[str, Any]) -> list[str]:
+    data = config["data"]
+    return [str(name) for name in data["label_kind"]["class_names"] or data["classes"]]
+
+
 def _distrusted(config: dict[str, Any]) -> list[str]:
     """Name the classes whose samples a classifier of the real ones takes too seldom for them."""
     shares = config["trust"] or []
-    classes = config["data"]["classes"]
-    return [str(label) for label, s in zip(classes, shares, strict=False) if s < MIN_TRUST]
+    return [name for name, s in zip(_names(config), shares, strict=False) if s < MIN_TRUST]
 
 
 def _alarm_class(alarm: dict[str, Any], index: int, config: dict[str, Any]) -> str | None:
     if alarm["class_code"] is None:
         return None
-    classes = config["data"]["classes"]
+    names = _names(config)
     is_joint = len(config["gans"]) == config["n_generators"]
-    return str(classes[alarm["class_code"] if is_joint else index % len(classes)])
+    return names[alarm["class_code"] if is_joint else index % len(names)]
 
 
 def describe_model(summary: dict[str, Any]) -> str:

@@ -30,8 +30,9 @@ def check_trust(augmenter: GANAugmenter, labels: Iterable[Any], allow_distrusted
             f"{best:.0%} of the synthetic ones of any class for their class, less than "
             f"{MIN_TRUST:.0%}. Train longer, or go on with --allow-distrusted."
         )
+    names = augmenter.sampler_.class_names
     shown = [
-        f"{printable(label)} ({augmenter.trust_[label]:.0%})"
+        f"{printable(names[label])} ({augmenter.trust_[label]:.0%})"
         for label in labels
         if label in distrusted
     ]
@@ -47,5 +48,6 @@ def origin_of(augmenter: GANAugmenter, model: Path, seed: int | None = None) -> 
     """Describe, for manifests, the samples of a model that is saved as `model`."""
     with (model / MODEL_NAME).open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    trust = {str(label): share for label, share in augmenter.trust_.items()}
+    names = augmenter.sampler_.class_names
+    trust = {names[label]: share for label, share in augmenter.trust_.items()}
     return Origin(augmenter.seed_ if seed is None else seed, digest, trust)

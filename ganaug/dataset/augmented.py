@@ -17,6 +17,7 @@ from ganaug.dataset.items import ItemFormat, Transform
 from ganaug.dataset.labels import DatasetLabels, innermost, read_dataset_labels
 from ganaug.exceptions import GanaugError, InvalidInputError, InvalidTypeError
 from ganaug.inputs import DataSpec
+from ganaug.inputs.class_names import names_in_dataset
 from ganaug.inputs.datasets import MapDataset, check_map_dataset
 from ganaug.inputs.pixels import Array
 
@@ -182,7 +183,8 @@ class AugmentedDataset(Dataset[Any]):
         self.targets = _targets_like(
             dataset, np.asarray(self._format.labels).reshape(-1)[all_codes]
         )
-        self.classes = getattr(innermost(dataset), "classes", None) or classes.tolist()
+        names = list(names_in_dataset(dataset, spec.label_key).values())
+        self.classes = getattr(innermost(dataset), "classes", None) or names or classes.tolist()
         if isinstance(codes_of := getattr(innermost(dataset), "class_to_idx", None), Mapping):
             self.class_to_idx = dict(codes_of)
 

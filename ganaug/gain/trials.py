@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 import warnings
@@ -25,6 +26,8 @@ from ganaug.exceptions import (
 from ganaug.gain.choice import Scores
 from ganaug.gain.problem import Problem, Split
 from ganaug.gain.remedies import Remedy, Task, make_pipeline
+
+LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,7 @@ class Trials:
 
     def _keep(self, remedy: Remedy, number: int, score: Score) -> None:
         self._scores[remedy.name, number] = score
+        LOG.info("'%s', fold %d: %.4f in %.1f s", remedy.name, number, score.value, score.seconds)
         if score.failure:
             self.failures[f"'{remedy.name}' has no score on every fold: {score.failure}"] = None
 

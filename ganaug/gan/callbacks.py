@@ -6,6 +6,8 @@ does then; to add something, write a subclass of `Callback` and put it into `tra
 
 from __future__ import annotations
 
+import logging
+import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -16,10 +18,11 @@ import torch
 
 from ganaug.exceptions import CheckpointError
 from ganaug.gan.checkpoints import read_checkpoint, try_to_write_checkpoint
-from ganaug.gan.monitor import Alarm, Monitor
+from ganaug.gan.monitor import Alarm, Evaluation, Monitor
 from ganaug.gan.scaling import images_from_network
 from ganaug.gan.state import TrainingState
 
+LOG = logging.getLogger(__name__)
 REPORT_SECONDS = 0.5
 
 
@@ -42,11 +45,19 @@ class Callback:
 class Watch(Callback):
     """Lets the monitor look, keeps the best weights, ends a training that has become NaN.
 
-    Other callbacks find in ``state.history`` what this one wrote: put it first.
+    Other callbacks find in ``state.history`` what this one wrote: put it first. With `keeps_start`
+    the weights that the training starts from are kept until there are better ones.
     """
 
-    def __init__(self, monitor: Monitor) -> None:
+    def __init__(self, monitor: Monitor, *, keeps_start: bool = False) -> None:
         self.monitor = monitor
+        self.keeps_start = keeps_start
+
+    def on_train_begin(self, state: TrainingState) -> None:
+        """Look at the weights to start from."""
+        if self.keeps_start:
+            seen = self._look(state)
+            state.keep_weights(seen.distance, seen.alarms)
 
     def on_evaluation(self, state: TrainingState) -> None:
         """Write one record, and keep the weights if they are the best so far."""
@@ -55,13 +66,24 @@ class Watch(Callback):
         alarms: tuple[Alarm, ...] = (Alarm("diverged"),)
         state.diverged = not all(torch.isfinite(t).all() for t in state.ema.state_dict().values())
         if not state.diverged:
-            to_samples = images_from_network if state.config.is_image else torch.Tensor.float
-            seen = self.monitor.evaluate(state.ema, to_samples, record["discriminator_loss"])
+            seen = self._look(state, record["discriminator_loss"])
             record |= {"distance": seen.distance, "variety": list(seen.variety)}
             alarms = seen.alarms
             if state.is_best(seen.distance, alarms):
                 state.keep_weights(seen.distance, alarms)
         state.record(record | {"alarms": [asdict(alarm) for alarm in alarms]})
+        LOG.info(
+            "%s images, distance %.3f, loss D %.2f G %.2f, alarms: %s",
+            f"{state.images_seen:,}",
+            record.get("distance", math.nan),
+            record["discriminator_loss"],
+            record["generator_loss"],
+            ", ".join(dict.fromkeys(alarm.kind for alarm in alarms)) or "none",
+        )
+
+    def _look(self, state: TrainingState, discriminator_loss: float = math.nan) -> Evaluation:
+        to_samples = images_from_network if state.config.is_image else torch.Tensor.float
+        return self.monitor.evaluate(state.ema, to_samples, discriminator_loss)
 
     def on_train_end(self, state: TrainingState) -> None:
         """Look at steps that nobody has looked at."""

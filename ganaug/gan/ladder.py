@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -16,9 +17,10 @@ from ganaug.gan.monitor import Alarm, Features
 from ganaug.gan.networks import Discriminator, build_discriminator
 from ganaug.gan.records import Rung, RungName
 from ganaug.gan.state import build_optimizer
-from ganaug.gan.training import TrainedGAN, Trainer, build_monitor, run
+from ganaug.gan.training import TrainedGAN, Trainer, build_monitor, run, shifted
 from ganaug.seeds import derived_seed, stream
 
+LOG = logging.getLogger(__name__)
 CURABLE = ("collapsed", "discriminator_won")
 """Kinds of alarms that the ladder is climbed for."""
 LEAST_IMAGES = 5_000
@@ -102,6 +104,7 @@ def climb(
         seconds = _seconds_left(trained)
         if left <= 0 or seconds == 0 or trained.interrupted or not n_curable(trained.alarms):
             break
+        LOG.info("After an alarm, tried: %s", remedy.name)
         config = replace(
             remedy.apply(trained.config),
             max_images=left,
@@ -194,11 +197,7 @@ def _joined(before: TrainedGAN, attempt: Attempt, after: TrainedGAN) -> TrainedG
     alarms, distance = min(looks, key=lambda look: (len(look[0]), look[1]))
     name = attempt.remedy.name
     rung = Rung(name, after.images_seen, before.alarms, alarms, distance, attempt.has_improved)
-    shifts = {"images_seen": before.images_seen, "seconds": before.seconds}
-    records = [
-        record | {key: record[key] + shift for key, shift in shifts.items()} | {"rung": name}
-        for record in attempt.history
-    ]
+    records = [record | {"rung": name} for record in shifted(attempt.history, before)]
     return replace(
         before,
         generator_state=after.generator_state,

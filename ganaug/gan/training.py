@@ -6,7 +6,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +58,7 @@ def train(
     checkpoint: Path | None = None,
     fingerprint: str = "",
     start_from: TrainedGAN | None = None,
+    keeps_start: bool = False,
 ) -> TrainedGAN:
     """Train a conditional GAN.
 
@@ -80,6 +81,8 @@ def train(
         Identifies the data; a checkpoint of other data, or of another seed, is refused.
     start_from : TrainedGAN, optional
         Start from these weights (same config but for budget and optimisation) instead of anew.
+    keeps_start : bool
+        Keep these weights where none of the training are better by the monitor's distance.
 
     Returns
     -------
@@ -97,12 +100,37 @@ def train(
     trainer = Trainer(config, samples, labels, seed=seed, device=torch.device(device))
     if start_from is not None:
         trainer.load_weights(start_from.generator_state, start_from.discriminator_state)
-    callbacks: list[Callback] = [Watch(build_monitor(trainer, samples, labels, seed, features))]
+    monitor = build_monitor(trainer, samples, labels, seed, features)
+    callbacks: list[Callback] = [Watch(monitor, keeps_start=keeps_start)]
     if checkpoint is not None:
         callbacks.append(Checkpoints(checkpoint, f"{fingerprint}:{seed}"))
     if on_progress is not None:
         callbacks.append(ProgressReports(on_progress))
     return run(trainer, callbacks)
+
+
+def joined(before: TrainedGAN, after: TrainedGAN) -> TrainedGAN:
+    """Put a further training behind the one that it started from."""
+    budgets: dict[str, Any] = {
+        name: sum(getattr(gan.config, name) or 0 for gan in (before, after)) or None
+        for name in ("max_images", "max_seconds")
+    }
+    return replace(
+        after,
+        config=replace(after.config, **budgets),
+        history=before.history + shifted(after.history, before),
+        images_seen=before.images_seen + after.images_seen,
+        seconds=before.seconds + after.seconds,
+        rungs=before.rungs + after.rungs,
+    )
+
+
+def shifted(history: Sequence[dict[str, Any]], before: TrainedGAN) -> list[dict[str, Any]]:
+    """Count a further training's images and seconds from the beginning of the first."""
+    shifts = {"images_seen": before.images_seen, "seconds": before.seconds}
+    return [
+        record | {key: record[key] + shift for key, shift in shifts.items()} for record in history
+    ]
 
 
 def run(trainer: Trainer, callbacks: Sequence[Callback]) -> TrainedGAN:

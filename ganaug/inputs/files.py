@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from torch.utils.data import Subset
 
 from ganaug.checks import did_you_mean, require_extra, warn_user
 from ganaug.exceptions import GanaugWarning, InvalidInputError
@@ -68,9 +69,13 @@ class LabelledData:
         """Give a Dataset's images, and the names of their classes, as arrays."""
         if self.y is not None:
             return self
-        labels, names = _dataset_labels(self.X), getattr(self.X, "classes", None)
+        whole: Any = self.X
+        chosen: Any = slice(None)
+        if isinstance(whole, Subset):
+            whole, chosen = whole.dataset, whole.indices
+        labels, names = _dataset_labels(whole)[chosen], getattr(whole, "classes", None)
         y = labels if names is None else np.asarray(list(map(normalised, names)))[labels]
-        return LabelledData(np.asarray(self.X.data), y)
+        return LabelledData(np.asarray(whole.data)[chosen], y)
 
 
 @dataclass
@@ -361,7 +366,7 @@ def _limited_dataset(dataset: Any, limits: Mapping[str, int] | None, seed: int) 
         return LabelledData(dataset, None)
     labels = _dataset_labels(dataset)
     chosen = _chosen(labels, limits, seed, getattr(dataset, "classes", None))
-    return LabelledData(np.asarray(dataset.data)[chosen], labels[chosen])
+    return LabelledData(Subset(dataset, chosen.tolist()), None)
 
 
 def _dataset_labels(dataset: Any) -> Array:

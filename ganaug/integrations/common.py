@@ -38,7 +38,8 @@ def codes_to_leave_alone(augmenter: GANAugmenter, name: str) -> list[int]:
     """
     labels = augmenter.sampler_.distrusted
     if labels:
-        listed = ", ".join(f"{label!r} ({augmenter.trust_[label]:.0%})" for label in labels)
+        names = augmenter.sampler_.class_names
+        listed = ", ".join(f"{names[label]} ({augmenter.trust_[label]:.0%})" for label in labels)
         warnings.warn(
             f"{name} leaves images of class {listed} as they are: a classifier of the real ones "
             f"takes less than {MIN_TRUST:.0%} of the synthetic ones for their class. Train longer "
