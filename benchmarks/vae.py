@@ -23,7 +23,7 @@ class VAEOptions:
     """`beta` weighs the divergence of the codes from their prior."""
 
     beta: float = 1.0
-    n_steps: int = 3000
+    n_steps: int = 1500
     latent_dim: int = 8
     hidden: int = 128
     batch_size: int = 64
