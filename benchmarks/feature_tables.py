@@ -119,6 +119,7 @@ def run(options: argparse.Namespace, store: Store) -> dict[str, Any]:
         delayed(run_draw)(options, store, *pair) for pair in pairs
     )
     found = dict(zip(pairs, tqdm(draws, total=len(pairs), desc="draws"), strict=True))
+    names = {arm.partition("@")[0] for arm in options.arms if "@" in arm}
     for task in options.tasks:
         draws = [found[task, seed] for seed in range(options.draws)]
         of = {arm: [draw["arms"][arm] for draw in draws] for arm in options.arms}
@@ -129,11 +130,7 @@ def run(options: argparse.Namespace, store: Store) -> dict[str, Any]:
             scores[f"{task}, {name}, {TEST}"] = {
                 arm: [record[TEST][i] for record in records] for arm, records in of.items()
             }
-        seconds = {
-            name: [draw["cpu_seconds"][name] for draw in draws]
-            for name in draws[0]["cpu_seconds"]
-            if any(draw["cpu_seconds"][name] for draw in draws)
-        }
+        seconds = {n: [draw["cpu_seconds"][n] for draw in draws] for n in names}
         about[task] = draws[0]["n"] | {"cpu_seconds": seconds}
     return {"n": about, "scores": scores}
 

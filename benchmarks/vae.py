@@ -1,7 +1,8 @@
 """A small class-conditional variational auto-encoder of feature tables, the table GAN's rival.
 
 Kingma and Welling (2014), conditioned by the class in encoder and decoder. The decoder's noise is
-learnt, one standard deviation per column: sampled without it, tables have too little spread.
+learnt, one standard deviation per column and class: sampled without it, tables have too little
+spread.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class TableVAE(nn.Module):
         self.embedding = nn.Embedding(n_classes, EMBEDDING_DIM)
         self.encoder = _mlp(n_features + EMBEDDING_DIM, options.hidden, 2 * latent)
         self.decoder = _mlp(latent + EMBEDDING_DIM, options.hidden, n_features)
-        self.log_noise = nn.Parameter(torch.zeros(n_features))
+        self.log_noise = nn.Parameter(torch.zeros(n_classes, n_features))
         self.register_buffer("mean", torch.zeros(n_features))
         self.register_buffer("scale", torch.ones(n_features))
 
@@ -59,7 +60,7 @@ class TableVAE(nn.Module):
         mean, log_variance = code.chunk(2, dim=1)
         noise = torch.randn(mean.shape, generator=generator)
         residual = x - self.decode(mean + (log_variance / 2).exp() * noise, labels)
-        log_noise = self.log_noise.clamp(min=-5)
+        log_noise = self.log_noise[labels].clamp(min=-5)
         fit = (residual**2 * (-2 * log_noise).exp() / 2 + log_noise).sum(dim=1)
         divergence = (mean**2 + log_variance.exp() - 1 - log_variance).sum(dim=1) / 2
         return (fit + self.options.beta * divergence).mean()
@@ -72,7 +73,8 @@ class TableVAE(nn.Module):
         z = torch.randn(len(labels), self.options.latent_dim, generator=generator)
         x = self.decode(z, labels)
         if self.options.has_noise:
-            x += self.log_noise.clamp(min=-5).exp() * torch.randn(x.shape, generator=generator)
+            noise = torch.randn(x.shape, generator=generator)
+            x += self.log_noise[labels].clamp(min=-5).exp() * noise
         return (x * self.scale + self.mean).numpy(), labels.numpy()
 
 
@@ -95,7 +97,10 @@ def fit_vae(X: Array, y: Labels, options: VAEOptions, seed: int) -> TableVAE:
     codes = rng.integers(len(counts), size=(options.n_steps, options.batch_size))
     within = (rng.random(codes.shape) * counts[codes]).astype(np.int64)
     chosen = np.argsort(y, kind="stable")[(np.cumsum(counts) - counts)[codes] + within]
-    optimizer = torch.optim.Adam(model.parameters(), lr=options.learning_rate, fused=True)
+    rate = options.learning_rate
+    others = [value for value in model.parameters() if value is not model.log_noise]
+    groups = [{"params": others}, {"params": [model.log_noise], "lr": 10 * rate}]
+    optimizer = torch.optim.Adam(groups, lr=rate, fused=True)
     for labels, batch in zip(torch.from_numpy(codes), torch.from_numpy(chosen), strict=True):
         loss = model.loss(values[batch], labels, generator)
         optimizer.zero_grad(set_to_none=True)
