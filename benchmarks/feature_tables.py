@@ -113,13 +113,13 @@ def vaes_of(options: argparse.Namespace) -> dict[str, VAEOptions]:
 def run(options: argparse.Namespace, store: Store) -> dict[str, Any]:
     """Score every arm in every draw of every table."""
     scores: dict[str, dict[str, list[float]]] = {}
-    about: dict[str, Any] = {}
+    n, seconds = {}, {}
     pairs = [(task, seed) for seed in range(options.draws) for task in options.tasks]
     draws = Parallel(n_jobs=options.jobs, return_as="generator")(
         delayed(run_draw)(options, store, *pair) for pair in pairs
     )
     found = dict(zip(pairs, tqdm(draws, total=len(pairs), desc="draws"), strict=True))
-    names = {arm.partition("@")[0] for arm in options.arms if "@" in arm}
+    names = dict.fromkeys(arm.partition("@")[0] for arm in options.arms if "@" in arm)
     for task in options.tasks:
         draws = [found[task, seed] for seed in range(options.draws)]
         of = {arm: [draw["arms"][arm] for draw in draws] for arm in options.arms}
@@ -130,9 +130,9 @@ def run(options: argparse.Namespace, store: Store) -> dict[str, Any]:
             scores[f"{task}, {name}, {TEST}"] = {
                 arm: [record[TEST][i] for record in records] for arm, records in of.items()
             }
-        seconds = {n: [draw["cpu_seconds"][n] for draw in draws] for n in names}
-        about[task] = draws[0]["n"] | {"cpu_seconds": seconds}
-    return {"n": about, "scores": scores}
+        n[task] = draws[0]["n"]
+        seconds[task] = {name: [draw["cpu_seconds"][name] for draw in draws] for name in names}
+    return {"n": n, "scores": scores, "cpu_seconds": seconds}
 
 
 def run_draw(options: argparse.Namespace, store: Store, task: str, seed: int) -> dict[str, Any]:
@@ -302,7 +302,7 @@ def describe_classifiers(result: Result) -> str:
 
 
 def describe_pairs(result: Result) -> str:
-    """Compare VAE and GAN at equal shares, and each one's best share with SMOTE."""
+    """Compare VAE and GAN at equal shares, and what their training takes."""
     by_task = {title_of(task): mean_over_classifiers(result, task) for task in result["n"]}
     by_task["mean"] = over_tables(list(by_task.values()))
     pairs = [(f"{VAE}@{share:g}", f"{GAN}@{share:g}") for share in SHARES]
@@ -311,7 +311,7 @@ def describe_pairs(result: Result) -> str:
         for task, scores in by_task.items()
     ]
     for line, task in zip(lines, result["n"], strict=False):
-        seconds = result["n"][task]["cpu_seconds"]
+        seconds = result["cpu_seconds"][task]
         line += [f"{np.mean(seconds[name]):.0f}" for name in (VAE, GAN)]
     lines[-1] += ["", ""]
     heads = [f"{a} over {b}" for a, b in pairs]

@@ -8,6 +8,7 @@ spread.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -99,7 +100,10 @@ def fit_vae(X: Array, y: Labels, options: VAEOptions, seed: int) -> TableVAE:
     chosen = np.argsort(y, kind="stable")[(np.cumsum(counts) - counts)[codes] + within]
     rate = options.learning_rate
     others = [value for value in model.parameters() if value is not model.log_noise]
-    groups = [{"params": others}, {"params": [model.log_noise], "lr": 10 * rate}]
+    groups: list[dict[str, Any]] = [
+        {"params": others},
+        {"params": [model.log_noise], "lr": 10 * rate},
+    ]
     optimizer = torch.optim.Adam(groups, lr=rate, fused=True)
     for labels, batch in zip(torch.from_numpy(codes), torch.from_numpy(chosen), strict=True):
         loss = model.loss(values[batch], labels, generator)
