@@ -23,6 +23,7 @@ NAMES = (
     "choices",
     "cnn",
     "demo",
+    "feature_tables",
     "features",
     "ladder",
     "pipelines",

@@ -15,6 +15,7 @@ from benchmarks import __main__ as runner
 from benchmarks import (
     cnn,
     demo,
+    feature_tables,
     features,
     figures,
     ladder,
@@ -29,6 +30,7 @@ from benchmarks import (
 from benchmarks.data import TASKS, Images, Parts, augmented, draw_parts, first_of_each
 from benchmarks.deepsmote import AutoEncoder, deepsmote, train_autoencoder
 from benchmarks.results import read
+from benchmarks.vae import VAEOptions, fit_vae
 from ganaug import GANAugmenter
 
 pytestmark = pytest.mark.filterwarnings("ignore::ganaug.exceptions.GanaugWarning")
@@ -182,6 +184,50 @@ def test_features_of_the_discriminator_are_scored_beside_raw_pixels(
     assert scores["discriminator"] != scores["raw pixels"]
     assert all(value > 0.5 for (value,) in scores.values())
     assert "| PCA, 40 components | " in capsys.readouterr().out
+
+
+# --- feature tables ----------------------------------------------------------------------------
+
+
+def test_tables_are_filled_alike_by_every_arm(tmp_path, monkeypatch, capsys):
+    sizes = []
+    judge = feature_tables.judge
+
+    def spy(X, y, draw):
+        sizes.append(np.bincount(y).tolist())
+        assert (X[: len(draw.train.y)] == draw.train.X).all() or len(y) == len(draw.train.y)
+        return judge(X, y, draw)
+
+    monkeypatch.setattr(feature_tables, "judge", spy)
+    vae = '{"n_steps": 20, "hidden": 8}'
+    found = run(
+        tmp_path,
+        *["feature_tables", "--tasks", "iris", "--draws", "1"],
+        *["--gan", '{"max_images": 128, "n_generators": 1}', "--vae", "VAE", vae],
+    )
+
+    assert sizes == [[25, 15, 8]] + [[25, 25, 25]] * 10
+    scores = found["scores"]["iris, SVC, test"]
+    assert list(scores) == list(feature_tables.ARMS)
+    assert scores["further real"][0] > 0.8
+    assert found["n"]["iris"]["test"] == 36
+    assert "| VAE@0.5 | " in capsys.readouterr().out
+    assert "| iris | " in feature_tables.describe_pairs(found)
+
+
+def test_the_vae_learns_the_spread_of_a_class():
+    rng = np.random.default_rng(0)
+    X = np.concatenate([rng.normal(m, s, (300, 1)) for m, s in ((0, 1), (10, 3))])
+    X, y = np.hstack([X, np.ones_like(X)]), np.repeat([0, 1], 300)
+    made, codes = fit_vae(X, y, VAEOptions(n_steps=400, hidden=32), 0).sample([500, 500], 0)
+    again, _ = fit_vae(X, y, VAEOptions(n_steps=400, hidden=32), 0).sample([500, 500], 0)
+
+    assert (made == again).all()
+    assert np.bincount(codes).tolist() == [500, 500]
+    for code, (mean, spread) in enumerate(((0, 1), (10, 3))):
+        values = made[codes == code, 0]
+        assert values.mean() == pytest.approx(mean, abs=1)
+        assert 0.5 * spread < values.std() < 2 * spread
 
 
 # --- the other ones ----------------------------------------------------------------------------
