@@ -64,7 +64,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     width, latent_dim, batch_size : int, default=16, 64, 64
         Channels at half resolution, length of the noise, real images per step (a multiple of 4).
     max_images : int, "auto" or None, default="auto"
-        Images shown to each discriminator. "auto" is 40 per sample, within 60,000 and 200,000.
+        Images shown to each discriminator. "auto" is 40 per sample, within 60,000 and 100,000.
         After an alarm up to as many again go into remedies, see `ladder_`.
     max_seconds : float, optional
         Budget of all generators in seconds; results then depend on the machine's speed.
