@@ -6,7 +6,7 @@ import hashlib
 import logging
 import os
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from ganaug import tensorfile
 from ganaug.checks import warn_user
 from ganaug.exceptions import InvalidInputError, ModelFileError, TrainingWarning
 from ganaug.fitting import OnProgress, TrainingOptions, estimate_cost, train_model
+from ganaug.gan.config import GANConfig
 from ganaug.history import describe_distrust, describe_troubles
 from ganaug.inputs import TrainingSet
 from ganaug.jsonable import SchemaError, dumps, marked
@@ -101,7 +102,7 @@ def _describe_cost(data: TrainingSet, options: TrainingOptions) -> str:
 
 
 def training_key(data: TrainingSet, options: TrainingOptions) -> str:
-    """Name a training by everything that decides its result.
+    """Name a training by everything that decides its result, the defaults of the engine included.
 
     Returns: SHA-256 of data, parameters, seed, device and the versions of the libraries.
     """
@@ -113,6 +114,7 @@ def training_key(data: TrainingSet, options: TrainingOptions) -> str:
         "label_kind": repr(data.label_kind),
         "spec": repr(data.spec),
         "options": marked(asdict(options)),
+        "defaults": {field.name: repr(field.default) for field in fields(GANConfig)},
     }
     return hashlib.sha256(dumps(key).encode()).hexdigest()
 

@@ -32,7 +32,6 @@ from ganaug.seeds import draw_seed
 
 IMAGES_PER_SAMPLE = 40
 MIN_AUTO_IMAGES, MAX_AUTO_IMAGES = 60_000, 100_000
-MAX_AUTO_TABLE_IMAGES = 100_000
 
 _ENGINE_OPTIONS = (
     *("learning_rate", "loss", "diffaugment", "lecam", "class_power", "ema_halflife_images"),
@@ -102,7 +101,7 @@ def training_options(estimator: Any, data: TrainingSet, device: torch.device) ->
         config_options[name] = plain_scalar(getattr(estimator, name))
     is_table = data.spec.kind == "table"
     if estimator.max_images == "auto":
-        config_options["max_images"] = auto_max_images(len(data.labels), is_table)
+        config_options["max_images"] = auto_max_images(len(data.labels))
     return TrainingOptions(
         config_options,
         estimator.conditioning,
@@ -113,7 +112,6 @@ def training_options(estimator: Any, data: TrainingSet, device: torch.device) ->
     )
 
 
-def auto_max_images(n_samples: int, is_table: bool) -> int:
+def auto_max_images(n_samples: int) -> int:
     """Budget of `max_images="auto"`."""
-    most = MAX_AUTO_TABLE_IMAGES if is_table else MAX_AUTO_IMAGES
-    return min(most, max(MIN_AUTO_IMAGES, IMAGES_PER_SAMPLE * n_samples))
+    return min(MAX_AUTO_IMAGES, max(MIN_AUTO_IMAGES, IMAGES_PER_SAMPLE * n_samples))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import os
 import pickle
@@ -18,6 +19,7 @@ from numpy.testing import assert_array_equal
 import ganaug.cache
 from ganaug import GANAugmenter, GANOverSampler, cache
 from ganaug.exceptions import InvalidInputError, TrainingWarning
+from ganaug.gan.config import GANConfig
 
 TINY = {
     "n_generators": 1,
@@ -157,6 +159,15 @@ def test_a_saved_model_is_no_entry(rows, entry, n_trainings, tmp_path):
 
 def test_another_version_trains_again(rows, entry, n_trainings, monkeypatch):
     monkeypatch.setattr(cache, "library_versions", lambda: {"torch": "another"})
+
+    fit(rows, entry)
+
+    assert n_trainings() == 1
+
+
+def test_other_defaults_of_the_engine_train_again(rows, entry, n_trainings, monkeypatch):
+    field = next(field for field in dataclasses.fields(GANConfig) if field.name == "diffaugment")
+    monkeypatch.setattr(field, "default", True)
 
     fit(rows, entry)
 

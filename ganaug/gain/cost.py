@@ -102,7 +102,7 @@ def measure_gan(trials: Trials, remedies: Sequence[Remedy], left: float) -> GanC
     cost = GanCost(0.0, 0.0, None)
     for sampler in distinct.values():
         augmenter = sampler.make_augmenter()
-        budget = cost.budget or _budget(augmenter, len(y), not trials.problem.is_image)
+        budget = cost.budget or _budget(augmenter, len(y))
         with without_our_warnings():
             training = cost.training + augmenter.estimate_fit_seconds(X, y)
         cost = GanCost(cost.fixed, training, budget)
@@ -119,9 +119,9 @@ def _seconds_of_tiny_fit(sampler: Any, X: Any, y: Any) -> float:
     return time.perf_counter() - started
 
 
-def _budget(augmenter: Any, n_samples: int, is_table: bool) -> int | None:
+def _budget(augmenter: Any, n_samples: int) -> int | None:
     budget: int | str | None = augmenter.max_images
-    return auto_max_images(n_samples, is_table) if isinstance(budget, str) else budget
+    return auto_max_images(n_samples) if isinstance(budget, str) else budget
 
 
 def estimate(

@@ -55,7 +55,7 @@ class GANConfig:
     # --- optimisation ---
     batch_size: int = 64
     """Real images in a discriminator step; as many fakes stand beside them."""
-    max_images: int | None = 200_000
+    max_images: int | None = 100_000
     """Budget in real images shown to the discriminator."""
     max_seconds: float | None = None
     """Budget in seconds of wall-clock time."""
