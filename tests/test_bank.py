@@ -23,6 +23,7 @@ def in_a_child(work):
     pid = os.fork()
     if pid == 0:
         try:
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup ignores it
             kept = work()  # noqa: F841 - lives as long as the process
             os.write(write, b"x")
             signal.pause()
