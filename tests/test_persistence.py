@@ -506,7 +506,7 @@ CRAFTED = {
     ),
     "labels of another kind": (put(("data", "classes"), [1, [2], 3]), "classes"),
     "equal classes": (put(("data", "classes"), ["a", "a", "b"]), "classes"),
-    "fewer classes": (put(("data", "classes"), ["a", "b"]), "class_counts"),
+    "fewer classes": (put(("data", "classes"), ["a", "b"]), "class_names"),
     "an odd trust": (put(("trust",), [2.0, 0.1, 0.1]), "trust"),
     "a classifier of nothing": (put(("classifier",), {"kind": "image"}), "classifier"),
     "an alarm of no class": (
