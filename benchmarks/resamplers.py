@@ -167,7 +167,7 @@ def by_ganaug(draw: Draw, augmenter: Any, share: float | None, **parameters: Any
     Its share is the default, or a quarter where the default is to use no GAN.
     """
     if share is None:
-        share = default_share(len(draw.y)) or 0.25
+        share = default_share(len(draw.y), "image") or 0.25
     options: dict[str, Any] = {
         "augmenter": augmenter,
         "synthetic_share": share,

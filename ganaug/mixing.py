@@ -81,7 +81,7 @@ def plan_by_code(
     """
     if mistake := number(0, 1, None)("synthetic_share", share):
         raise InvalidInputError(mistake)
-    usual = NETWORK_SHARE if for_network else default_share(len(codes))
+    usual = NETWORK_SHARE if for_network else default_share(len(codes), kind)
     labels = classes[codes]
     plans = plan(
         labels,
@@ -100,7 +100,7 @@ def plan_by_code(
         reason = (
             "a convolutional network trained with augmentation gained nothing from them"
             if for_network
-            else "GANs of so few samples were worth nothing to scikit-learn's classifiers"
+            else "GANs of tables, or of so few images, were not shown to be worth their training"
         )
         warn_user(
             f"GANAugmenter adds samples made of real ones and no synthetic ones: {reason} where it "

@@ -55,8 +55,9 @@ class GANOverSampler(BaseOverSampler):
     synthetic_share : float from 0 to 1, optional
         Of the samples that a class gets, this share is synthetic (none where a classifier of the
         real ones does not take them for the class), the others vary real ones. None is
-        what was best over scikit-learn's classifiers: 0.25 from 2,500 samples on, else
-        0. With 0 nothing is trained. Set it when you cross-validate: folds have fewer samples.
+        what was best over scikit-learn's classifiers: 0.25 from 500 images on, else, and for
+        tables, 0. With 0 nothing is trained. Set it when you cross-validate: folds have fewer
+        samples.
     augmentation : str, callable or None, default=None
         How real images are varied, see `GANAugmenter`; by default half of them is augmented, half
         interpolated. Feature tables are interpolated.
@@ -238,16 +239,17 @@ class GANOverSampler(BaseOverSampler):
             augmenter.augmentation = self.augmentation
         refuse_two_looks(X, augmenter.resize)  # before the training
         is_fitted = isinstance(self.augmenter, FrozenEstimator)
-        share = self._share(augmenter, len(y))
+        share = self._share(augmenter, X, y)
         budget = None if augmenter.max_images == "auto" else augmenter.max_images
         asked = {"n_generators": self.n_generators, "max_images": budget}
         asked |= {"augmenter": self.augmenter if is_fitted else None}
         given = [f"`{name}`" for name, value in asked.items() if value is not None]
         if given and not share and self.synthetic_share is None:
             warn_user(
-                f"GANOverSampler uses no GAN in spite of {' and '.join(given)}: GANs of fewer than "
-                f"{ENOUGH_SAMPLES:,} samples were worth nothing where that was measured. Pass "
-                "synthetic_share=0.25 to use one all the same, or 0 to be told no more.",
+                f"GANOverSampler uses no GAN in spite of {' and '.join(given)}: GANs "
+                f"of tables, or of fewer than {ENOUGH_SAMPLES} images, were not shown to be worth "
+                "their training. Pass synthetic_share=0.25 to use one all the same, or 0 to be "
+                "told no more.",
                 GanaugWarning,
             )
         planned = plan(as_labels(y), self._totals, synthetic_share=share)
@@ -267,12 +269,13 @@ class GANOverSampler(BaseOverSampler):
         self.augmentation_check_ = augmenter.augmentation_check_
         return resampled
 
-    def _share(self, augmenter: GANAugmenter, n_samples: int) -> float:
+    def _share(self, augmenter: GANAugmenter, X: Any, y: Any) -> float:
         """Give the share of synthetic samples: the sampler's, else the augmenter's or default."""
         for share in (self.synthetic_share, augmenter.synthetic_share):
             if share is not None:
                 return float(share)
-        return default_share(n_samples)
+        is_table = augmenter.image_shape is None and np.ndim(X[:1]) == 2
+        return default_share(len(y), "table" if is_table else "image")
 
     def _without_gan(self, augmenter: GANAugmenter, X: Any, y: Any) -> tuple[Any, Any]:
         """Check parameters and samples as the augmenter's `fit` does, and add real ones only."""

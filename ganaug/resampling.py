@@ -32,10 +32,10 @@ Strategy = str | float | Mapping[Any, int] | Callable[[Any], Mapping[Any, int]]
 STRATEGIES = ("auto", "minority", "not minority", "not majority", "all")
 KINDS = ("real", "synthetic", "augmented", "interpolated", "duplicate")
 
-ENOUGH_SAMPLES, ROBUST_SHARE = 2500, 0.25
-"""Of fewer real samples GANs are worth nothing beside augmented and interpolated ones, or cost a
-little, over scikit-learn's classifiers. From so many on this share of what is added is a default of
-less evidence: where it was measured, with 9,000 images, it gained (docs/experiments.md)."""
+ENOUGH_SAMPLES, ROBUST_SHARE = 500, 0.25
+"""From so many images on this share of what is added comes from GANs by default: the largest that
+nowhere cost scikit-learn's classifiers anything that shows (docs/experiments.md). Of fewer, and for
+feature tables, the default is none: no gain was shown that would pay for the training."""
 NETWORK_SHARE = 0.0
 """The same for a convolutional network trained with augmentation, which gains nothing from
 synthetic samples (docs/experiments.md)."""
@@ -180,9 +180,12 @@ def is_trusted(share: float) -> bool:
     return share >= MIN_TRUST
 
 
-def default_share(n_samples: int) -> float:
-    """Give the share of synthetic samples among those added, for scikit-learn's classifiers."""
-    return ROBUST_SHARE if n_samples >= ENOUGH_SAMPLES else 0.0
+def default_share(n_samples: int, kind: str) -> float:
+    """Give the share of synthetic samples among those added, for scikit-learn's classifiers.
+
+    `kind`: "image" or "table".
+    """
+    return ROBUST_SHARE if n_samples >= ENOUGH_SAMPLES and kind == "image" else 0.0
 
 
 # --- the executor ------------------------------------------------------------------------------

@@ -199,11 +199,16 @@ def test_a_share_of_what_a_class_gets_is_synthetic(
     assert n_trainings() == (share > 0)
 
 
-@pytest.mark.parametrize(("n", "share"), [(2499, 0), (2500, 0.25)])
-def test_the_default_share_grows_with_the_number_of_samples(n, share):
+@pytest.mark.parametrize(
+    ("n", "image_shape", "share"),
+    [(499, (8, 8), 0), (500, (8, 8), 0.25), (500, None, 0)],
+    ids=["few images", "images", "a table"],
+)
+def test_the_default_share_is_that_of_the_kind_and_number_of_samples(n, image_shape, share):
     y = np.repeat([0, 1], [n - 30, 30])
-    X = np.random.default_rng(0).normal(size=(n, 2)) + y[:, None]
-    augmenter = tiny_augmenter(synthetic_share=None)
+    X = np.random.default_rng(0).integers(0, 17, size=(n, 64)).astype(float)
+    X = X if image_shape else X - 8  # no flattened images
+    augmenter = tiny_augmenter(synthetic_share=None, image_shape=image_shape)
     sampler = GANOverSampler(augmenter, sampling_strategy={1: 50}, random_state=0)
     told = pytest.warns(GanaugWarning, match="uses no GAN in spite of `max_images`")
     with told if not share else contextlib.nullcontext():
