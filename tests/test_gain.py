@@ -82,7 +82,7 @@ def stand_in(monkeypatch, all_digits):
     """GANOverSampler without a GAN, of the kind that is returned when called with it."""
     monkeypatch.setattr(StandInGAN, "seen", [])
     monkeypatch.setattr(ganaug.gain.remedies, "GANOverSampler", StandInSampler)
-    monkeypatch.setattr(EVALUATE, "ENOUGH_SAMPLES", 0)  # they train in no time
+    monkeypatch.setattr(EVALUATE, "FEW_FOR_A_GAN", 0)  # they train in no time
 
     def set_kind(kind, X_pool=None, y_pool=None):
         monkeypatch.setattr(StandInSampler, "kind", kind)
@@ -538,7 +538,7 @@ def test_no_gan_is_trained_where_nothing_is_to_be_filled(all_digits, stand_in):
 
 
 def test_below_500_samples_a_gan_is_tried_on_request_only(digits, stand_in, monkeypatch):
-    monkeypatch.setattr(EVALUATE, "ENOUGH_SAMPLES", 500)
+    monkeypatch.setattr(EVALUATE, "FEW_FOR_A_GAN", 500)
 
     verdict = evaluate(digits)
 

@@ -29,11 +29,11 @@ from ganaug.gain.problem import Problem, Split, make_splits, pose
 from ganaug.gain.remedies import Remedy, Synthetic, Task, checked_augmenter, select_remedies
 from ganaug.gain.trials import Trials
 from ganaug.gain.verdict import Verdict
-from ganaug.resampling import ENOUGH_SAMPLES
 from ganaug.seeds import draw_seed
 
 __all__ = ["evaluate_gain"]
 
+FEW_FOR_A_GAN = 500  # of fewer samples no GAN was shown to pay for trying (docs/experiments.md)
 WORTH_FILLING = 0.01  # of the samples; below, classes are about equally frequent
 AT_MOST_ONE = ("accuracy", "balanced_accuracy", "f1", "precision", "recall", "jaccard", "roc_auc")
 
@@ -167,7 +167,7 @@ def evaluate_gain(  # type: ignore[misc]  # the overloads do not repeat every pa
 
 def _worth_trying(gans: list[Remedy], n_samples: int) -> tuple[list[Remedy], str]:
     """Leave built-in GANs out where so few samples are known to be too few; say why."""
-    if n_samples >= ENOUGH_SAMPLES:
+    if n_samples >= FEW_FOR_A_GAN:
         return gans, ""
     reason = (
         f"{n_samples} samples are too few for one to pay for its training where that was measured; "
