@@ -95,7 +95,8 @@ def command(
     partial = partial_of(out)
     for place in (out, partial):  # not found out about when all is done
         check_can_save(place)
-    _check_free(out, overwrite)
+    if not dry_run:
+        _check_free(out, overwrite)
     budget: dict[str, Any] = {"max_images": max_images, "max_seconds": max_seconds}
     is_limited = any(value is not None for value in budget.values())
     options = {name: value for name, value in options.items() if value is not None}
@@ -202,10 +203,12 @@ def _check_alike(augmenter: GANAugmenter, X: Any, y: Any) -> None:
 
 def _whole_budget(augmenter: GANAugmenter) -> dict[str, Any]:
     """Give the budget of a training and those that it went on from."""
+    from ganaug.gan.training import added
+
     model = augmenter.model_
-    images = sum(gan.config.max_images or 0 for gan in model.generator(0))
-    seconds = sum(gan.config.max_seconds or 0 for gan in model.gans)
-    return {"max_images": images or None, "max_seconds": seconds or None}
+    images = added(gan.config.max_images for gan in model.generator(0))
+    seconds = added(gan.config.max_seconds for gan in model.gans)
+    return {"max_images": images, "max_seconds": seconds}
 
 
 def _fit(augmenter: GANAugmenter, X: Any, y: Any) -> bool:
