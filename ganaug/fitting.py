@@ -126,6 +126,9 @@ def train_model(
         )
         for index, (training, start) in enumerate(zip(trainings, starts, strict=True))
     ]
+    if start_from is not None and goes_on and model.label_kind.class_names is None:
+        names = start_from.label_kind.class_names  # such as of a Dataset, which arrays lack
+        model.label_kind = replace(model.label_kind, class_names=names)
     model.gans = _run(tasks, on_progress, n_jobs)
     if goes_on:  # networks that Ctrl-C did not let be reached stay as they were
         model.gans += filter(None, starts[len(model.gans) :])

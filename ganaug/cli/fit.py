@@ -121,14 +121,17 @@ def command(
         seed=augmenter.random_state,
         progress=progress_over_files(quiet),
     )
+    labelled = source
     if model is not None:
-        _check_alike(augmenter, source.X, source.y)
+        before = augmenter.warm_start_from.estimator
+        labelled = source.in_labels(before.classes_, before.class_names_)
+        _check_alike(augmenter, labelled.X, labelled.y)
     if dry_run:
         arrays = source.as_arrays()
         cost = estimate_cost(augmenter, arrays.X, arrays.y)
         click.echo(json.dumps(cost) if as_json else describe_cost(cost))
         return
-    was_interrupted = _fit(augmenter, source.X, source.y)
+    was_interrupted = _fit(augmenter, labelled.X, labelled.y)
     is_complete = not augmenter.model_.interrupted
     saved = out if is_complete else partial  # never in place of a complete model
     if model is not None:
@@ -197,7 +200,8 @@ def _check_alike(augmenter: GANAugmenter, X: Any, y: Any) -> None:
         raise InvalidInputError(
             "With --continue, DATA must be the samples that MODEL was trained on (with the same "
             f"--max-per-class, if any). Got samples of fingerprint {here[:12]}... instead of "
-            f"{there[:12]}...: train a model of its own on them."
+            f"{there[:12]}...: train a model of its own on them, or continue one that was fitted in "
+            "Python, on images read otherwise, there by `warm_start_from`."
         )
 
 
