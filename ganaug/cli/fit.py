@@ -200,8 +200,8 @@ def _check_alike(augmenter: GANAugmenter, X: Any, y: Any) -> None:
         raise InvalidInputError(
             "With --continue, DATA must be the samples that MODEL was trained on (with the same "
             f"--max-per-class, if any). Got samples of fingerprint {here[:12]}... instead of "
-            f"{there[:12]}...: train a model of its own on them, or continue one that was fitted in "
-            "Python, on images read otherwise, there by `warm_start_from`."
+            f"{there[:12]}...: train a model of its own on them. (One that was fitted in Python on "
+            "images read otherwise is trained on there, by `warm_start_from`.)"
         )
 
 
