@@ -6,6 +6,7 @@ import hashlib
 import logging
 import os
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -60,17 +61,16 @@ def obtain_model(
     def train_and_show() -> FittedModel:
         cost = _describe_cost(data, options) if verbose or LOG.isEnabledFor(logging.INFO) else ""
         LOG.info("Training starts: %s", cost)
-        if not verbose:
-            return train()
-        with progress_bar(cost) as show:
-            return train(show)
+        with progress_bar(cost) if verbose else nullcontext() as show:
+            model = train(show)
+        LOG.info("Trained: %s images in %.0f s", f"{model.images_seen:,}", model.seconds)
+        return model
 
     if cache_dir is None or start_from is not None:
         model = train_and_show()
     else:
         key = training_key(data, options)
         model = cached_training(cache_dir, key, train_and_show, options.device)
-    LOG.info("Trained: %s images in %.0f s", f"{model.images_seen:,}", model.seconds)
     for text in filter(None, (describe_troubles(model), describe_distrust(model))):
         LOG.info(text)
     if verbose and (distrusted := describe_distrust(model)):

@@ -93,7 +93,8 @@ def train_model(
     FittedModel
     """
     trainings = plan_trainings(data, options)
-    starts = [_matching_start(start_from, i, t.config, data) for i, t in enumerate(trainings)]
+    starts = _matching_starts(start_from, trainings, data, options)
+    goes_on = start_from is not None and start_from.fingerprint == data.fingerprint
     classifier = None
     if options.is_filtered:
         classifier = fit_classifier(
@@ -118,14 +119,19 @@ def train_model(
             labels,
             options.device,
             classifier,
-            checkpoint_dir / f"network-{index}.safetensors" if checkpoint_dir else None,
+            _checkpoint(checkpoint_dir, index, start if goes_on else None),
             data.fingerprint,
             start,
-            start_from is not None and start_from.fingerprint == data.fingerprint,
+            goes_on,
         )
         for index, (training, start) in enumerate(zip(trainings, starts, strict=True))
     ]
+    if start_from is not None and goes_on and model.label_kind.class_names is None:
+        names = start_from.label_kind.class_names  # such as of a Dataset, which arrays lack
+        model.label_kind = replace(model.label_kind, class_names=names)
     model.gans = _run(tasks, on_progress, n_jobs)
+    if goes_on:  # networks that Ctrl-C did not let be reached stay as they were
+        model.gans += filter(None, starts[len(model.gans) :])
     if len(model.gans) < len(trainings):
         _keep_whole_generators(model, len(trainings) // options.n_generators)
     _calibrate(model, data, options)
@@ -154,14 +160,20 @@ def plan_trainings(data: TrainingSet, options: TrainingOptions) -> list[Training
 
 
 def _of_one_class(joint: GANConfig, code: int) -> GANConfig:
-    """Give the network of one class its share of the budget."""
-    n = joint.n_classes
+    """Give the network of one class its share of the budget; the shares add up to it."""
+    n, images = joint.n_classes, joint.max_images
     return replace(
         joint,
         class_counts=(joint.class_counts[code],),
-        max_images=None if joint.max_images is None else max(1, joint.max_images // n),
+        max_images=None if images is None else max(1, images // n + (code < images % n)),
         max_seconds=None if joint.max_seconds is None else joint.max_seconds / n,
     )
+
+
+def _checkpoint(directory: Path | None, index: int, start: TrainedGAN | None) -> Path | None:
+    """Name a network's file; a training that goes on leaves the file of the one before alone."""
+    further = f"-from-{start.images_seen}" if start is not None else ""
+    return None if directory is None else directory / f"network-{index}{further}.safetensors"
 
 
 def _prepare(data: TrainingSet) -> tuple[Tensor, Tensor, ColumnScaler | None]:
@@ -310,25 +322,35 @@ def _shifted(on_progress: OnProgress | None, index: int, n: int) -> OnProgress |
     return report_part
 
 
-def _matching_start(
-    start_from: FittedModel | None, index: int, config: GANConfig, data: TrainingSet
-) -> TrainedGAN | None:
+def _matching_starts(
+    start_from: FittedModel | None,
+    trainings: list[Training],
+    data: TrainingSet,
+    options: TrainingOptions,
+) -> list[TrainedGAN] | list[None]:
     """Check that a model to start from has the networks and classes that are to be trained."""
     if start_from is None:
-        return None
+        return [None] * len(trainings)
     old_classes, classes = start_from.classes.tolist(), data.classes.tolist()
     if old_classes != classes:
         raise InvalidInputError(
             f"`warm_start_from` must be a model of the same classes, {classes}. Got one of "
             f"{old_classes} instead."
         )
-    names = ("image_shape", "n_features", "recipe", "width", "latent_dim")
-    old = start_from.gans[index].config if index < len(start_from.gans) else None
-    for name in (*names, "n_classes"):
-        was = getattr(old, name, None)
-        if old is None or was != getattr(config, name):
+    for training, old in zip(trainings, start_from.gans, strict=False):
+        _check_same_networks(old.config, training.config)
+    if (n := start_from.n_generators) < options.n_generators:
+        raise InvalidInputError(
+            f"`n_generators` must be at most that of the model in `warm_start_from`, {n} (Ctrl-C "
+            f"may have left fewer than were asked for). Got {options.n_generators} instead."
+        )
+    return start_from.gans[: len(trainings)]
+
+
+def _check_same_networks(old: GANConfig, new: GANConfig) -> None:
+    for name in ("image_shape", "n_features", "recipe", "width", "latent_dim", "n_classes"):
+        if (was := getattr(old, name)) != getattr(new, name):
             raise InvalidInputError(
                 f"`warm_start_from` must be a model of the same networks: {name} is "
-                f"{getattr(config, name)} here. Got {was} instead."
+                f"{getattr(new, name)} here. Got {was} instead."
             )
-    return start_from.gans[index]

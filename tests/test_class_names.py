@@ -114,6 +114,35 @@ def test_commands_name_classes(model, tmp_path, monkeypatch, capsys):
     assert plan["classes"] == ["bag", "ankle boot"]
 
 
+def test_commands_take_up_a_model_that_was_fitted_in_python_on_an_image_folder(
+    digits, tmp_path, monkeypatch, capsys
+):
+    folders = pytest.importorskip("torchvision.datasets")
+    for index, (image, code) in enumerate(zip(*digits, strict=True)):
+        place = tmp_path / "shoes" / ("ankle boot", "bag")[code] / f"{index:03}.png"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).convert("RGB").save(place)
+    tiny = {"n_generators": 1, "max_images": 64, "width": 4, "filter": None, "verbose": 0}
+    fitted = GANAugmenter(**tiny, random_state=0).fit(folders.ImageFolder(tmp_path / "shoes"))
+    fitted.save(tmp_path / "model")
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["ganaug", *map(str, arguments), "-q"])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert not ended.value.code, capsys.readouterr().err
+
+    more = ("--continue", tmp_path / "model", "--max-images", 64, "--out", tmp_path / "more")
+    run("fit", tmp_path / "shoes", *more)
+    after = GANAugmenter.load(tmp_path / "more")
+    assert (after.n_images_seen_, after.classes_.tolist()) == (128, [0, 1])
+    assert after.class_names_ == ("ankle boot", "bag")
+    out = ("--out", tmp_path / "report.json", "--n-samples", 20)
+    run("audit", tmp_path / "more", "--train", tmp_path / "shoes", *out)
+    report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert set(report["classes"]) == {"ankle boot", "bag"}
+
+
 def test_a_file_with_other_names_than_classes_is_refused(augmenter, model, monkeypatch):
     from dataclasses import replace
 

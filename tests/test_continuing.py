@@ -12,6 +12,8 @@ import torch
 from ganaug import GANAugmenter
 from ganaug.cli import main
 from ganaug.cli.parameters import as_counts
+from ganaug.exceptions import InvalidInputError
+from ganaug.gan.training import Trainer
 
 pytestmark = pytest.mark.filterwarnings("ignore::ganaug.exceptions.GanaugWarning")
 
@@ -135,3 +137,103 @@ def test_a_model_of_other_samples_is_only_started_from(before, digits):
 
     assert after.n_images_seen_ == before.n_images_seen_
     assert len(after.history_) == len(before.history_)
+
+
+def gans_of(path):
+    return GANAugmenter.load(path).model_.gans
+
+
+@pytest.mark.parametrize("images_seen", [0, 64])
+def test_ctrl_c_leaves_networks_that_were_not_reached_as_they_were(
+    images_seen, run, before, tmp_path, monkeypatch
+):
+    def interrupted(trainer):
+        if trainer.images_seen >= images_seen:
+            raise KeyboardInterrupt
+        step(trainer)
+
+    step = Trainer.step
+    monkeypatch.setattr(Trainer, "step", interrupted)
+    more = ("--continue", tmp_path / "model", "--out", tmp_path / "more", "--json")
+    code, text, _ = run(*more, "--max-images", 640)
+
+    assert (code, json.loads(text)["interrupted"]) == (130, True)
+    first, second = gans_of(tmp_path / "more.partial")
+    assert (first.images_seen, second.images_seen) == (128 + images_seen, 128)
+    assert second.history == before.model_.gans[1].history
+    for name, tensor in before.model_.gans[1].generator_state.items():
+        assert torch.equal(second.generator_state[name], tensor)
+
+
+@pytest.mark.parametrize("options", [{"n_jobs": 2}, {"conditioning": "per_class"}])
+def test_ctrl_c_in_worker_processes_or_between_classes_loses_no_network(
+    options, digits, monkeypatch
+):
+    start = GANAugmenter(**TINY, **options | {"n_jobs": None}, random_state=3).fit(*digits)
+
+    def interrupted(self, tasks):  # the first is done
+        function, arguments, keywords = next(iter(tasks))
+        yield function(*arguments, **keywords)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("joblib.Parallel.__call__", interrupted)
+    further = {**TINY, **options, "n_jobs": 2, "warm_start_from": start}
+    after = GANAugmenter(**further, random_state=3)
+    with pytest.raises(KeyboardInterrupt):
+        after.fit(*digits)
+
+    seen = [gan.images_seen for gan in start.model_.gans]
+    assert after.model_.n_generators == 2
+    assert [gan.images_seen for gan in after.model_.gans] == [2 * seen[0], *seen[1:]]
+    assert after.model_.interrupted
+    assert not start.model_.interrupted
+
+
+def test_a_further_training_has_checkpoints_of_its_own(run, digits, tmp_path):
+    place, names = tmp_path / "state", lambda: sorted(file.name for file in place.iterdir())
+    first = GANAugmenter(**TINY, random_state=3, checkpoint_dir=place).fit(*digits)
+    files = names()
+    first.save(tmp_path / "model")
+    more = ("--continue", tmp_path / "model", "--max-images", 64, "--checkpoint-dir", place)
+
+    assert run(*more, "--out", tmp_path / "more")[0] == 0
+    assert len(names()) == 2 * len(files)
+    assert run(*more, "--out", tmp_path / "again")[0] == 0  # resumed, where all is done
+    for gan, again in zip(gans_of(tmp_path / "more"), gans_of(tmp_path / "again"), strict=True):
+        assert gan.history == again.history
+
+
+@pytest.mark.parametrize(
+    ("budget", "further", "whole"),
+    [
+        ({}, {"max_images": None, "max_seconds": 0.2}, ("seen", None)),
+        ({"max_seconds": 60.0}, {"max_images": 64}, (192, None)),
+        ({"max_seconds": 60.0}, {"max_images": 64, "max_seconds": 9.0}, (192, 69.0)),
+        ({"max_images": 101, "conditioning": "per_class"}, {"max_images": 64}, (165, None)),
+    ],
+)
+def test_the_budget_that_is_saved_is_of_the_kinds_that_all_trainings_had(
+    budget, further, whole, run, digits, tmp_path
+):
+    options = {**TINY, "n_generators": 1, "random_state": 3, **budget}
+    GANAugmenter(**options).fit(*digits).save(tmp_path / "model")
+    given = [f"--{name.replace('_', '-')}={n}" for name, n in further.items() if n is not None]
+
+    assert run("--continue", tmp_path / "model", "--out", tmp_path / "more", *given)[0] == 0
+    after = GANAugmenter.load(tmp_path / "more")
+    images = after.n_images_seen_ if whole[0] == "seen" else whole[0]
+    assert (after.max_images, after.max_seconds) == (images, whole[1])
+
+
+def test_more_generators_than_the_model_has_are_refused_by_their_name(before, digits):
+    more = GANAugmenter(**{**TINY, "n_generators": 3}, warm_start_from=before)
+
+    with pytest.raises(InvalidInputError, match=r"`n_generators` must be at most .*, 2 .*Got 3"):
+        more.fit(*digits)
+
+
+def test_a_dry_run_needs_no_free_place(run, tmp_path):
+    model = tmp_path / "model"
+
+    assert run("--out", model, "--dry-run")[0] == 0
+    assert run("--continue", model, "--max-images", 64, "--out", model, "--dry-run")[0] == 0

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import sys
+import os
+from functools import partial
 
 import joblib
 import numpy as np
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
-from ganaug import GANAugmenter, evaluate_gain
+from ganaug import GANAugmenter, evaluate_gain, fitting
+from ganaug.gain import trials
 
 distributed = pytest.importorskip("distributed")
 
@@ -37,12 +39,19 @@ def client():
         yield client
 
 
-def was_used():
-    return "ganaug.fitting" in sys.modules
+TASKS = {"gans": fitting._on_one_thread, "folds": trials._try}
+
+
+def recorded(folder, kind, *arguments):
+    """Do a task, and leave the number of the process that does it."""
+    (folder / f"{kind} {os.getpid()}").touch()
+    return TASKS[kind](*arguments)
 
 
 @pytest.mark.works_with("distributed", "GANs and folds on the workers of a Dask cluster")
-def test_members_and_folds_on_a_cluster_have_the_bytes_of_one_process(client, digits):
+def test_members_and_folds_on_a_cluster_have_the_bytes_of_one_process(
+    client, digits, tmp_path, monkeypatch
+):
     def samples(n_jobs):
         tiny = {"n_generators": 2, "max_images": 128, "width": 4, "filter": None, "verbose": 0}
         augmenter = GANAugmenter(**tiny, image_shape=(8, 8), n_jobs=n_jobs, random_state=0)
@@ -53,8 +62,13 @@ def test_members_and_folds_on_a_cluster_have_the_bytes_of_one_process(client, di
         options = {"image_shape": (8, 8), "remedies": remedies, "cv": 2, "random_state": 0}
         return evaluate_gain(KNeighborsClassifier(), *digits, n_jobs=2, **options).scores
 
-    with joblib.parallel_config("dask"):
+    with joblib.parallel_config("dask"), monkeypatch.context() as patch:
+        patch.setattr(fitting, "_on_one_thread", partial(recorded, tmp_path, "gans"))
+        patch.setattr(trials, "_try", partial(recorded, tmp_path, "folds"))
         there = samples(2), samples(1), scores()
 
-    assert all(client.run(was_used).values())
+    workers = {f"{kind} {pid}" for pid in client.run(os.getpid).values() for kind in TASKS}
+    found = {file.name for file in tmp_path.iterdir()}
+    assert found <= workers
+    assert {name.split()[0] for name in found} == {*TASKS}
     assert there == (samples(None), samples(None), scores())

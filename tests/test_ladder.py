@@ -117,6 +117,33 @@ def test_the_rung_that_silences_the_alarm_takes_what_is_left(number, digits, mon
     expected.load_state_dict(after.discriminator_state)  # of one discriminator, not of two
 
 
+def test_kept_weights_of_a_start_are_not_replaced_by_worse_ones(digits, monkeypatch):
+    script(monkeypatch, (0.3, ALARM))
+    start = train(config_of(n_evaluations=1), *digits, seed=0)
+    script(monkeypatch, (0.3, ALARM), (0.8, ALARM), (0.5, ALARM))  # the start, a training, rungs
+    options = {"start_from": start, "keeps_start": True, "seed": 1}
+    trained = train(config_of(n_evaluations=1), *digits, **options)
+    after = climb(trained, *digits, seed=1)
+
+    assert [rung.kept for rung in after.rungs] == [False] * 4
+    assert after.distance == trained.distance == 0.3
+    assert states_equal(after.generator_state, start.generator_state)
+
+
+def test_ctrl_c_before_the_first_step_of_a_rung_leaves_no_rung(digits, monkeypatch):
+    script(monkeypatch, (0.1, ALARM))
+    trained = train(config_of(n_evaluations=1), *digits, seed=0)
+
+    def interrupted(trainer):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Trainer, "step", interrupted)
+    after = climb(trained, *digits, seed=0, on_progress=lambda progress: None)
+
+    assert (after.interrupted, after.rungs) == (True, ())
+    assert (after.alarms, after.history) == (trained.alarms, trained.history)
+
+
 def test_a_seed_decides_the_rungs(digits, monkeypatch):
     def once(seed):
         script(monkeypatch, (0.1, ALARM), (0.3, ()))

@@ -73,6 +73,17 @@ def test_a_training_is_logged_under_the_name_of_the_package(digits, caplog, capf
     assert capfd.readouterr() == ("", "")
 
 
+def test_what_comes_from_the_cache_is_not_logged_as_trained(digits, caplog, tmp_path):
+    tiny = {"n_generators": 1, "max_images": 64, "width": 4, "filter": None, "verbose": 0}
+    augmenter = GANAugmenter(**tiny, random_state=0, cache_dir=tmp_path).fit(*digits)
+    caplog.set_level(logging.INFO, logger="ganaug")
+    augmenter.fit(*digits)
+
+    said = [record.getMessage() for record in caplog.records]
+    assert said[0].startswith("Taken from the cache")
+    assert not any(text.startswith("Trained") for text in said)
+
+
 def test_the_log_is_silent_unless_asked_for():
     code = "import ganaug, logging; logging.getLogger('ganaug').error('x')"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ import torch
 from ganaug.exceptions import TrainingError
 from ganaug.gan import callbacks, training
 from ganaug.gan.config import GANConfig, classic_options
-from ganaug.gan.monitor import Evaluation
+from ganaug.gan.monitor import Alarm, Evaluation
 from ganaug.gan.training import Trainer, estimate_seconds, train
 
 CPU = torch.device("cpu")
@@ -308,6 +309,28 @@ def test_ctrl_c_returns_the_best_weights_so_far(images_seen, digits, monkeypatch
     assert trained.images_seen in range(images_seen, images_seen + 32)
     assert trained.history[-1]["images_seen"] == trained.images_seen
     assert all(torch.isfinite(value).all() for value in trained.generator_state.values())
+
+
+def test_ctrl_c_before_the_first_step_raises_no_alarm_of_a_loss(digits, monkeypatch):
+    stop_at(monkeypatch, 0, KeyboardInterrupt)
+    trained = train(config_of(), *digits, seed=0, on_progress=lambda progress: None)
+
+    assert "discriminator_won" not in [alarm.kind for alarm in trained.alarms]
+    assert math.isnan(trained.history[-1]["discriminator_loss"])
+
+
+@pytest.mark.parametrize("images_seen", [0, 32, 640])
+def test_alarms_of_a_start_that_is_kept_are_kept(images_seen, digits, monkeypatch):
+    alarms = (Alarm("discriminator_won", value=0.01), Alarm("diverged"))
+    start = replace(train(config_of(), *digits, seed=0), alarms=alarms)
+    poison_after(monkeypatch, 0)
+    stop_at(monkeypatch, images_seen, KeyboardInterrupt)
+
+    options = {"start_from": start, "keeps_start": True, "on_progress": lambda progress: None}
+    trained = train(config_of(), *digits, seed=1, **options)
+
+    assert states_equal(trained.generator_state, start.generator_state)
+    assert trained.alarms == alarms
 
 
 def test_an_uninterrupted_training_says_so(digits):

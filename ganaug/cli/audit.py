@@ -89,6 +89,8 @@ def command(
     held_out = LabelledData(None, None)
     if holdout is not None:  # of data in parts the test part: the model has not seen it
         held_out = read_data(holdout, train=False, **options)
+    names = augmenter.classes_, augmenter.class_names_
+    real, held_out = real.in_labels(*names), held_out.in_labels(*names)
     report = augmenter.audit(
         real.X,
         real.y,

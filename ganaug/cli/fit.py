@@ -95,7 +95,8 @@ def command(
     partial = partial_of(out)
     for place in (out, partial):  # not found out about when all is done
         check_can_save(place)
-    _check_free(out, overwrite)
+    if not dry_run:
+        _check_free(out, overwrite)
     budget: dict[str, Any] = {"max_images": max_images, "max_seconds": max_seconds}
     is_limited = any(value is not None for value in budget.values())
     options = {name: value for name, value in options.items() if value is not None}
@@ -120,14 +121,17 @@ def command(
         seed=augmenter.random_state,
         progress=progress_over_files(quiet),
     )
+    labelled = source
     if model is not None:
-        _check_alike(augmenter, source.X, source.y)
+        before = augmenter.warm_start_from.estimator
+        labelled = source.in_labels(before.classes_, before.class_names_)
+        _check_alike(augmenter, labelled.X, labelled.y)
     if dry_run:
         arrays = source.as_arrays()
         cost = estimate_cost(augmenter, arrays.X, arrays.y)
         click.echo(json.dumps(cost) if as_json else describe_cost(cost))
         return
-    was_interrupted = _fit(augmenter, source.X, source.y)
+    was_interrupted = _fit(augmenter, labelled.X, labelled.y)
     is_complete = not augmenter.model_.interrupted
     saved = out if is_complete else partial  # never in place of a complete model
     if model is not None:
@@ -196,16 +200,19 @@ def _check_alike(augmenter: GANAugmenter, X: Any, y: Any) -> None:
         raise InvalidInputError(
             "With --continue, DATA must be the samples that MODEL was trained on (with the same "
             f"--max-per-class, if any). Got samples of fingerprint {here[:12]}... instead of "
-            f"{there[:12]}...: train a model of its own on them."
+            f"{there[:12]}...: train a model of its own on them. (One that was fitted in Python on "
+            "images read otherwise is trained on there, by `warm_start_from`.)"
         )
 
 
 def _whole_budget(augmenter: GANAugmenter) -> dict[str, Any]:
     """Give the budget of a training and those that it went on from."""
+    from ganaug.gan.training import added
+
     model = augmenter.model_
-    images = sum(gan.config.max_images or 0 for gan in model.generator(0))
-    seconds = sum(gan.config.max_seconds or 0 for gan in model.gans)
-    return {"max_images": images or None, "max_seconds": seconds or None}
+    images = added(gan.config.max_images for gan in model.generator(0))
+    seconds = added(gan.config.max_seconds for gan in model.gans)
+    return {"max_images": images, "max_seconds": seconds}
 
 
 def _fit(augmenter: GANAugmenter, X: Any, y: Any) -> bool:

@@ -45,19 +45,21 @@ class Callback:
 class Watch(Callback):
     """Lets the monitor look, keeps the best weights, ends a training that has become NaN.
 
-    Other callbacks find in ``state.history`` what this one wrote: put it first. With `keeps_start`
-    the weights that the training starts from are kept until there are better ones.
+    Other callbacks find in ``state.history`` what this one wrote: put it first. With
+    `alarms_of_start` the weights that the training starts from are kept, with these alarms, until
+    there are better ones.
     """
 
-    def __init__(self, monitor: Monitor, *, keeps_start: bool = False) -> None:
+    def __init__(
+        self, monitor: Monitor, *, alarms_of_start: tuple[Alarm, ...] | None = None
+    ) -> None:
         self.monitor = monitor
-        self.keeps_start = keeps_start
+        self.alarms_of_start = alarms_of_start
 
     def on_train_begin(self, state: TrainingState) -> None:
         """Look at the weights to start from."""
-        if self.keeps_start:
-            seen = self._look(state)
-            state.keep_weights(seen.distance, seen.alarms)
+        if self.alarms_of_start is not None:  # a look cannot find them all: there is no loss yet
+            state.keep_weights(self._look(state).distance, self.alarms_of_start)
 
     def on_evaluation(self, state: TrainingState) -> None:
         """Write one record, and keep the weights if they are the best so far."""
@@ -86,8 +88,8 @@ class Watch(Callback):
         return self.monitor.evaluate(state.ema, to_samples, discriminator_loss)
 
     def on_train_end(self, state: TrainingState) -> None:
-        """Look at steps that nobody has looked at."""
-        if state.steps_in_statistics or not state.history:
+        """Look at steps that nobody has looked at, or at least once."""
+        if state.steps_in_statistics or not (state.history or state.best_weights):
             self.on_evaluation(state)
 
 
@@ -152,7 +154,8 @@ class ProgressReports(Callback):
     def on_train_end(self, state: TrainingState) -> None:
         """Report how far the training has come."""
         self.last = time.perf_counter()
-        means = state.mean_statistics() if state.steps_in_statistics else state.history[-1]
+        looked = state.history and not state.steps_in_statistics
+        means = state.history[-1] if looked else state.mean_statistics()
         self.on_progress(
             Progress(
                 state.images_seen,

@@ -147,7 +147,7 @@ class Attempt(Trainer):
                 self.discriminator.to(memory_format=torch.channels_last)
             self.discriminator_optimizer = build_optimizer(config, self.discriminator, device)
         self.best_weights = start.generator_state, start.discriminator_state
-        self.best_distance, self.best_alarms = kept_distance(start), start.alarms
+        self.best_distance, self.best_alarms = start.distance, start.alarms
         self.has_improved = False
 
     @property
@@ -181,15 +181,10 @@ class Jury(Discriminator):
         return torch.stack([member(samples, labels) for member in self.members]).mean(dim=0)
 
 
-def kept_distance(trained: TrainedGAN) -> float:
-    """Give the monitor's distance of the weights that were kept."""
-    if kept := [rung.distance for rung in trained.rungs if rung.kept]:
-        return kept[-1]
-    return min((r["distance"] for r in trained.history if "distance" in r), default=math.nan)
-
-
 def _joined(before: TrainedGAN, attempt: Attempt, after: TrainedGAN) -> TrainedGAN:
     """Put a rung behind the training and the rungs before it."""
+    if not attempt.history:  # Ctrl-C came before its first step
+        return replace(before, interrupted=True)
     looks = [
         (tuple(Alarm(**alarm) for alarm in record["alarms"]), record.get("distance", math.nan))
         for record in attempt.history[LOOKS - 1 :] or attempt.history[-1:]
@@ -212,6 +207,7 @@ def _joined(before: TrainedGAN, attempt: Attempt, after: TrainedGAN) -> TrainedG
         seconds=before.seconds + after.seconds,
         interrupted=after.interrupted,
         rungs=(*before.rungs, rung),
+        distance=attempt.best_distance,
     )
 
 

@@ -99,8 +99,8 @@ class TrainingState:
     # --- what was seen ---
 
     def mean_statistics(self) -> dict[str, float]:
-        """Mean losses and logits since the last evaluation."""
-        means = (self.statistics / max(1, self.steps_in_statistics)).tolist()
+        """Mean losses and logits since the last evaluation; NaN before the first step."""
+        means = (self.statistics / self.steps_in_statistics).tolist()
         return dict(zip(STATISTICS, means, strict=True))
 
     def record(self, record: dict[str, Any]) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -44,6 +45,8 @@ class TrainedGAN:
     seconds: float = 0.0
     interrupted: bool = False
     rungs: tuple[Rung, ...] = ()
+    distance: float = math.nan
+    """The monitor's, of the weights that were kept; not in files."""
 
 
 def train(
@@ -82,7 +85,8 @@ def train(
     start_from : TrainedGAN, optional
         Start from these weights (same config but for budget and optimisation) instead of anew.
     keeps_start : bool
-        Keep these weights where none of the training are better by the monitor's distance.
+        Keep these weights, and their alarms, where none of the training are better by the
+        monitor's distance.
 
     Returns
     -------
@@ -101,7 +105,8 @@ def train(
     if start_from is not None:
         trainer.load_weights(start_from.generator_state, start_from.discriminator_state)
     monitor = build_monitor(trainer, samples, labels, seed, features)
-    callbacks: list[Callback] = [Watch(monitor, keeps_start=keeps_start)]
+    alarms = start_from.alarms if start_from is not None and keeps_start else None
+    callbacks: list[Callback] = [Watch(monitor, alarms_of_start=alarms)]
     if checkpoint is not None:
         callbacks.append(Checkpoints(checkpoint, f"{fingerprint}:{seed}"))
     if on_progress is not None:
@@ -110,11 +115,17 @@ def train(
 
 
 def joined(before: TrainedGAN, after: TrainedGAN) -> TrainedGAN:
-    """Put a further training behind the one that it started from."""
+    """Put a further training behind the one that it started from.
+
+    The budget of both is of the kinds that both had; where there is none, in images.
+    """
+    parts = before, after
     budgets: dict[str, Any] = {
-        name: sum(getattr(gan.config, name) or 0 for gan in (before, after)) or None
+        name: added(getattr(part.config, name) for part in parts)
         for name in ("max_images", "max_seconds")
     }
+    if budgets["max_images"] is budgets["max_seconds"] is None:
+        budgets["max_images"] = sum(part.config.max_images or part.images_seen for part in parts)
     return replace(
         after,
         config=replace(after.config, **budgets),
@@ -123,6 +134,12 @@ def joined(before: TrainedGAN, after: TrainedGAN) -> TrainedGAN:
         seconds=before.seconds + after.seconds,
         rungs=before.rungs + after.rungs,
     )
+
+
+def added(budgets: Iterable[float | None]) -> float | None:
+    """Add up budgets of one kind; None where one is."""
+    known = list(budgets)
+    return None if None in known else sum(filter(None, known))
 
 
 def shifted(history: Sequence[dict[str, Any]], before: TrainedGAN) -> list[dict[str, Any]]:
@@ -156,14 +173,18 @@ def run(trainer: Trainer, callbacks: Sequence[Callback]) -> TrainedGAN:
             f"Training became NaN within {trainer.images_seen:,} images, before there were any "
             "weights to keep. Lower `learning_rate`, or check the data for extreme values."
         )
+    alarms = trainer.best_alarms
+    if trainer.diverged and all(alarm.kind != "diverged" for alarm in alarms):
+        alarms += (Alarm("diverged"),)
     return TrainedGAN(
         trainer.config,
         *trainer.best_weights,
         trainer.history,
-        trainer.best_alarms + ((Alarm("diverged"),) if trainer.diverged else ()),
+        alarms,
         trainer.images_seen,
         trainer.seconds,
         interrupted,
+        distance=trainer.best_distance,
     )
 
 

@@ -19,7 +19,7 @@ import csv
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +76,16 @@ class LabelledData:
         labels, names = _dataset_labels(whole)[chosen], getattr(whole, "classes", None)
         y = labels if names is None else np.asarray(list(map(normalised, names)))[labels]
         return LabelledData(np.asarray(whole.data)[chosen], y)
+
+    def in_labels(self, classes: Array, names: Sequence[str]) -> LabelledData:
+        """Give the labels of a model in place of its class names, as of folders.
+
+        Where there are no names, or others than those, as it is.
+        """
+        label_of = dict(zip(map(normalised, names), classes.tolist(), strict=True))
+        if not isinstance(self.y, list) or not label_of.keys() >= {*self.y}:
+            return self
+        return replace(self, y=[label_of[name] for name in self.y])
 
 
 @dataclass
