@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from ganaug import GANAugmenter
 from ganaug.cli import main
 from ganaug.exceptions import InvalidInputError, ModelFileError
 from ganaug.history import describe_distrust, describe_troubles
+from ganaug.inputs.files import _chosen, labels_of_names
 from ganaug.model_card import model_card
 
 pytestmark = pytest.mark.filterwarnings("ignore::ganaug.exceptions.GanaugWarning")
@@ -75,6 +77,26 @@ def test_a_name_that_cannot_be_meant_is_refused(counts, said, augmenter):
         augmenter.sample(counts)
 
 
+def test_a_name_that_is_another_class_s_label_is_refused(augmenter, monkeypatch):
+    names = ["1", "2", "3"]
+    assert labels_of_names({"0": 5, "3": 6}, [0, 1, 2], names) == {0: 5, 2: 6}
+    kind = replace(augmenter.model_.label_kind, class_names=("1", "bag"))
+    monkeypatch.setattr(augmenter.model_, "label_kind", kind)
+    for ask in (
+        lambda: labels_of_names({"1": 5}, [0, 1, 2], names),
+        lambda: augmenter.sample({"1": 5}),
+        lambda: _chosen(np.array([0, 1, 2]), {"1": 5}, 0, names),
+    ):
+        with pytest.raises(InvalidInputError, match="'1' instead, the name .* label 0 .*another"):
+            ask()
+    assert augmenter.sample({1: 2})[1].tolist() == [1, 1]
+
+
+def test_limits_by_name_are_of_the_class_of_that_name():
+    labels = np.array([0, 2, 2, 2])
+    assert labels[_chosen(labels, {"boot": 1}, 0, ["bag", "shoe", "boot"])].tolist() == [0, 2]
+
+
 def test_totals_may_be_given_by_name(augmenter, digits):
     augmenter.wrap(Shoes(*digits), sampling_strategy={"ankle boot": 60})
     assert [plan.n_added for plan in augmenter.resampling_report_] == [0, 35]
@@ -115,8 +137,6 @@ def test_commands_name_classes(model, tmp_path, monkeypatch, capsys):
 
 
 def test_a_file_with_other_names_than_classes_is_refused(augmenter, model, monkeypatch):
-    from dataclasses import replace
-
     kind = replace(augmenter.model_.label_kind, class_names=("bag",))
     monkeypatch.setattr(augmenter.model_, "label_kind", kind)
     with pytest.raises(ModelFileError, match="class_names"):
