@@ -48,12 +48,12 @@ def audit_model(
         )
     if X_holdout is None and y_holdout is not None:
         raise InvalidInputError("`y_holdout` came without `X_holdout`: pass both or none.")
-    model, spec, classes = sampler.model, sampler.spec, sampler.classes
+    model, classes = sampler.model, sampler.classes
     values, codes = _read_training_samples(sampler, X, y)
     _check_verdict(verdict, model)
     held_out, held_out_codes = None, None
     if X_holdout is not None:
-        held_out, held_out_codes = read_labelled(X_holdout, y_holdout, spec=spec, classes=classes)
+        held_out, held_out_codes = _read_labelled(sampler, X_holdout, y_holdout)
     synthetic, synthetic_codes, notes = _sample_what_passes(sampler, n)
     unfiltered = None
     if sampler.is_filtered:
@@ -89,9 +89,9 @@ def audit_model(
 
 def _read_training_samples(sampler: TrainedSampler, X: Any, y: Any) -> tuple[Array, Codes]:
     """Read X and y, and refuse others than those that the model was trained on."""
-    spec, classes, model = sampler.spec, sampler.classes, sampler.model
-    values, codes = read_labelled(X, y, spec=spec, classes=classes)
-    training = TrainingSet(spec, values, codes, classes, model.label_kind)
+    model = sampler.model
+    values, codes = _read_labelled(sampler, X, y)
+    training = TrainingSet(model.spec, values, codes, model.classes, model.label_kind)
     if training.fingerprint != model.fingerprint:
         raise InvalidInputError(
             "X and y must be the samples that the model was trained on, in their order. Their "
@@ -99,6 +99,11 @@ def _read_training_samples(sampler: TrainedSampler, X: Any, y: Any) -> tuple[Arr
             f"{model.fingerprint[:12]}...."
         )
     return values, codes
+
+
+def _read_labelled(sampler: TrainedSampler, X: Any, y: Any) -> tuple[Array, Codes]:
+    names = sampler.label_kind.class_names
+    return read_labelled(X, y, spec=sampler.spec, classes=sampler.classes, class_names=names)
 
 
 def _check_verdict(verdict: Any, model: FittedModel) -> None:

@@ -109,6 +109,21 @@ def test_a_dataset_that_numbers_its_classes_otherwise_is_wrapped_by_their_names(
     assert other[len(other) - 1][1] == 0  # an ankle boot, by the wrapped dataset's number
 
 
+def test_a_dataset_that_numbers_its_classes_otherwise_is_audited_by_their_names(
+    augmenter, digits, monkeypatch
+):
+    images, labels = digits
+    monkeypatch.setattr("ganaug.model_audit.build_audit", lambda *read, **options: (read, options))
+    boots = images[labels == 1]
+    held_out = Shoes(boots[:, ::-1], np.zeros(len(boots), dtype=int), ("ankle boot",))
+    renumbered = Shoes(images, 1 - labels, ("ankle boot", "bag"))
+    read, options = augmenter.audit(renumbered, X_holdout=held_out, n_samples=20)
+    assert read[1].tolist() == labels.tolist()
+    assert options["holdout_labels"].tolist() == [1] * 25
+    with pytest.raises(InvalidInputError, match="y must hold classes.*Got 'sandal'"):
+        augmenter.audit(Shoes(images, labels, ("bag", "sandal")))
+
+
 def test_what_is_told_of_a_model_names_its_classes(augmenter, digits):
     assert "| ankle boot | 25 | 0.50 |" in model_card(augmenter.model_)
     assert "ankle boot (50%)" in describe_distrust(augmenter.model_)
