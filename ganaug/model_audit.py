@@ -115,20 +115,29 @@ def _check_verdict(verdict: Any, model: FittedModel) -> None:
     if known and None not in known and known != counts:
         raise InvalidInputError(
             "`verdict` must be of the samples that the model was trained on, of each class "
-            f"{counts}. Got one of {known} instead."
+            f"{counts}. Got one of {known} instead: measure the gain on these samples, or pass "
+            "`verdict=None`."
         )
     if verdict.get("gan") == "not tried":
         return
-    own = {"n_generators": model.n_generators} | {
-        name: getattr(model.gans[0].config, name) for name in ("width", "max_images")
-    }
-    measured = verdict.get("augmenter") or {}
+    measured, config = verdict.get("augmenter") or {}, model.gans[0].config
+    own: dict[str, Any] = {"width": config.width}
+    if not model.interrupted:
+        own["n_generators"] = model.n_generators
+    # a network of one class has its share of the budget only, a model trained on has the sum of two
+    if model.is_joint and _is_less(config.max_images, measured.get("max_images")):
+        own["max_images"] = config.max_images
     for name in own.keys() & measured.keys():
         if isinstance(measured[name], int) and measured[name] != own[name]:
             raise InvalidInputError(
                 f"`verdict` must be of a GAN like the model, with {name}={own[name]}. Got one of "
-                f"{name}={measured[name]} instead."
+                f"{name}={measured[name]} instead: fit with these settings, measure the gain with "
+                "`augmenter` set as for the model, or pass `verdict=None`."
             )
+
+
+def _is_less(own: int | None, measured: Any) -> bool:
+    return own is not None and isinstance(measured, int) and own < measured
 
 
 def _facts(model: FittedModel, n_held_out: int | None) -> dict[str, str]:

@@ -13,9 +13,16 @@ from torch.utils.data import Dataset
 
 from ganaug import GANAugmenter
 from ganaug.cli import main
-from ganaug.exceptions import InvalidInputError, ModelFileError
+from ganaug.exceptions import (
+    GanaugWarning,
+    InvalidInputError,
+    ModelFileError,
+    SmallClassWarning,
+)
+from ganaug.gan.monitor import Alarm
 from ganaug.history import describe_distrust, describe_troubles
 from ganaug.inputs.files import _chosen, labels_of_names
+from ganaug.integrations.common import codes_to_leave_alone
 from ganaug.model_card import model_card
 
 pytestmark = pytest.mark.filterwarnings("ignore::ganaug.exceptions.GanaugWarning")
@@ -131,6 +138,27 @@ def test_what_is_told_of_a_model_names_its_classes(augmenter, digits):
     assert "class 1" not in describe_troubles(augmenter.model_)
     report = augmenter.audit(Shoes(*digits), n_samples=20).to_dict()
     assert set(report["classes"]) == {"bag", "ankle boot"}
+
+
+def test_small_classes_are_told_by_their_names(digits):
+    images, labels = digits
+    tiny = GANAugmenter(n_generators=1, max_images=16, width=4, filter=None, verbose=0)
+    with pytest.warns(SmallClassWarning, match=r"from: 'ankle boot' \(5\)"):
+        tiny.fit(Shoes(images[:45], labels[:45]))
+    with pytest.raises(InvalidInputError, match="single sample of class 'ankle boot'"):
+        tiny.fit(Shoes(images[:41], labels[:41]))
+    with pytest.raises(InvalidInputError, match="one class, 'bag'"):
+        tiny.fit(Shoes(images[:40], labels[:40]))
+
+
+def test_adapters_show_no_control_characters_of_a_name(augmenter, monkeypatch):
+    kind = replace(augmenter.model_.label_kind, class_names=("bag", "a\x1b[31mb"))
+    monkeypatch.setattr(augmenter.model_, "label_kind", kind)
+    with pytest.warns(GanaugWarning, match=r"class a\\x1b\[31mb \(50%\)"):
+        codes_to_leave_alone(augmenter, "SyntheticMix")
+    gan = replace(augmenter.model_.gans[0], alarms=(Alarm("collapsed", 1, 0.2),))
+    monkeypatch.setattr(augmenter.model_, "gans", [gan])
+    assert r"class a\x1b[31mb" in describe_troubles(augmenter.model_)
 
 
 def test_commands_name_classes(model, tmp_path, monkeypatch, capsys):

@@ -205,8 +205,8 @@ def encode_dataset(dataset: Samples, spec: DataSpec) -> Array:
 def _learnable_labels(source: Source, y: Samples) -> tuple[Codes, Array, LabelKind]:
     """Read the labels, and refuse classes that cannot be learnt."""
     codes, classes, kind = read_labels(_labels_for(source, y))
-    check_class_sizes(codes, classes)
     names = names_of_classes(classes, source.class_names)
+    check_class_sizes(codes, names or classes.tolist())
     kind = dataclasses.replace(kind, class_names=names)
     if source.labels is not None and kind.container == "list":  # gathered here, not the user's
         kind = dataclasses.replace(kind, container="numpy")
