@@ -145,7 +145,8 @@ def run_draw(options: argparse.Namespace, store: Store, task: str, seed: int) ->
         by_name.setdefault(arm.partition("@")[0], []).append(arm)
     with one_thread():
         for name, group in by_name.items():
-            unit = f"{task}/{seed}/{name.replace(' ', '-')}"
+            # by its arms: an interrupted run may go on with further ones
+            unit = f"{task}/{seed}/{'+'.join(group).replace(' ', '-')}"
             done = store.once(unit, partial(run_arms, options, draw, name, group))
             arms |= done["arms"]
             seconds[name] = done["cpu_seconds"]

@@ -275,7 +275,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         `fit`, such as a cross-validation; called by a script or a notebook itself, `fit` returns.
         """
         data, device = self.read(X, y), resolve_device(self.device)
-        warn_of_small_classes(data.labels, data.classes)
+        warn_of_small_classes(data.labels, data.class_names or data.classes.tolist())
         start_from = model_to_start_from(self.warm_start_from)
         options = training_options(self, data, device)
         augmentation = make_augmentation(self.augmentation, data.spec.kind)
@@ -597,7 +597,8 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Returns
         -------
         AuditReport
-            With ``to_dict``, ``to_json``, ``to_markdown`` and ``to_html(path)``.
+            With ``to_dict``, ``to_json``, ``to_markdown`` and ``to_html(path)``. The last two say
+            the day's date; the figures, and the JSON of them, are the same on any day.
 
         Raises
         ------

@@ -83,7 +83,7 @@ def ladder_in_words(model: FittedModel) -> str:
 
 def alarm_in_words(alarm: Mapping[str, Any]) -> str:
     """Say in one line what an alarm means, and what to do."""
-    where = "" if alarm["class"] is None else f" in class {alarm['class']}"
+    where = "" if alarm["class"] is None else f" in class {printable(alarm['class'])}"
     return f"{alarm['kind'].replace('_', ' ')}{where}: {alarm['remedy']}"
 
 
@@ -114,7 +114,7 @@ def describe_troubles(model: FittedModel) -> str:
     alarms = alarms_of(model)
     for kind, remedy in REMEDIES.items():
         raised = [alarm for alarm in alarms if alarm["kind"] == kind]
-        classes = [str(alarm["class"]) for alarm in raised if alarm["class"] is not None]
+        classes = [printable(alarm["class"]) for alarm in raised if alarm["class"] is not None]
         if raised:
             where = f" in class {', '.join(dict.fromkeys(classes))}" if classes else ""
             lines.append(f"{kind}{where}: {remedy}")

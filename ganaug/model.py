@@ -14,6 +14,7 @@ from ganaug.exceptions import InvalidInputError
 from ganaug.gan.scaling import ColumnScaler
 from ganaug.gan.training import TrainedGAN
 from ganaug.inputs import DataSpec, LabelKind
+from ganaug.inputs.class_names import check_unambiguous
 from ganaug.options import MIN_TRUST
 
 Array = npt.NDArray[Any]
@@ -82,8 +83,11 @@ class FittedModel:
 
     def by_label(self, values: Mapping[Any, Any]) -> dict[Any, Any]:
         """Put labels in the place of the names that stand for them."""
-        names = self.label_kind.class_names or ()
-        labels = dict(zip(names, self.classes.tolist(), strict=False))
+        names, of_classes = self.label_kind.class_names or (), self.classes.tolist()
+        for key in values:
+            if isinstance(key, str):
+                check_unambiguous(key, of_classes, names)
+        labels = dict(zip(names, of_classes, strict=False))
         named = [(labels.get(key, key) if isinstance(key, str) else key) for key in values]
         found = dict(zip(named, values.values(), strict=True))
         if len(found) < len(values):

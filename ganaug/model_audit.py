@@ -48,12 +48,12 @@ def audit_model(
         )
     if X_holdout is None and y_holdout is not None:
         raise InvalidInputError("`y_holdout` came without `X_holdout`: pass both or none.")
-    model, spec, classes = sampler.model, sampler.spec, sampler.classes
+    model, classes = sampler.model, sampler.classes
     values, codes = _read_training_samples(sampler, X, y)
     _check_verdict(verdict, model)
     held_out, held_out_codes = None, None
     if X_holdout is not None:
-        held_out, held_out_codes = read_labelled(X_holdout, y_holdout, spec=spec, classes=classes)
+        held_out, held_out_codes = _read_labelled(sampler, X_holdout, y_holdout)
     synthetic, synthetic_codes, notes = _sample_what_passes(sampler, n)
     unfiltered = None
     if sampler.is_filtered:
@@ -89,9 +89,9 @@ def audit_model(
 
 def _read_training_samples(sampler: TrainedSampler, X: Any, y: Any) -> tuple[Array, Codes]:
     """Read X and y, and refuse others than those that the model was trained on."""
-    spec, classes, model = sampler.spec, sampler.classes, sampler.model
-    values, codes = read_labelled(X, y, spec=spec, classes=classes)
-    training = TrainingSet(spec, values, codes, classes, model.label_kind)
+    model = sampler.model
+    values, codes = _read_labelled(sampler, X, y)
+    training = TrainingSet(model.spec, values, codes, model.classes, model.label_kind)
     if training.fingerprint != model.fingerprint:
         raise InvalidInputError(
             "X and y must be the samples that the model was trained on, in their order. Their "
@@ -99,6 +99,11 @@ def _read_training_samples(sampler: TrainedSampler, X: Any, y: Any) -> tuple[Arr
             f"{model.fingerprint[:12]}...."
         )
     return values, codes
+
+
+def _read_labelled(sampler: TrainedSampler, X: Any, y: Any) -> tuple[Array, Codes]:
+    names = sampler.label_kind.class_names
+    return read_labelled(X, y, spec=sampler.spec, classes=sampler.classes, class_names=names)
 
 
 def _check_verdict(verdict: Any, model: FittedModel) -> None:
@@ -110,20 +115,29 @@ def _check_verdict(verdict: Any, model: FittedModel) -> None:
     if known and None not in known and known != counts:
         raise InvalidInputError(
             "`verdict` must be of the samples that the model was trained on, of each class "
-            f"{counts}. Got one of {known} instead."
+            f"{counts}. Got one of {known} instead: measure the gain on these samples, or pass "
+            "`verdict=None`."
         )
     if verdict.get("gan") == "not tried":
         return
-    own = {"n_generators": model.n_generators} | {
-        name: getattr(model.gans[0].config, name) for name in ("width", "max_images")
-    }
-    measured = verdict.get("augmenter") or {}
+    measured, config = verdict.get("augmenter") or {}, model.gans[0].config
+    own: dict[str, Any] = {"width": config.width}
+    if not model.interrupted:
+        own["n_generators"] = model.n_generators
+    # a network of one class has its share of the budget only, a model trained on has the sum of two
+    if model.is_joint and _is_less(config.max_images, measured.get("max_images")):
+        own["max_images"] = config.max_images
     for name in own.keys() & measured.keys():
         if isinstance(measured[name], int) and measured[name] != own[name]:
             raise InvalidInputError(
                 f"`verdict` must be of a GAN like the model, with {name}={own[name]}. Got one of "
-                f"{name}={measured[name]} instead."
+                f"{name}={measured[name]} instead: fit with these settings, measure the gain with "
+                "`augmenter` set as for the model, or pass `verdict=None`."
             )
+
+
+def _is_less(own: int | None, measured: Any) -> bool:
+    return own is not None and isinstance(measured, int) and own < measured
 
 
 def _facts(model: FittedModel, n_held_out: int | None) -> dict[str, str]:

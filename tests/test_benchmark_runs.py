@@ -29,7 +29,7 @@ from benchmarks import (
 )
 from benchmarks.data import TASKS, Images, Parts, augmented, draw_parts, first_of_each
 from benchmarks.deepsmote import AutoEncoder, deepsmote, train_autoencoder
-from benchmarks.results import read
+from benchmarks.results import Store, read
 from benchmarks.vae import VAEOptions, fit_vae
 from ganaug import GANAugmenter
 
@@ -213,6 +213,16 @@ def test_tables_are_filled_alike_by_every_arm(tmp_path, monkeypatch, capsys):
     assert found["n"]["iris"]["test"] == 36
     assert "| VAE@0.5 | " in capsys.readouterr().out
     assert "| iris | " in feature_tables.describe_pairs(found)
+
+
+def test_an_interrupted_run_of_tables_may_go_on_with_further_arms(tmp_path):
+    options = SimpleNamespace(arms=["nothing", "VAE@0.5"], vae=[("VAE", '{"n_steps": 20}')], gan={})
+    store = Store(tmp_path / "partial", {})
+    first = feature_tables.run_draw(options, store, "iris", 0)["arms"]
+    options.arms = ["nothing", "VAE@0.5", "VAE@1"]
+    further = feature_tables.run_draw(options, store, "iris", 0)["arms"]
+    assert list(further) == options.arms
+    assert first.items() <= further.items()
 
 
 def test_the_vae_learns_the_spread_of_a_class():

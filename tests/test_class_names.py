@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,8 +13,16 @@ from torch.utils.data import Dataset
 
 from ganaug import GANAugmenter
 from ganaug.cli import main
-from ganaug.exceptions import InvalidInputError, ModelFileError
+from ganaug.exceptions import (
+    GanaugWarning,
+    InvalidInputError,
+    ModelFileError,
+    SmallClassWarning,
+)
+from ganaug.gan.monitor import Alarm
 from ganaug.history import describe_distrust, describe_troubles
+from ganaug.inputs.files import _chosen, labels_of_names
+from ganaug.integrations.common import codes_to_leave_alone
 from ganaug.model_card import model_card
 
 pytestmark = pytest.mark.filterwarnings("ignore::ganaug.exceptions.GanaugWarning")
@@ -75,6 +84,26 @@ def test_a_name_that_cannot_be_meant_is_refused(counts, said, augmenter):
         augmenter.sample(counts)
 
 
+def test_a_name_that_is_another_class_s_label_is_refused(augmenter, monkeypatch):
+    names = ["1", "2", "3"]
+    assert labels_of_names({"0": 5, "3": 6}, [0, 1, 2], names) == {0: 5, 2: 6}
+    kind = replace(augmenter.model_.label_kind, class_names=("1", "bag"))
+    monkeypatch.setattr(augmenter.model_, "label_kind", kind)
+    for ask in (
+        lambda: labels_of_names({"1": 5}, [0, 1, 2], names),
+        lambda: augmenter.sample({"1": 5}),
+        lambda: _chosen(np.array([0, 1, 2]), {"1": 5}, 0, names),
+    ):
+        with pytest.raises(InvalidInputError, match="'1' instead, the name .* label 0 .*another"):
+            ask()
+    assert augmenter.sample({1: 2})[1].tolist() == [1, 1]
+
+
+def test_limits_by_name_are_of_the_class_of_that_name():
+    labels = np.array([0, 2, 2, 2])
+    assert labels[_chosen(labels, {"boot": 1}, 0, ["bag", "shoe", "boot"])].tolist() == [0, 2]
+
+
 def test_totals_may_be_given_by_name(augmenter, digits):
     augmenter.wrap(Shoes(*digits), sampling_strategy={"ankle boot": 60})
     assert [plan.n_added for plan in augmenter.resampling_report_] == [0, 35]
@@ -87,6 +116,21 @@ def test_a_dataset_that_numbers_its_classes_otherwise_is_wrapped_by_their_names(
     assert other[len(other) - 1][1] == 0  # an ankle boot, by the wrapped dataset's number
 
 
+def test_a_dataset_that_numbers_its_classes_otherwise_is_audited_by_their_names(
+    augmenter, digits, monkeypatch
+):
+    images, labels = digits
+    monkeypatch.setattr("ganaug.model_audit.build_audit", lambda *read, **options: (read, options))
+    boots = images[labels == 1]
+    held_out = Shoes(boots[:, ::-1], np.zeros(len(boots), dtype=int), ("ankle boot",))
+    renumbered = Shoes(images, 1 - labels, ("ankle boot", "bag"))
+    read, options = augmenter.audit(renumbered, X_holdout=held_out, n_samples=20)
+    assert read[1].tolist() == labels.tolist()
+    assert options["holdout_labels"].tolist() == [1] * 25
+    with pytest.raises(InvalidInputError, match="y must hold classes.*Got 'sandal'"):
+        augmenter.audit(Shoes(images, labels, ("bag", "sandal")))
+
+
 def test_what_is_told_of_a_model_names_its_classes(augmenter, digits):
     assert "| ankle boot | 25 | 0.50 |" in model_card(augmenter.model_)
     assert "ankle boot (50%)" in describe_distrust(augmenter.model_)
@@ -94,6 +138,27 @@ def test_what_is_told_of_a_model_names_its_classes(augmenter, digits):
     assert "class 1" not in describe_troubles(augmenter.model_)
     report = augmenter.audit(Shoes(*digits), n_samples=20).to_dict()
     assert set(report["classes"]) == {"bag", "ankle boot"}
+
+
+def test_small_classes_are_told_by_their_names(digits):
+    images, labels = digits
+    tiny = GANAugmenter(n_generators=1, max_images=16, width=4, filter=None, verbose=0)
+    with pytest.warns(SmallClassWarning, match=r"from: 'ankle boot' \(5\)"):
+        tiny.fit(Shoes(images[:45], labels[:45]))
+    with pytest.raises(InvalidInputError, match="single sample of class 'ankle boot'"):
+        tiny.fit(Shoes(images[:41], labels[:41]))
+    with pytest.raises(InvalidInputError, match="one class, 'bag'"):
+        tiny.fit(Shoes(images[:40], labels[:40]))
+
+
+def test_adapters_show_no_control_characters_of_a_name(augmenter, monkeypatch):
+    kind = replace(augmenter.model_.label_kind, class_names=("bag", "a\x1b[31mb"))
+    monkeypatch.setattr(augmenter.model_, "label_kind", kind)
+    with pytest.warns(GanaugWarning, match=r"class a\\x1b\[31mb \(50%\)"):
+        codes_to_leave_alone(augmenter, "SyntheticMix")
+    gan = replace(augmenter.model_.gans[0], alarms=(Alarm("collapsed", 1, 0.2),))
+    monkeypatch.setattr(augmenter.model_, "gans", [gan])
+    assert r"class a\x1b[31mb" in describe_troubles(augmenter.model_)
 
 
 def test_commands_name_classes(model, tmp_path, monkeypatch, capsys):
@@ -144,8 +209,6 @@ def test_commands_take_up_a_model_that_was_fitted_in_python_on_an_image_folder(
 
 
 def test_a_file_with_other_names_than_classes_is_refused(augmenter, model, monkeypatch):
-    from dataclasses import replace
-
     kind = replace(augmenter.model_.label_kind, class_names=("bag",))
     monkeypatch.setattr(augmenter.model_, "label_kind", kind)
     with pytest.raises(ModelFileError, match="class_names"):

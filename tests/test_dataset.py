@@ -808,3 +808,21 @@ def test_a_bank_that_cannot_be_written_leaves_nothing_behind(tmp_path, monkeypat
 def test_as_many_labels_as_rows_are_needed(tmp_path):
     with pytest.raises(InvalidInputError, match="Got 14 and 13 instead"):
         SyntheticBank.create(uint8_rows()[0], CODES[:-1], tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("codes", "known"),
+    [
+        ({"dog": 1, "cat": 0}, ["cat", "dog"]),
+        ({"dog": 2, "cat": 1, "emu": 0}, ["emu", "cat", "dog"]),
+        ({"dog": 1, "cat": 0, "emu": 5}, [0, 1]),
+    ],
+)
+def test_classes_stand_in_the_order_of_their_labels(codes, known):
+    images, labels = torch.rand(6, 1, 8, 8), torch.arange(6) % 2
+    fitted = read_training_set(images, labels)
+    dataset = TensorDataset(images, labels)
+    dataset.class_to_idx = codes
+    made = np.zeros((1, 1, 8, 8), dtype=np.uint8), np.ones(1, dtype=np.int64)
+    wrapped = AugmentedDataset(dataset, made, spec=fitted.spec, classes=fitted.classes)
+    assert wrapped.classes == known

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from dataclasses import replace
 
 import albumentations as A
 import cv2
@@ -195,3 +196,16 @@ def test_a_model_of_a_table_is_refused(digits, tmp_path):
     tiny_augmenter().fit(digits[0].reshape(-1, 64) - 0.5, digits[1]).save(tmp_path / "table")
     with pytest.raises(InvalidInputError, match="model of images"):
         SyntheticReplace(tmp_path / "table", p=0.25)
+
+
+def test_a_label_may_be_a_class_name(augmenter, digits, tmp_path):
+    kind = replace(augmenter.model_.label_kind, class_names=("bag", "boot", "hat"))
+    named = tiny_augmenter().fit(*digits)
+    named.model_.label_kind = kind
+    named.save(tmp_path / "named")
+    transform = SyntheticReplace(tmp_path / "named", p=1)
+    made, _ = named.sample({8: 256})
+    image = transform(image=image_like((8, 8)), label="hat")["image"]
+    assert any((image == other).all() for other in made)
+    with pytest.raises(InvalidInputError, match="Got 'hut'"):
+        transform(image=image_like((8, 8)), label="hut")

@@ -186,6 +186,20 @@ def test_names_of_classes_need_the_index_of_each(digits):
         assert (image == emus).flatten(1).all(dim=1).any()
 
 
+def test_an_index_of_names_fits_an_augmenter_of_a_dataset_with_names(digits):
+    images, labels = digits
+    dataset = TensorDataset(images[labels != 8], (labels[labels != 8] == 5).long())
+    dataset.classes = ["bag", "boot"]
+    fitted = tiny_augmenter().fit(dataset)
+    mix = SyntheticMix(fitted, class_to_idx={"boot": 4, "bag": 7}, p=1, n_per_class=10)
+    mixed, _ = mix(images[:4], torch.full((4,), 4))
+    boots, _ = fitted.sample({"boot": 10})
+    for image in mixed:
+        assert (image == torch.as_tensor(boots)).flatten(1).all(dim=1).any()
+    with pytest.raises(InvalidInputError, match=r"\['boot'\] are not in it"):
+        SyntheticMix(fitted, p=0.25, class_to_idx={"bag": 0})
+
+
 def test_classes_whose_samples_a_classifier_disputes_are_left_alone(augmenter, digits):
     images, labels = digits
     augmenter = copy.copy(augmenter)

@@ -11,7 +11,10 @@ import shutil
 import subprocess
 import sys
 import warnings
+from dataclasses import replace
+from datetime import date
 from html.parser import HTMLParser
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -34,6 +37,7 @@ from ganaug.exceptions import (
 )
 from ganaug.gain.verdict import ClassGain
 from ganaug.gan.monitor import REMEDIES, Alarm
+from ganaug.model_audit import _check_verdict
 from ganaug.sampler import TrainedSampler
 from tests.stand_ins import verdict_of
 
@@ -363,6 +367,13 @@ def test_classes_that_are_distrusted_are_named_first(trust, opening, parts):
     assert any("Leave synthetic" in text for text in summary["to_do"]) == ("istrusted" in opening)
 
 
+def test_trust_in_unknown_classes_is_refused(parts):
+    with pytest.raises(
+        InvalidInputError, match=r"`trust` must have class names.*Got 'ten' instead"
+    ):
+        audit(parts, table=True, trust=dict.fromkeys(NAMES, 1.0) | {"ten": 0.9})
+
+
 def test_unfiltered_figures_stand_beside_filtered_ones(parts):
     images, labels = parts["synthetic"]
     unfiltered = 255 - images.reshape(len(images), -1).astype(np.float32), labels
@@ -372,6 +383,7 @@ def test_unfiltered_figures_stand_beside_filtered_ones(parts):
 
     found = figures["questions"]["trust"]
     assert found["shares"] == trust
+    assert figures["format_version"] == 3
     served = measures(figures, "two")["precision"]["value"]
     assert found["unfiltered"]["two"]["precision"]["value"] < served / 2
     assert "| Precision, unfiltered | as served |" in report.to_markdown()
@@ -718,12 +730,15 @@ def test_the_model_card_says_how_the_model_came_about(fitted, rows, tmp_path, mo
     fitted.save(tmp_path / "model")
     monkeypatch.setattr("ganaug.persistence.library_versions", lambda: {"torch": "another"})
     monkeypatch.setattr("ganaug.model_audit.library_versions", lambda: {"torch": "another"})
+    day = Mock(today=lambda: date(1999, 12, 31))
+    monkeypatch.setattr("ganaug.model_audit.dt", Mock(date=day))
     loaded = GANAugmenter.load(tmp_path / "model")
     loaded.model_.gans[0].alarms = (Alarm("collapsed", 1, 0.2),)
     report = loaded.audit(**rows, n_samples=20, title="Audit of model")
     text = report.to_markdown()
     assert text.startswith("# Audit of model")
-    assert re.search(r"Date: \d{4}-\d\d-\d\d\n\nData: .* 3 classes, .*\n\nBudget: 768 images", text)
+    assert re.search(r"Date: 1999-12-31\n\nData: .* 3 classes, .*\n\nBudget: 768 images", text)
+    assert "1999-12-31" not in report.to_json()  # which is the same on any day
     card = report.to_dict()["questions"]["model_card"]
     assert card["samples per class"] == {str(k): n for k, n in fitted.class_counts_.items()}
     assert card["data fingerprint"] == fitted.data_fingerprint_
@@ -762,8 +777,28 @@ def test_an_extractor_and_a_verdict_reach_the_audit(fitted, rows, monkeypatch):
     with pytest.raises(InvalidInputError, match="`verdict` must be of the samples that"):
         fitted.audit(**rows, n_samples=20, verdict=other)
     other = verdict.to_dict() | {"augmenter": {"width": 99, "max_images": "auto"}}
-    with pytest.raises(InvalidInputError, match="GAN like the model, with width=.*Got .* width=99"):
+    with pytest.raises(InvalidInputError, match="with width=.*Got .* width=99.*`verdict=None`"):
         fitted.audit(**rows, n_samples=20, verdict=other)
+
+
+def test_a_verdict_is_refused_by_comparable_settings_only(fitted):
+    def model(**config):
+        gan = fitted.model_.gans[0]
+        gan = replace(gan, config=replace(gan.config, **config))
+        return replace(fitted.model_, gans=[gan], n_generators=1)
+
+    def check(model, **measured):
+        _check_verdict(verdict_of(per_class={}).to_dict() | {"augmenter": measured}, model)
+
+    check(model(max_images=256), max_images=128)  # trained on
+    check(replace(model(), gans=model().gans * 3), max_images=768)  # one network per class
+    cut = model()
+    cut.gans[0].interrupted = True
+    check(cut, n_generators=3)
+    with pytest.raises(InvalidInputError, match="n_generators=1. Got .*n_generators=3"):
+        check(model(), n_generators=3)
+    with pytest.raises(InvalidInputError, match="max_images=64. Got .*=128.*set as for the model"):
+        check(model(max_images=64), max_images=128)
 
 
 @pytest.mark.usefixtures("quick")

@@ -22,7 +22,7 @@ from ganaug.checks import check_groups, check_path
 from ganaug.exceptions import InvalidInputError
 from ganaug.storage import write_text
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 
 
 class AuditReport:
@@ -155,8 +155,8 @@ def build_audit(
     - `seed`: fixes the report on one machine.
     - `device`: where classifiers are trained.
 
-    Raises InvalidInputError when samples, labels, or groups do not fit one another, or all held-out
-    samples are training samples.
+    Raises InvalidInputError when samples, labels, or groups do not fit one another, `trust` names
+    other classes, or all held-out samples are training samples.
 
     Examples
     --------
@@ -182,6 +182,12 @@ def build_audit(
         None if holdout is None or holdout_labels is None else Labelled(holdout, holdout_labels),
         tuple(map(str, class_names)),
     )
+    unknown = [name for name in trust or {} if name not in samples.class_names]
+    if unknown:
+        raise InvalidInputError(
+            f"`trust` must have class names as keys, of {list(samples.class_names)}. Got "
+            f"{unknown[0]!r} instead: name classes as in `class_names`."
+        )
     context = Context(
         samples,
         ModelRecord(

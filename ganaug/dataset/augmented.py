@@ -89,7 +89,8 @@ class AugmentedDataset(Dataset[Any]):
     kinds : ndarray of str, shape (n,)
         "real", "synthetic", "augmented", "interpolated" or "duplicate".
     classes : list
-        The dataset's own ``classes``, or the classes seen in ``fit``.
+        The dataset's own ``classes``, else the names that it has for labels from 0, in their order,
+        else the classes seen in ``fit``.
     class_to_idx : dict
         The dataset's own, where it has one.
     is_synthetic : ndarray of bool, shape (n,)
@@ -183,8 +184,10 @@ class AugmentedDataset(Dataset[Any]):
         self.targets = _targets_like(
             dataset, np.asarray(self._format.labels).reshape(-1)[all_codes]
         )
-        names = list(names_in_dataset(dataset, spec.label_key).values())
-        self.classes = getattr(innermost(dataset), "classes", None) or names or classes.tolist()
+        names = names_in_dataset(dataset, spec.label_key)
+        known = [names[code] for code in range(len(names)) if code in names]
+        known = known if len(known) == len(names) else []  # of codes 0..n-1 only
+        self.classes = getattr(innermost(dataset), "classes", None) or known or classes.tolist()
         if isinstance(codes_of := getattr(innermost(dataset), "class_to_idx", None), Mapping):
             self.class_to_idx = dict(codes_of)
 

@@ -16,7 +16,7 @@ from torch.utils.data import ConcatDataset, TensorDataset
 
 from ganaug.exceptions import InvalidInputError
 from ganaug.inputs import encode_labels, without_transforms
-from ganaug.inputs.class_names import names_in_dataset, names_of_classes
+from ganaug.inputs.class_names import match_by_name, names_in_dataset
 from ganaug.inputs.datasets import (
     MapDataset,
     check_map_dataset,
@@ -84,15 +84,9 @@ def read_dataset_labels(
         with _leaving_images_unread():
             features = getattr(raw, "features", None)
             keys = find_keys(raw[0], features, *keys, "item 0 of the dataset")
-    labels = _raw_labels(raw, *keys)
-    by_code = classes.tolist()
+    labels: Sequence[Any] = _raw_labels(raw, *keys)
     names = names_in_dataset(dataset, keys[1])
-    fitted_names = names_of_classes(classes, {}) or class_names
-    if names and fitted_names and all(isinstance(label, int) for label in labels):
-        label_of = {name: label for label, name in names.items()}
-        labels = [names.get(label) or str(label) for label in labels]
-        by_code = [label_of.get(name, -1) for name in fitted_names]
-        classes = np.array(fitted_names)
+    labels, classes, by_code = match_by_name(labels, names, classes, class_names or ())
     try:
         return DatasetLabels(encode_labels(labels, classes), by_code)
     except InvalidInputError as error:

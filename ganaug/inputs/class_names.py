@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+import numpy as np
 from torch.utils.data import ConcatDataset, Subset
 
+from ganaug.exceptions import InvalidInputError
 from ganaug.inputs.datasets import MapDataset
 from ganaug.inputs.pixels import Array
+from ganaug.naming import normalised
 
 
 def names_in_dataset(dataset: MapDataset, label_key: str | None = None) -> dict[int, str]:
@@ -66,3 +70,37 @@ def names_of_classes(classes: Array, names: Mapping[int, str]) -> tuple[str, ...
         return tuple(labels)
     is_named = classes.dtype.kind in "iu" and all(label in names for label in labels)
     return tuple(names[label] for label in labels) if is_named else None
+
+
+def check_unambiguous(text: str, labels: Sequence[Any], names: Sequence[str]) -> None:
+    """Refuse a text that is the name of one class and the label of another.
+
+    `labels`, `names`: of the classes, in one order. Raises InvalidInputError: says what to do.
+    """
+    named = dict(zip(map(normalised, names), labels, strict=False))
+    numbered = {normalised(str(label)): label for label in labels}
+    key = normalised(text)
+    if key in named and key in numbered and named[key] != numbered[key]:
+        raise InvalidInputError(
+            f"A class must be given without doubt. Got {text!r} instead, the name of the class "
+            f"with the label {named[key]!r} and the label of another: pass one of these labels as "
+            f"it is, {{{named[key]!r}: ...}} or {{{numbered[key]!r}: ...}}, to a method in Python, "
+            "or give the classes names that are no labels."
+        )
+
+
+def match_by_name(
+    labels: Sequence[Any], names: Mapping[int, str], classes: Array, class_names: Sequence[str]
+) -> tuple[Sequence[Any], Array, list[Any]]:
+    """Give a Dataset's labels, and the classes seen in fit, as names where both have some.
+
+    `names` (dict of int to str): of the Dataset's integer labels. `classes` (array (n_classes,)),
+    `class_names`: of the fitted data, the latter empty for none. Returns: labels; classes; and by
+    class code the label by which the Dataset calls the class, -1 for a class unknown to it.
+    """
+    class_names = names_of_classes(classes, {}) or class_names
+    if not names or not class_names or not all(isinstance(label, int) for label in labels):
+        return labels, classes, classes.tolist()
+    label_of = {name: label for label, name in names.items()}
+    found = [names.get(label) or str(label) for label in labels]
+    return found, np.array(class_names), [label_of.get(name, -1) for name in class_names]

@@ -29,6 +29,7 @@ from torch.utils.data import Subset
 
 from ganaug.checks import did_you_mean, require_extra, warn_user
 from ganaug.exceptions import GanaugWarning, InvalidInputError
+from ganaug.inputs.class_names import check_unambiguous, names_of_classes
 from ganaug.inputs.npz import read_npz
 from ganaug.inputs.pictures import SUFFIXES, is_regular, read_pictures
 from ganaug.naming import (
@@ -391,15 +392,15 @@ def labels_of_names(
 ) -> dict[Any, int]:
     """Turn class names, as they are typed, into the labels they stand for.
 
-    `counts`: mapping of str to int. `classes`: the labels. `names`: other names of the same labels.
-    Returns: dict of label to int. Raises InvalidInputError for an unknown name; suggests the
-    intended one.
+    `counts`: mapping of str to int. `classes`: the labels. `names`: of the same classes, which
+    go before the labels' text. Returns: dict of label to int. Raises InvalidInputError for an
+    unknown name, and suggests the intended one; for one that is another class's label.
     """
-    labels = np.asarray(classes).tolist()
+    labels, names = np.asarray(classes).tolist(), names or ()
     label_of = {normalised(str(label)): label for label in labels}
-    if names is not None:
-        label_of = dict(zip(map(normalised, names), labels, strict=False)) | label_of
+    label_of |= dict(zip(map(normalised, names), labels, strict=False))
     for text in counts:
+        check_unambiguous(text, labels, names)
         if normalised(text) not in label_of:
             raise InvalidInputError(
                 f"{text!r} is not one of the classes {', '.join(map(printable, label_of))}."
@@ -429,7 +430,9 @@ def _chosen(
         return np.arange(len(labels))
     labels = labels.reshape(-1)
     classes = np.unique(labels)
-    wanted = labels_of_names(limits, classes, names)
+    wanted = labels_of_names(
+        limits, classes, names_of_classes(classes, dict(enumerate(names or ())))
+    )
     rng = np.random.default_rng(seed)
     kept = [
         np.sort(rng.permutation(np.flatnonzero(labels == label))[: wanted.get(label)])

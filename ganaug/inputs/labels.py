@@ -138,21 +138,21 @@ def encode_labels(y: Samples, classes: Array) -> Codes:
     return np.array([code_of[label] for label in labels], dtype=np.int64)
 
 
-def check_class_sizes(codes: Codes, classes: Array) -> None:
+def check_class_sizes(codes: Codes, names: Sequence[object]) -> None:
     """Refuse classes that cannot be learnt.
 
-    `codes`: int64 (n,). `classes`: array (n_classes,). Raises InvalidInputError when there is one
-    sample, one class, or a class with a single sample.
+    `codes`: int64 (n,). `names`: of the classes, or their labels. Raises InvalidInputError when
+    there is one sample, one class, or a class with a single sample.
     """
     if len(codes) == 0:
         raise InvalidInputError("y must hold labels. Got none, 0 samples, instead.")
     if len(codes) == 1:
         raise InvalidInputError("X must have several samples of each class. Got 1 sample instead.")
-    if len(classes) < 2:
+    if len(names) < 2:
         raise InvalidInputError(
-            f"y must have at least 2 classes. Got one class, {classes.tolist()[0]!r}, instead."
+            f"y must have at least 2 classes. Got one class, {names[0]!r}, instead."
         )
-    counts = dict(zip(classes.tolist(), np.bincount(codes).tolist(), strict=True))
+    counts = dict(zip(names, np.bincount(codes).tolist(), strict=True))
     singles = [label for label, n in counts.items() if n == 1]
     if singles:
         raise InvalidInputError(
@@ -161,9 +161,9 @@ def check_class_sizes(codes: Codes, classes: Array) -> None:
         )
 
 
-def warn_of_small_classes(codes: Codes, classes: Array) -> None:
+def warn_of_small_classes(codes: Codes, names: Sequence[object]) -> None:
     """Warn of classes with fewer than 20 samples, where a generator is to learn them."""
-    counts = dict(zip(classes.tolist(), np.bincount(codes).tolist(), strict=True))
+    counts = dict(zip(names, np.bincount(codes).tolist(), strict=True))
     small = {label: n for label, n in counts.items() if n < SMALL_CLASS_SIZE}
     if small:
         shown = ", ".join(f"{label!r} ({n})" for label, n in small.items())

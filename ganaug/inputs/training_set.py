@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import hashlib
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -14,7 +15,7 @@ import torch
 
 from ganaug.checks import warn_user
 from ganaug.exceptions import GanaugWarning, InvalidInputError
-from ganaug.inputs.class_names import names_of_classes
+from ganaug.inputs.class_names import match_by_name, names_of_classes
 from ganaug.inputs.containers import Samples
 from ganaug.inputs.labels import (
     Codes,
@@ -163,19 +164,30 @@ def read_training_set(
 
 
 def read_labelled(
-    X: Samples, y: Samples = None, *, spec: DataSpec, classes: Array
+    X: Samples,
+    y: Samples = None,
+    *,
+    spec: DataSpec,
+    classes: Array,
+    class_names: Sequence[str] | None = None,
 ) -> tuple[Array, Codes]:
     """Read further labelled samples that look like the fitted data, such as a held-out part.
 
     `X`: as for :func:`read_training_set`. `y` (labels, shape (n,)): None for a Dataset. `spec`: of
-    the fitted data. `classes`: of the fitted data. Not every class need occur. Returns: values
+    the fitted data. `classes`, `class_names`: of the fitted data. Not every class need occur; the
+    names tell which is which where a Dataset has names for its integer labels, too. Returns: values
     (ndarray): uint8 (n, C, H, W), or float32 (n, d); labels (int64 (n,)): class codes. Raises
     InvalidInputError when X does not look like the fitted data, by its scale too, or y holds
     further classes.
     """
     source = open_source(X, spec.row_shape, spec.resize, spec.image_key, spec.label_key)
     values = spec.encode_source(source, is_set=True)
-    return values, encode_labels(_labels_for(source, y), classes)
+    labels = _labels_for(source, y)
+    if source.class_names:
+        labels, classes, _ = match_by_name(
+            as_labels(labels).tolist(), source.class_names, classes, class_names or ()
+        )
+    return values, encode_labels(labels, classes)
 
 
 def encode_dataset(dataset: Samples, spec: DataSpec) -> Array:
@@ -193,8 +205,8 @@ def encode_dataset(dataset: Samples, spec: DataSpec) -> Array:
 def _learnable_labels(source: Source, y: Samples) -> tuple[Codes, Array, LabelKind]:
     """Read the labels, and refuse classes that cannot be learnt."""
     codes, classes, kind = read_labels(_labels_for(source, y))
-    check_class_sizes(codes, classes)
     names = names_of_classes(classes, source.class_names)
+    check_class_sizes(codes, names or classes.tolist())
     kind = dataclasses.replace(kind, class_names=names)
     if source.labels is not None and kind.container == "list":  # gathered here, not the user's
         kind = dataclasses.replace(kind, container="numpy")

@@ -180,4 +180,6 @@ class SyntheticReplace(A.ImageOnlyTransform):
             )
 
     def _code_of(self, label: Any) -> int:
+        if isinstance(label, str):  # a name of a class whose label is a number
+            (label,) = self.augmenter.model_.by_label({label: None})
         return int(encode_labels([label], self.augmenter.classes_)[0])

@@ -13,6 +13,7 @@ from ganaug.exceptions import GanaugWarning, InvalidTypeError
 from ganaug.inputs import DataSpec
 from ganaug.inputs.pixels import cast_rounded
 from ganaug.inputs.spec import numpy_dtype
+from ganaug.naming import printable
 from ganaug.options import MIN_TRUST
 
 Array = npt.NDArray[Any]
@@ -39,7 +40,9 @@ def codes_to_leave_alone(augmenter: GANAugmenter, name: str) -> list[int]:
     labels = augmenter.sampler_.distrusted
     if labels:
         names = augmenter.sampler_.class_names
-        listed = ", ".join(f"{names[label]} ({augmenter.trust_[label]:.0%})" for label in labels)
+        listed = ", ".join(
+            f"{printable(names[label])} ({augmenter.trust_[label]:.0%})" for label in labels
+        )
         warnings.warn(
             f"{name} leaves images of class {listed} as they are: a classifier of the real ones "
             f"takes less than {MIN_TRUST:.0%} of the synthetic ones for their class. Train longer "

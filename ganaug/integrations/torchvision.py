@@ -6,7 +6,7 @@ Needs torchvision: ``pip install "ganaug[torchvision]"``.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -54,7 +54,7 @@ class SyntheticMix(v2.Transform):
         Makes of a synthetic image, looking as those given to the augmenter's `fit`, what the
         batches hold: your dataset's own transform. By default images are scaled as those in `fit`;
         integers after fractions or the reverse as by ``v2.ToDtype(scale=True)``.
-    class_to_idx : mapping of label to int, optional
+    class_to_idx : mapping of label, or class name, to int, optional
         The label in a batch of each class. Needed where the augmenter's classes are no integers;
         ``ImageFolder`` has it as an attribute.
     return_is_synthetic : bool, default=False
@@ -116,7 +116,7 @@ class SyntheticMix(v2.Transform):
         classes, self._spec = sampler.classes, sampler.spec
         if self._spec.kind != "image":
             raise InvalidInputError("SyntheticMix is for images. The augmenter has learnt a table.")
-        self._labels = _labels_in_batches(classes, class_to_idx)
+        self._labels = _labels_in_batches(classes, sampler.model.class_names, class_to_idx)
         self._is_left_alone = np.isin(
             np.arange(len(classes)), codes_to_leave_alone(augmenter, "SyntheticMix")
         )
@@ -189,13 +189,17 @@ class SyntheticMix(v2.Transform):
             )
 
 
-def _labels_in_batches(classes: npt.NDArray[Any], class_to_idx: Any) -> npt.NDArray[np.int64]:
-    """Give the integer by which a batch calls each class."""
+def _labels_in_batches(
+    classes: npt.NDArray[Any], class_names: Sequence[str], class_to_idx: Any
+) -> npt.NDArray[np.int64]:
+    """Give the integer by which a batch calls each class; `class_to_idx` has labels or names."""
     names = classes.tolist()
     if class_to_idx is not None:
         if not isinstance(class_to_idx, Mapping):
             kind = type(class_to_idx).__name__
             raise InvalidTypeError(f"`class_to_idx` must be a dict. Got a {kind} instead.")
+        if any(name in class_to_idx for name in class_names):
+            names = list(class_names)
         missing = [name for name in names if name not in class_to_idx]
         if missing:
             raise InvalidInputError(
