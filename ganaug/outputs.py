@@ -293,9 +293,12 @@ def _put_in_place(partial: Path, path: Path) -> None:
 
 
 def _remove(partial: Path) -> None:
-    """Clear what an earlier kill has left."""
+    """Clear what an earlier kill has left; the manifest, which tells whose it is, goes last."""
     with contextlib.suppress(FileNotFoundError):
         if partial.is_dir():
+            for entry in partial.iterdir():
+                if entry.is_dir() and not entry.is_symlink():
+                    shutil.rmtree(entry)
             shutil.rmtree(partial)
         else:
             partial.unlink()

@@ -456,6 +456,26 @@ def test_a_broken_output_keeps_the_name_of_one_and_the_older_stays(
     assert not partial.exists()
 
 
+def test_who_is_killed_while_a_broken_output_is_cleared_leaves_one_that_can_be(
+    run, model, tmp_path, monkeypatch
+):
+    sample = ("sample", model, "--class", "bag=3", "--out", tmp_path / "new")
+    run(*sample)
+    (tmp_path / "new").rename(tmp_path / "new.partial")
+
+    def killed(folder, **_options):
+        for file in (entry for entry in folder.iterdir() if entry.is_file()):
+            file.unlink()
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("shutil.rmtree", killed)
+        assert run(*sample)[0] == 1
+
+    assert run(*sample)[0] == 0
+    assert [entry.name for entry in tmp_path.glob("new*")] == ["new"]
+
+
 def test_permissions_follow_the_umask(run, model, tmp_path):
     before = os.umask(0o027)
     try:
