@@ -1,121 +1,134 @@
-"""What discriminator features are worth to a linear classifier, beside raw pixels and PCA.
+"""What discriminator features are worth to a linear classifier and an SVC, beside pixels and PCA.
 
-One draw is so many images of each class, on which every arm learns whatever it learns, and which
-its logistic regression is trained on; its penalty is chosen by cross-validation within them. Scored
-on the development part.
+Every arm learns its features, and its classifiers, on the imbalanced training images of a draw;
+the linear model's penalty is chosen by cross-validation within them. Test images. The GANs are
+ganaug's default ones.
 """
 
 from __future__ import annotations
 
 import argparse
 import warnings
+from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from sklearn.decomposition import PCA
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import GridSearchCV
-from sklearn.pipeline import FeatureUnion, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
 from tqdm.auto import tqdm
 
-from benchmarks.data import TASKS, load_train, split_parts
+from benchmarks.data import TASKS, Array, draw_parts, load_test
 from benchmarks.machine import one_thread
+from benchmarks.resamplers import GANAUG, Draw
 from benchmarks.results import Result, Store, markdown
 from benchmarks.stats import difference, show_interval
-from ganaug import GANAugmenter, GANFeatureExtractor
+from ganaug import GANFeatureExtractor
 
 N_DRAWS = 5
-TASK = "digits"
-PER_CLASS = (10, 100)
-PENALTIES = (0.001, 0.01, 0.1, 1.0)
+USUAL_TASKS = ("digits", "mnist-small", "fashion-mnist-small", "spoken-digits")
+PENALTIES = (0.0001, 0.001, 0.01, 0.1)
 RAW = "raw pixels"
+UNTRAINED = "untrained"
+GANS: dict[str, dict[str, Any]] = {GANAUG: {}, UNTRAINED: {"max_images": 64, "filter": None}}
+CLASSIFIERS: dict[str, Callable[[], Any]] = {
+    "logistic regression": lambda: GridSearchCV(
+        LogisticRegression(class_weight="balanced", max_iter=200, tol=1e-3),
+        {"C": PENALTIES},
+        cv=3,
+        scoring="balanced_accuracy",
+    ),
+    "SVC": lambda: SVC(class_weight="balanced"),
+}
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add how the GANs are trained."""
-    parser.add_argument("--max-images", type=int, default=60_000)
-    parser.add_argument("--generators", type=int, default=1)
+    """Add on what, and where trained GANs are kept."""
+    parser.add_argument("--tasks", nargs="+", choices=TASKS, default=USUAL_TASKS)
+    parser.add_argument("--cache-dir", type=Path, default=Path("data/gans"))
 
 
-def settings(options: argparse.Namespace) -> dict[str, Any]:
+def settings(options: argparse.Namespace) -> dict[str, Any]:  # noqa: ARG001 - tasks can be added
     """What draws must have in common."""
-    return {
-        "max_images": options.max_images,
-        "generators": options.generators,
-        "per_class": PER_CLASS,
-        "penalties": PENALTIES,
-    }
+    return {"gans": GANS, "penalties": PENALTIES}
 
 
 def run(options: argparse.Namespace, store: Store) -> dict[str, Any]:
     """Score every arm in every draw."""
     scores: dict[str, dict[str, list[float]]] = {}
-    for n in PER_CLASS:
+    for task in options.tasks:
         draws = [
-            store.once(f"{n}-draw-{seed}", partial(run_draw, options, n, seed))
-            for seed in tqdm(range(options.draws), desc=f"draws of {n}")
+            store.once(f"{task}-{seed}", partial(run_draw, options, task, seed))
+            for seed in tqdm(range(options.draws), desc=f"draws of {task}")
         ]
-        scores[f"{n} per class"] = {arm: [draw[arm] for draw in draws] for arm in draws[0]}
-    n_scored = TASKS[TASK].development_per_class * len(TASKS[TASK].counts)
-    return {"n": {"development": n_scored}, "scores": scores}
+        for name in CLASSIFIERS:
+            scores[f"{task}, {name}"] = {
+                arm: [draw[arm][name] for draw in draws] for arm in draws[0]
+            }
+    return {"n": {task: {"train": TASKS[task].counts} for task in options.tasks}, "scores": scores}
 
 
-def run_draw(options: argparse.Namespace, per_class: int, seed: int) -> dict[str, float]:
+def run_draw(options: argparse.Namespace, task: str, seed: int) -> dict[str, dict[str, float]]:
     """Score every arm on one draw."""
-    task = TASKS[TASK]
-    counts = (per_class,) * len(task.counts)
-    images = load_train(TASK, options.data_dir)
-    parts = split_parts(images, counts, task.development_per_class, seed)
-    X, X_scored = (part.X.reshape(len(part.X), -1) for part in (parts.train, parts.development))
-
-    def of_gan(max_images: int) -> GANFeatureExtractor:
-        augmenter = GANAugmenter(
-            image_shape=parts.train.X.shape[1:],
-            n_generators=options.generators,
-            max_images=max_images,
-            filter=None,
-            random_state=seed,
-            device="cpu",
-            verbose=0,
-        )
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of a GAN that is not trained
-            return GANFeatureExtractor(augmenter).fit(X, parts.train.y)
-
+    parts = draw_parts(task, options.data_dir, seed)
+    draw = Draw(task, seed, parts, None, options.cache_dir, GANS)
+    scored = load_test(task, options.data_dir)
+    X_scored = scored.X.reshape(len(scored.X), -1)
     with one_thread():
-        trained, untrained = of_gan(options.max_images).transform, of_gan(64).transform
-        arms = {
-            RAW: FunctionTransformer(),
-            "PCA, 40 components": PCA(40, random_state=0),
-            "discriminator": FunctionTransformer(trained),
-            "discriminator of one step": FunctionTransformer(untrained),
-            "raw pixels and discriminator": FeatureUnion(
-                [("raw", FunctionTransformer()), ("gan", FunctionTransformer(trained))]
-            ),
+        return {
+            arm: judge(train, draw.y, test, scored.y)
+            for arm, (train, test) in features_of(draw, X_scored).items()
         }
-        found = {}
-        for name, features in arms.items():
-            scale = StandardScaler() if name == RAW else make_pipeline(features, StandardScaler())
-            search = GridSearchCV(
-                LogisticRegression(max_iter=1000), {"C": PENALTIES}, cv=3, n_jobs=1
-            )
-            model = make_pipeline(scale, search).fit(X, parts.train.y)
-            score = balanced_accuracy_score(parts.development.y, model.predict(X_scored))
-            found[name] = round(float(score), 5)
+
+
+def features_of(draw: Draw, X_scored: Array) -> dict[str, tuple[Array, Array]]:
+    """Give what every arm makes of the training and of the scored images."""
+    both = draw.X, X_scored
+    of_gan = {name: tuple(map(_extractor(draw, name).transform, both)) for name in GANS}
+    pca = PCA(40, random_state=0).fit(draw.X / 255)
+    raw = draw.X / 255, X_scored / 255
+    return {
+        RAW: raw,
+        "PCA, 40 components": (pca.transform(raw[0]), pca.transform(raw[1])),
+        "discriminators": of_gan[GANAUG],
+        "discriminators of one step": of_gan[UNTRAINED],
+        "raw pixels and discriminators": tuple(
+            map(np.hstack, zip(raw, of_gan[GANAUG], strict=True))
+        ),
+    }
+
+
+def _extractor(draw: Draw, name: str) -> GANFeatureExtractor:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a GAN that is not trained
+        return GANFeatureExtractor(FrozenEstimator(draw.gan(name))).fit(draw.X, draw.y)
+
+
+def judge(train: Array, y: Array, test: Array, y_test: Array) -> dict[str, float]:
+    """Give each classifier's balanced accuracy on standardised features."""
+    scaler = StandardScaler().fit(train)
+    found = {}
+    for name, make in CLASSIFIERS.items():
+        classifier = make().fit(scaler.transform(train), y)
+        score = balanced_accuracy_score(y_test, classifier.predict(scaler.transform(test)))
+        found[name] = round(float(score), 5)
     return found
 
 
 def describe(result: Result) -> str:
     """Give the paired difference to raw pixels, in points of balanced accuracy."""
+    n_draws = len(result["seeds"])
     scores = result["scores"]
-    head = f"{TASKS[TASK].title}, {len(result['seeds'])} draws"
-    accuracies = [f"{100 * np.mean(arms[RAW]):.1f}" for arms in scores.values()]
-    lines = [[f"{RAW}, %", *accuracies]]
-    for arm in next(iter(scores.values())):
-        if arm != RAW:
-            found = [difference(arms[arm], arms[RAW]) for arms in scores.values()]
-            lines.append([arm, *map(show_interval, found)])
-    return markdown([head, *scores], lines)
+    arms = [arm for arm in next(iter(scores.values())) if arm != RAW]
+    lines = []
+    for name, of_arm in scores.items():
+        task, classifier = name.split(", ")
+        cells = [show_interval(difference(of_arm[arm], of_arm[RAW])) for arm in arms]
+        lines.append([TASKS[task].title, classifier, f"{100 * np.mean(of_arm[RAW]):.1f}", *cells])
+    return markdown([f"{n_draws} draws, test", "classifier", f"{RAW}, %", *arms], lines)

@@ -47,7 +47,7 @@ class Tiny(GANAugmenter):
 
 @pytest.fixture
 def tiny(monkeypatch):
-    for module in (cnn, features, pitfalls, quality, replacing):
+    for module in (cnn, pitfalls, quality, replacing):
         monkeypatch.setattr(module, "GANAugmenter", Tiny)
 
 
@@ -173,16 +173,16 @@ def test_images_are_replaced_and_removed_for_every_share_and_classifier(
 
 
 def test_features_of_the_discriminator_are_scored_beside_raw_pixels(
-    tmp_path, tiny, monkeypatch, capsys
+    tmp_path, tmp_path_factory, monkeypatch, capsys
 ):
-    monkeypatch.setattr(features, "PER_CLASS", (20,))
-    monkeypatch.setattr(features, "PENALTIES", (0.1,))
-    found = run(tmp_path, *["features", "--draws", "1"])
+    monkeypatch.setitem(features.GANS, features.GANAUG, {"max_images": 512, "filter": None})
+    where = ["--cache-dir", str(tmp_path_factory.mktemp("gans"))]
+    found = run(tmp_path, *["features", "--draws", "1", "--tasks", "digits", *where])
 
-    (scores,) = found["scores"].values()
-    assert len(scores) == 5
-    assert scores["discriminator"] != scores["raw pixels"]
-    assert all(value > 0.5 for (value,) in scores.values())
+    for scores in found["scores"].values():
+        assert len(scores) == 5
+        assert scores["discriminators"] != scores["raw pixels"]
+        assert all(value > 0.5 for (value,) in scores.values())
     assert "| PCA, 40 components | " in capsys.readouterr().out
 
 

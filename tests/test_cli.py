@@ -588,13 +588,11 @@ def test_augment_exports_nothing_of_a_model_that_knows_no_class(run, npz, tmp_pa
 
 
 @pytest.mark.parametrize("data", ["tree", "npz", "mnist"])
-def test_a_dry_run_tells_size_and_time_and_trains_nothing(
-    data, run, request, tmp_path, monkeypatch
-):
+def test_a_dry_run_tells_size_and_time_and_trains_nothing(data, run, request, monkeypatch):
     monkeypatch.setattr(GANAugmenter, "fit", None)
     source = request.getfixturevalue(data)
     where = ("MNIST", "--data-dir", source) if data == "mnist" else (source,)
-    fit = ("fit", *where, "--out", tmp_path / "model", *SMALL, "--dry-run")
+    fit = ("fit", *where, *SMALL, "--dry-run")
 
     code, text, _ = run(*fit)
     cost = json.loads(run(*fit, "--json")[1])
@@ -605,7 +603,14 @@ def test_a_dry_run_tells_size_and_time_and_trains_nothing(
     assert sorted(cost["classes"].values()) == [25, 40]
     assert cost["data_bytes"] == 65 * 64
     assert cost["seconds"] > 0
-    assert not (tmp_path / "model").exists()
+
+
+def test_fit_wants_a_place_for_the_model_before_it_reads_anything(run, tmp_path):
+    code, _, err = run("fit", tmp_path / "no-such-data")
+
+    assert code == 2
+    assert "--out" in err
+    assert "no-such-data" not in err
 
 
 def test_a_log_gets_lines_and_few_of_them(capsys):

@@ -31,8 +31,7 @@ if TYPE_CHECKING:
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    required=True,
-    help="Directory for the model.",
+    help="Directory for the model; needed but for --dry-run.",
 )
 @click.option(
     "--continue",
@@ -59,7 +58,7 @@ def command(
     ctx: click.Context,
     /,
     data: str,
-    out: Path,
+    out: Path | None,
     model: Path | None,
     data_dir: Path | None,
     download: bool,
@@ -92,10 +91,12 @@ def command(
     from ganaug.outputs import partial_of
     from ganaug.persistence import check_can_save, read_config
 
-    partial = partial_of(out)
-    for place in (out, partial):  # not found out about when all is done
-        check_can_save(place)
-    if not dry_run:
+    if out is not None:
+        for place in (out, partial_of(out)):  # not found out about when all is done
+            check_can_save(place)
+    elif not dry_run:
+        raise click.UsageError("Say where the model is to be saved: by --out.")
+    if out is not None and not dry_run:
         _check_free(out, overwrite)
     budget: dict[str, Any] = {"max_images": max_images, "max_seconds": max_seconds}
     is_limited = any(value is not None for value in budget.values())
@@ -126,14 +127,14 @@ def command(
         before = augmenter.warm_start_from.estimator
         labelled = source.in_labels(before.classes_, before.class_names_)
         _check_alike(augmenter, labelled.X, labelled.y)
-    if dry_run:
+    if dry_run or out is None:
         arrays = source.as_arrays()
         cost = estimate_cost(augmenter, arrays.X, arrays.y)
         click.echo(json.dumps(cost) if as_json else describe_cost(cost))
         return
     was_interrupted = _fit(augmenter, labelled.X, labelled.y)
     is_complete = not augmenter.model_.interrupted
-    saved = out if is_complete else partial  # never in place of a complete model
+    saved = out if is_complete else partial_of(out)  # never in place of a complete model
     if model is not None:
         augmenter.set_params(**_whole_budget(augmenter))
     with interrupts_held() as held:
