@@ -30,7 +30,8 @@ from benchmarks.machine import cpu_seconds, one_thread
 from benchmarks.results import Result, Store, markdown
 from benchmarks.stats import difference, recalls, show_interval
 from ganaug import GANAugmenter
-from ganaug.classifier import fit_classifier, random_affine
+from ganaug.classifier import fit_classifier
+from ganaug.warping import AFFINE
 
 N_DRAWS = 5
 BASELINE = "repeats, augmented"
@@ -170,7 +171,7 @@ def score(
         seed=seed,
         max_steps=options.steps,
         balanced=False,
-        augmentation=random_affine if is_augmented else None,
+        augmentation=AFFINE if is_augmented else None,
         device=options.device,
     )
     return recalls(scored.y, classifier.predict_proba(scored.X).argmax(axis=1), n_classes)

@@ -22,7 +22,7 @@ import torch
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from ganaug.classifier import random_affine
+from ganaug.warping import AFFINE
 
 Array = npt.NDArray[Any]
 Labels = npt.NDArray[np.int64]
@@ -296,5 +296,5 @@ def augmented(images: Images, counts: list[int], seed: int) -> Images:
     """Turn, shift and scale counts[c] images of each class c."""
     chosen = repeat(images.y, counts, np.random.default_rng((seed, 1)))
     generator = torch.Generator().manual_seed(seed)
-    moved = random_affine(torch.from_numpy(images.X[chosen]), generator).round().clamp(0, 255)
+    moved = AFFINE(torch.from_numpy(images.X[chosen]), generator).round().clamp(0, 255)
     return Images(moved.to(torch.uint8).numpy(), images.y[chosen])

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,10 +21,11 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from ganaug.checks import did_you_mean
-from ganaug.classifier import fit_classifier, random_affine
+from ganaug.classifier import fit_classifier
 from ganaug.exceptions import InvalidInputError, InvalidTypeError
 from ganaug.seeds import derived_seed, stream
 from ganaug.settings import own_settings
+from ganaug.warping import AFFINE, Warp, fit_warp
 
 Array = npt.NDArray[Any]
 BatchTransform = Callable[[Tensor, torch.Generator], Tensor]
@@ -38,34 +39,19 @@ MIN_CHECK_SAMPLES = 20
 # --- the built-in transforms -------------------------------------------------------------------
 
 
-def affine(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Turn by up to 10 degrees, scale by 0.9 to 1.1, shift by up to a twelfth; uint8 as it came."""
-    return random_affine(images, generator).round().clamp_(0, 255).to(torch.uint8)
+def to_bytes(warp: Warp) -> BatchTransform:
+    """Give a warp that returns uint8 images, as it takes them."""
 
+    def of_batch(images: Tensor, generator: torch.Generator) -> Tensor:
+        return warp(images, generator).round().clamp_(0, 255).to(torch.uint8)
 
-def mirror(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Mirror half of the images left to right, then `affine`."""
-    is_mirrored = torch.rand(len(images), generator=generator) < 0.5
-    flipped = torch.where(is_mirrored[:, None, None, None], images.flip(3), images)
-    return affine(flipped, generator)
-
-
-def quarter_turn(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Turn by 0 to 3 quarter turns (half turns only where sides differ), then `affine`."""
-    is_square = images.shape[2] == images.shape[3]
-    quarters = torch.randint(0, 4, (len(images),), generator=generator)
-    quarters = quarters if is_square else 2 * (quarters // 2)
-    turned = images.clone()
-    for k in (1, 2, 3) if is_square else (2,):
-        chosen = quarters == k
-        turned[chosen] = torch.rot90(images[chosen], k, (2, 3))
-    return affine(turned, generator)
+    return of_batch
 
 
 TRANSFORMS: dict[str, BatchTransform] = {
-    "affine": affine,
-    "mirror": mirror,
-    "quarter_turn": quarter_turn,
+    "affine": to_bytes(AFFINE),
+    "mirror": to_bytes(replace(AFFINE, mirrors=True)),
+    "quarter_turn": to_bytes(replace(AFFINE, quarter_turns=True)),
 }
 
 
@@ -76,13 +62,24 @@ TRANSFORMS: dict[str, BatchTransform] = {
 class Augmentation:
     """A transform of uint8 images (n, C, H, W) that draws from the generator passed to it.
 
-    `name`: for reports. `transform`: (images, generator) -> images of the same shape and dtype.
-    `needs_check`: whether it may change what an image is; `affine` is known not to.
+    `name`: for reports. `transform`: (images, generator) -> images of the same shape and dtype;
+    None for a warp that is still to be fitted to the images. `needs_check`: whether it may change
+    what an image is; `AFFINE` is known not to.
     """
 
     name: str
-    transform: BatchTransform
+    transform: BatchTransform | None
     needs_check: bool
+
+    def fitted_to(self, values: Array, codes: npt.NDArray[np.int64], seed: int) -> Augmentation:
+        """Find the warp that suits real images, where that is asked for.
+
+        `values`: uint8 (n, C, H, W). `codes`: int64 (n,).
+        """
+        if self.transform is not None:
+            return self
+        warp = fit_warp(values, codes, seed=seed)
+        return Augmentation(str(warp), to_bytes(warp), needs_check=False)
 
     @own_settings()
     def __call__(self, images: Array, seed: int) -> Array:
@@ -92,14 +89,16 @@ class Augmentation:
         """
         if not len(images):
             return images
+        assert self.transform is not None, "call `fitted_to` first"
         return self.transform(torch.from_numpy(images), stream(seed, "augmentation")).numpy()
 
 
 def make_augmentation(augmentation: Any, kind: str = "image") -> Augmentation | None:
     """Turn the parameter `augmentation` into what is called.
 
-    `augmentation`: "affine", "mirror" and "quarter_turn" are built in; "mixed" (None) is "affine",
-    for those that are not interpolated; "interpolation" and "none" augment nothing. A callable
+    `augmentation`: "affine", "mirror" and "quarter_turn" are built in; "mixed" (None) is a warp
+    fitted to the images, for those that are not interpolated; "interpolation" and "none" augment
+    nothing. A callable
     takes one uint8 tensor (C, H, W) and returns another, and draws its random numbers from torch;
     torchvision's v2 transforms do. An albumentations transform is called as it wants to be. `kind`:
     {"image", "table"}, default="image". Returns: None where nothing is augmented. Raises
@@ -118,7 +117,7 @@ def make_augmentation(augmentation: Any, kind: str = "image") -> Augmentation | 
             "it None, they are interpolated; or pass `image_shape` if they are images."
         )
     if augmentation is None or (isinstance(augmentation, str) and augmentation == "mixed"):
-        augmentation = "affine"
+        return Augmentation("fitted", None, needs_check=False)
     if isinstance(augmentation, str):
         if augmentation in ("none", "interpolation"):
             return None

@@ -80,9 +80,9 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         None: for `augment` 0.25 from 1,500 images on, else and for tables 0; for `wrap` 0.
     augmentation : str, callable or None, default=None
         How real images are varied: "affine" (turned, shifted, scaled a little), "mirror",
-        "quarter_turn", "interpolation" (SMOTE), "mixed" (half "affine", half "interpolation"; None,
-        but for `wrap`: "affine"), "none", or a transform of uint8 tensors (C, H, W), as of
-        torchvision; refused where it changes what images are.
+        "quarter_turn", "interpolation" (SMOTE), "mixed" (half interpolated, half warped as suits
+        the images, see `augmented_by_`; None, but for `wrap`: "affine"), "none", or a transform of
+        uint8 tensors (C, H, W), as of torchvision; refused where it changes what images are.
     mix_fraction, min_real : float, int, default=0.3, 100
         `fit_transform` replaces this share of the samples of classes with so many or more.
     cache_dir, checkpoint_dir : str or path, optional
@@ -131,6 +131,8 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         For each sample that the last `augment` gave: "real", "synthetic", "augmented",
         "interpolated" or "duplicate", and which of X it is or was made from, -1 for synthetic ones.
         `fit_transform` sets `kinds_`.
+    augmented_by_ : str
+        How the last `augment` varied the augmented ones, such as "turned by up to 10 degrees".
     resampling_report_ : list of ClassPlan
         Samples of each kind per class of the last `augment` or `wrap`, and why.
 
@@ -165,6 +167,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     augmentation_check_: TransformCheck | None
     kinds_: npt.NDArray[np.str_]
     sample_indices_: npt.NDArray[np.int64]
+    augmented_by_: str
     resampling_report_: list[ClassPlan]
 
     def __init__(
@@ -412,7 +415,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self._fitted_model()
         X, values, codes = read_real(X, y, spec=self.spec_, classes=self.classes_)
         seed = self.seed_ if random_state is None else draw_seed(random_state)
-        plans = self._plan("augment", codes, sampling_strategy, synthetic_share)
+        plans = self._plan(codes, sampling_strategy, synthetic_share, self.augmentation)
         mixed = add_samples(
             X,
             y,
@@ -422,10 +425,11 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             spec=self.spec_,
             classes=self.classes_,
             sampler=self.sampler_.reseeded(seed),
-            augmentation=self._augmentation(plans, lambda: values, codes),
+            augmentation=self._augmentation(self.augmentation, plans, lambda: values, codes),
             seed=seed,
         )
         self.kinds_, self.sample_indices_ = mixed.kinds, mixed.sources
+        self.augmented_by_ = mixed.augmented_by
         return mixed.X, mixed.y
 
     def wrap(
@@ -470,14 +474,17 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         keys = {"image_key": self.spec_.image_key, "label_key": self.spec_.label_key}
         names = self.model_.label_kind.class_names
         labels = read_dataset_labels(dataset, self.classes_, class_names=names, **keys)
-        plans = self._plan("wrap", labels.codes, sampling_strategy, synthetic_share)
+        augmentation = self.augmentation
+        if augmentation is None and self.spec_.kind == "image":
+            augmentation = "affine"  # interpolated images harm a network that augments
+        plans = self._plan(labels.codes, sampling_strategy, synthetic_share, augmentation, True)
         return wrap_dataset(
             dataset,
             labels,
             plans,
             sampler=self.sampler_,
             augmentation=self._augmentation(
-                plans, lambda: encode_dataset(dataset, self.spec_), labels.codes
+                augmentation, plans, lambda: encode_dataset(dataset, self.spec_), labels.codes
             ),
             transform=transform,
             target_transform=target_transform,
@@ -489,7 +496,12 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         )
 
     def _plan(
-        self, method: str, codes: Array, sampling_strategy: Any, synthetic_share: float | None
+        self,
+        codes: Array,
+        sampling_strategy: Any,
+        synthetic_share: float | None,
+        augmentation: Any,
+        for_network: bool = False,
     ) -> dict[int, ClassPlan]:
         """Say what each class code gets, and report it."""
         strategy = self.sampling_strategy if sampling_strategy is None else sampling_strategy
@@ -497,20 +509,24 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             codes,
             self.model_.by_label(strategy) if isinstance(strategy, Mapping) else strategy,
             self.synthetic_share if synthetic_share is None else synthetic_share,
-            self.augmentation,
+            augmentation,
             classes=self.classes_,
             trust=self.trust_,
             kind=self.spec_.kind,
-            for_network=method == "wrap",
+            for_network=for_network,
         )
         self.resampling_report_ = list(plans.values())
         return plans
 
     def _augmentation(
-        self, plans: Mapping[int, ClassPlan], read: Callable[[], Array], codes: Array
+        self,
+        parameter: Any,
+        plans: Mapping[int, ClassPlan],
+        read: Callable[[], Array],
+        codes: Array,
     ) -> Augmentation | None:
         """Give the augmentation as it is set now; check it on the samples if `fit` has not."""
-        augmentation = make_augmentation(self.augmentation, self.spec_.kind)
+        augmentation = make_augmentation(parameter, self.spec_.kind)
         if augmentation is None or not augmentation.needs_check:
             return augmentation
         checked = getattr(self, "_checked_augmentation", None)

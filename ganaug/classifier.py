@@ -228,22 +228,6 @@ def random_shift(images: Tensor, generator: torch.Generator) -> Tensor:
     return shifted.permute(0, 3, 1, 2)
 
 
-def random_affine(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Turn each image by up to 10 degrees, scale it by 0.9 to 1.1 and shift it by up to 1/12.
-
-    `images` (Tensor of shape (n, C, H, W)): uint8. Returns: Tensor of shape (n, C, H, W): float32
-    in 0 to 255 (bilinear); what comes in from outside is the nearest edge pixel.
-    """
-    n, _, height, width = images.shape
-    angle, zoom, right, down = torch.rand((4, n), generator=generator) * 2 - 1
-    angle, zoom = angle * math.radians(10), 1 + 0.1 * zoom
-    cos, sin = torch.cos(angle) / zoom, torch.sin(angle) / zoom
-    stretch = height / width  # the grid's unit is half a side, so a turn needs the sides' ratio
-    matrix = torch.stack([cos, -sin * stretch, right / 6, sin / stretch, cos, down / 6], dim=1)
-    grid = functional.affine_grid(matrix.view(n, 2, 3), list(images.shape), align_corners=False)
-    return functional.grid_sample(images.float(), grid, padding_mode="border", align_corners=False)
-
-
 @own_settings()
 def fit_classifier(
     values: NDArray[Any],

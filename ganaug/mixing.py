@@ -37,13 +37,14 @@ class Mixed:
 
     `kinds` (str (n,)): "real", "synthetic", "augmented", "interpolated" or "duplicate".
     `sources` (int64 (n,)): which of the user's samples each is, repeats, or was made from; -1 for
-    synthetic ones.
+    synthetic ones. `augmented_by`: how the augmented ones were made; empty where none were.
     """
 
     X: Samples
     y: Samples
     kinds: npt.NDArray[np.str_]
     sources: npt.NDArray[np.int64]
+    augmented_by: str
 
 
 def read_real(
@@ -76,8 +77,8 @@ def plan_by_code(
     `codes` (int64 (n,)): class codes of the real samples. `strategy`, `trust`: as in
     `ganaug.resampling.plan`. `share`, `augmentation`: the estimator's parameters; None is what was
     best where it was measured. `classes`: array (n_classes,). `kind`: "image" or "table".
-    `for_network`: whether the samples are for a network trained with augmentation, which
-    interpolated images harm. Returns: dict of class code to ClassPlan.
+    `for_network`: whether the samples are for a network trained with augmentation. Returns: dict of
+    class code to ClassPlan.
     """
     if mistake := number(0, 1, None)("synthetic_share", share):
         raise InvalidInputError(mistake)
@@ -88,9 +89,7 @@ def plan_by_code(
         strategy,
         synthetic_share=usual if share is None else share,
         trust=trust,
-        interpolated_share=0.0
-        if for_network and kind == "image" and augmentation is None
-        else interpolated_share(augmentation, kind),
+        interpolated_share=interpolated_share(augmentation, kind),
         augments=augments(augmentation),
     )
     noted = [p.label for p in plans.values() if p.note]
@@ -159,6 +158,7 @@ def add_samples(
         y_out,
         np.concatenate([np.full(n_real, "real"), added.kinds]),
         np.concatenate([np.arange(n_real), added.sources]),
+        added.augmented_by,
     )
 
 

@@ -59,8 +59,9 @@ class GANOverSampler(BaseOverSampler):
         tables, 0. With 0 nothing is trained. Set it when you cross-validate: folds have fewer
         samples.
     augmentation : str, callable or None, default=None
-        How real images are varied, see `GANAugmenter`; by default half of them is augmented, half
-        interpolated. Feature tables are interpolated.
+        How real images are varied, see `GANAugmenter`. By default half of them is interpolated,
+        half warped (turned, scaled, shifted) as suits the images: cheap classifiers try ten ways
+        on folds of them, which takes seconds. Feature tables are interpolated.
     n_generators : int, optional
         Independently trained generators; 3 by default.
     max_images : int, optional
@@ -91,6 +92,8 @@ class GANOverSampler(BaseOverSampler):
         "interpolated" or "duplicate".
     sample_indices_ : ndarray of int64, shape (n_resampled,)
         Which of the X given each sample is, repeats or was made from; -1 for synthetic ones.
+    augmented_by_ : str
+        How the augmented ones were made, such as "turned by up to 10 degrees"; empty without any.
     augmentation_check_ : TransformCheck or None
         What was found about an `augmentation` other than "affine".
     n_features_in_ : int
@@ -266,6 +269,7 @@ class GANOverSampler(BaseOverSampler):
         )
         self.resampling_report_ = augmenter.resampling_report_
         self.kinds_, self.sample_indices_ = augmenter.kinds_, augmenter.sample_indices_
+        self.augmented_by_ = augmenter.augmented_by_
         self.augmentation_check_ = augmenter.augmentation_check_
         return resampled
 
@@ -305,6 +309,7 @@ class GANOverSampler(BaseOverSampler):
         )
         self.resampling_report_ = list(plans.values())
         self.kinds_, self.sample_indices_ = mixed.kinds, mixed.sources
+        self.augmented_by_ = mixed.augmented_by
         return mixed.X, mixed.y
 
     # --- checks ---

@@ -217,6 +217,8 @@ class Added:
     sources : ndarray of int64, shape (m + k,)
         Position of the real sample that each was made from (of the first of two); -1 for synthetic
         ones.
+    augmented_by : str
+        How real ones were augmented; empty where none were.
     """
 
     values: Array
@@ -224,6 +226,7 @@ class Added:
     repeated: Codes
     kinds: npt.NDArray[np.str_]
     sources: Codes
+    augmented_by: str
 
     @property
     def n_made(self) -> int:
@@ -278,6 +281,8 @@ def carry_out(
         synthetic, of_code = sampler.sample_values(n_synthetic)
         keep("synthetic", synthetic, of_code, np.full(len(synthetic), -1, dtype=np.int64))
     of_one = {code: p.n_augmented for code, p in plans.items() if p.n_augmented}
+    if of_one and augmentation is not None:
+        augmentation = augmentation.fitted_to(values, codes, seed)
     of_two = {code: p.n_interpolated for code, p in plans.items() if p.n_interpolated}
     is_matched = values.ndim > 2 and bool(of_one or of_two)
     statistics = PixelStatistics.fit(values) if is_matched else None
@@ -301,6 +306,7 @@ def carry_out(
         repeated=repeated,
         kinds=np.concatenate([*kinds, np.full(len(repeated), "duplicate")]),
         sources=np.concatenate([*sources, repeated]),
+        augmented_by=augmentation.name if of_one and augmentation is not None else "",
     )
 
 

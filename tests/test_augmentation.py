@@ -30,7 +30,7 @@ def quick_check(monkeypatch):
 
 
 TRANSFORMS = {
-    "affine": None,
+    "affine": "affine",
     "mirror": "mirror",
     "quarter turn": "quarter_turn",
     "torchvision": v2.Compose([v2.RandomHorizontalFlip(), v2.RandomAffine(10)]),

@@ -193,7 +193,7 @@ def test_the_same_seed_gives_the_same_and_another_seed_others(digits):
     plans = plan(codes, {3: 60}, synthetic_share=0)
 
     def made(seed):
-        affine = make_augmentation(None)
+        affine = make_augmentation("affine")
         return carry_out(plans, values, codes, sampler=None, augmentation=affine, seed=seed).values
 
     assert_array_equal(made(0), made(0))

@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from ganaug.classifier import fit_classifier, random_affine
+from ganaug.classifier import fit_classifier
 from ganaug.exceptions import GanaugWarning
 from ganaug.inputs import read_training_set
+from ganaug.warping import AFFINE
 
 Array = npt.NDArray[Any]
 
@@ -57,7 +58,7 @@ class SmallNetworkClassifier(ClassifierMixin, BaseEstimator):
             seed=self.random_state,
             max_steps=self.n_steps,
             balanced=False,
-            augmentation=random_affine,
+            augmentation=AFFINE,
         )
         return self
 
