@@ -96,9 +96,9 @@ class Augmentation:
 def make_augmentation(augmentation: Any, kind: str = "image") -> Augmentation | None:
     """Turn the parameter `augmentation` into what is called.
 
-    `augmentation`: "affine", "mirror" and "quarter_turn" are built in; "mixed" (None) is a warp
-    fitted to the images, for those that are not interpolated; "interpolation" and "none" augment
-    nothing. A callable
+    `augmentation`: "affine", "mirror" and "quarter_turn" are built in; "fitted" is a warp found on
+    the images, also of "mixed" (None), for those that are not interpolated; "interpolation" and
+    "none" augment nothing. A callable
     takes one uint8 tensor (C, H, W) and returns another, and draws its random numbers from torch;
     torchvision's v2 transforms do. An albumentations transform is called as it wants to be. `kind`:
     {"image", "table"}, default="image". Returns: None where nothing is augmented. Raises
@@ -116,13 +116,13 @@ def make_augmentation(augmentation: Any, kind: str = "image") -> Augmentation | 
             f"`augmentation` is for images. Got {augmentation!r} for feature rows instead: leave "
             "it None, they are interpolated; or pass `image_shape` if they are images."
         )
-    if augmentation is None or (isinstance(augmentation, str) and augmentation == "mixed"):
-        return Augmentation("fitted", None, needs_check=False)
-    if isinstance(augmentation, str):
+    if augmentation is None or isinstance(augmentation, str):
+        if augmentation in (None, "mixed", "fitted"):
+            return Augmentation("fitted", None, needs_check=False)
         if augmentation in ("none", "interpolation"):
             return None
         if augmentation not in TRANSFORMS:
-            options = ["mixed", *TRANSFORMS, "interpolation", "none"]
+            options = ["mixed", "fitted", *TRANSFORMS, "interpolation", "none"]
             raise InvalidInputError(
                 f"`augmentation` must be one of {', '.join(map(repr, options))}, a callable or "
                 f"None. Got {augmentation!r} instead.{did_you_mean(augmentation, options)}"

@@ -79,10 +79,10 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Synthetic part of it, in classes that are not distrusted; the rest vary real samples.
         None: for `augment` 0.25 from 1,500 images on, else and for tables 0; for `wrap` 0.
     augmentation : str, callable or None, default=None
-        How real images are varied: "affine" (turned, shifted, scaled a little), "mirror",
-        "quarter_turn", "interpolation" (SMOTE), "mixed" (half interpolated, half warped as suits
-        the images, see `augmented_by_`; None, but for `wrap`: "affine"), "none", or a transform of
-        uint8 tensors (C, H, W), as of torchvision; refused where it changes what images are.
+        How real images are varied: "fitted" (turned, scaled, shifted as suits them, see
+        `augmented_by_`), "interpolation" (SMOTE), "mixed" (half each; None, but for `wrap`:
+        "affine"), "affine", "mirror", "quarter_turn", "none", or a transform of uint8 tensors
+        (C, H, W), as of torchvision; refused where it changes what images are.
     mix_fraction, min_real : float, int, default=0.3, 100
         `fit_transform` replaces this share of the samples of classes with so many or more.
     cache_dir, checkpoint_dir : str or path, optional

@@ -582,6 +582,7 @@ def test_augment_exports_nothing_of_a_model_that_knows_no_class(run, npz, tmp_pa
 
     assert code == 0
     assert json.loads(out)["written"]["boot"] == {"real": 25, "augmented": 8, "interpolated": 7}
+    assert "shifted left or right by up to" in json.loads(out)["augmented_by"]
 
 
 # --- what it would take --------------------------------------------------------------------------

@@ -116,8 +116,9 @@ def command(
     origin = _origin(sampler, seed, allow_distrusted)
     remedy = None if verdict is None else verdict.remedy
     written = _write(out, arrays, X, y, sampler, remedy, source.files, origin, overwrite)
-    result = {"out": str(out), "written": written}
-    click.echo(json.dumps(result) if as_json else _describe(out, written))
+    how = getattr(sampler, "augmented_by_", "")
+    result = {"out": str(out), "written": written, "augmented_by": how}
+    click.echo(json.dumps(result) if as_json else _describe(out, written, how))
 
 
 def _read_verdict(file: Path, given: Mapping[str, Any]) -> Verdict:
@@ -217,10 +218,12 @@ def _counted(names: Sequence[str], kinds: Sequence[str]) -> dict[str, dict[str, 
     return counts
 
 
-def _describe(out: Path, written: Mapping[str, Mapping[str, int]]) -> str:
+def _describe(out: Path, written: Mapping[str, Mapping[str, int]], augmented_by: str) -> str:
     total = sum(n for kinds in written.values() for n in kinds.values())
     lines = [f"Wrote {total} samples to {printable(out)}"]
     for name, kinds in written.items():
         listed = ", ".join(f"{n} {kind}" for kind, n in kinds.items())
         lines.append(f"  {printable(name)}: {listed}")
+    if augmented_by:
+        lines.append(f"Augmented images are {augmented_by}.")
     return "\n".join(lines)

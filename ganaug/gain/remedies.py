@@ -181,7 +181,7 @@ class Synthetic(Remedy):
 def _has_own_augmentation(task: Task) -> bool:
     """Tell whether the user's augmenter has a transform that no built-in remedy is called after."""
     augmentation = getattr(task.augmenter, "augmentation", None)
-    built_in = (None, "mixed", "affine", "interpolation", "none")
+    built_in = (None, "mixed", "fitted", "affine", "interpolation", "none")
     return not (augmentation is None or isinstance(augmentation, str)) or (
         augmentation not in built_in
     )
@@ -217,7 +217,7 @@ BUILT_IN: tuple[Remedy, ...] = (  # from the simplest on: of equals the first is
     ClassWeights(),
     Duplicates(),
     Interpolation(),
-    Synthetic("augmented", "augmented duplicates", 0.0, "affine"),
+    Synthetic("augmented", "augmented duplicates", 0.0, "fitted"),
     Synthetic("mixed", "half augmented, half interpolated (GANOverSampler without a GAN)", 0.0),
     Synthetic("ganaug", "mixed, and a quarter synthetic (GANOverSampler)", 0.25),
     Synthetic("half and half", "half mixed, half synthetic samples", 0.5),
