@@ -32,7 +32,7 @@ Scores = npt.NDArray[np.float64]
 N_FOLDS = 3
 MIN_SAMPLES = 30
 """Of fewer images nothing could be learnt about warps."""
-MAX_PER_CLASS, MAX_SAMPLES = 150, 1500
+MAX_CLASSES, MAX_PER_CLASS, MAX_SAMPLES = 30, 150, 1500
 """Real images that warps are judged on: seconds, whatever the size of the set."""
 MAX_FEATURES = 256
 """Pixels that the judges see: images are pooled to fewer."""
@@ -196,11 +196,13 @@ def _fit_warp(values: Array, codes: Codes, seed: int) -> Warp:
 
 
 def _some_of_each(codes: Codes, seed: int) -> Codes:
-    n = max(N_FOLDS, min(MAX_PER_CLASS, MAX_SAMPLES // (int(codes.max(initial=0)) + 1)))
-    order = np.random.default_rng(derived_seed(seed, "warp") % 2**63).permutation(len(codes))
-    return np.sort(
-        np.concatenate([codes[:0], *(order[codes[order] == c][:n] for c in np.unique(codes))])
-    )
+    """Draw positions of images: some classes, and some of each of them."""
+    rng = np.random.default_rng(derived_seed(seed, "warp"))
+    present = np.unique(codes)
+    chosen = rng.permutation(present)[:MAX_CLASSES]
+    n = min(MAX_PER_CLASS, MAX_SAMPLES // max(1, len(chosen)))
+    order = rng.permutation(len(codes))
+    return np.sort(np.concatenate([codes[:0], *(order[codes[order] == c][:n] for c in chosen)]))
 
 
 def _pooled(values: Array) -> Tensor:
@@ -213,7 +215,7 @@ def _pooled(values: Array) -> Tensor:
 
 def _folds(codes: Codes, seed: int) -> Codes:
     """Give each image's fold; classes are spread evenly."""
-    order = np.random.default_rng(seed % 2**63).permutation(len(codes))
+    order = np.random.default_rng(seed).permutation(len(codes))
     folds = np.empty(len(codes), dtype=np.int64)
     folds[order[np.argsort(codes[order], kind="stable")]] = np.arange(len(codes)) % N_FOLDS
     return folds
@@ -232,14 +234,15 @@ def _score(warp: Warp, images: Tensor, codes: Codes, folds: Codes, fold: int, se
 def _filled(
     warp: Warp, images: Tensor, codes: Codes, train: Codes, seed: int
 ) -> tuple[Array, Codes]:
-    """Fill classes up to the largest with warped images."""
-    largest = int(np.bincount(codes[train]).max())
+    """Fill classes up to the largest, or to half as many again as the mean, with warped images."""
+    counts = np.unique(codes[train], return_counts=True)[1]
+    goal = max(int(counts.max()), math.ceil(1.5 * counts.mean()))
     of = [
-        np.resize(members, largest - len(members))
+        np.resize(members, goal - len(members))
         for members in (train[codes[train] == code] for code in np.unique(codes[train]))
     ]
     sources = np.concatenate(of)
-    warped = warp(images[sources], stream(seed, "warp")) if len(sources) else images[sources]
+    warped = warp(images[sources], stream(seed, "warp"))
     X = torch.cat([images[train], warped]).flatten(1).numpy()
     return X, codes[np.concatenate([train, sources])]
 

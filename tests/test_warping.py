@@ -117,6 +117,21 @@ def test_classes_of_one_image_and_absent_ones_do_no_harm(images):
     assert fit_warp(X[index], y[index], seed=0) in CANDIDATES
 
 
+def test_classes_of_one_size_tell_as_much_and_many_classes_take_no_longer(monkeypatch):
+    rng = np.random.default_rng(0)
+    codes = np.repeat(np.arange(200), 10)
+    judged = []
+    score = warping._score
+    monkeypatch.setattr(
+        warping, "_score", lambda *given: judged.append(len(given[2])) or score(*given)
+    )
+
+    assert fit_warp(spots(rng, len(codes), 2 + codes % 12), codes, seed=0) in CANDIDATES
+    assert set(judged) == {300}
+    alike = np.repeat([0, 1, 2, 3], 12)
+    assert fit_warp(spots(rng, 48, 6 + alike), alike, seed=0) == Warp(right=1 / 12)
+
+
 @pytest.mark.parametrize("shape", [(3, 128, 128), (4, 8, 40)])
 def test_large_and_oblong_images_are_judged_small(shape):
     rng = np.random.default_rng(0)
