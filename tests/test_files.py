@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, features
 
 from ganaug.exceptions import GanaugError, GanaugWarning, InvalidInputError
 from ganaug.inputs.files import labels_of_names, read_data
@@ -111,7 +111,7 @@ def test_linked_folders_are_read_once_and_told_where_they_lead_out(tree, tmp_pat
 
 
 def test_files_of_other_kinds_are_counted_in_one_line(tree):
-    for name in ("a.heic", "b.HEIC", "notes.txt", "paper.pdf", "LICENSE"):
+    for name in ("a.heic", "b.HEIC", "c.avif", "notes.txt", "paper.pdf", "LICENSE"):
         (tree / "cat" / name).write_bytes(b"%PDF")
     (tree / "top.png").write_bytes(b"")
     (tree / "cat" / ".hidden.png").write_bytes(b"")
@@ -122,7 +122,14 @@ def test_files_of_other_kinds_are_counted_in_one_line(tree):
 
     assert len(data.y) == 6
     (message,) = [str(warning.message) for warning in caught]
-    for said in ("left out (7)", "2 .heic", "1 .pdf", "1 without a suffix", "1 no ordinary files"):
+    for said in (
+        "left out (8)",
+        "2 .heic",
+        "1 .avif",
+        "1 .pdf",
+        "1 without a suffix",
+        "1 no ordinary files",
+    ):
         assert said in message
 
 
@@ -183,11 +190,18 @@ def as_bytes(image, kind, **options):
     return file.getvalue()
 
 
+AVIF = (
+    as_bytes(picture(), "AVIF")
+    if features.check("avif")
+    else b"\0\0\0\x20ftypavif\0\0\0\0avifmif1miaf"
+)
+
+
 @pytest.mark.parametrize(
     "content",
     [b"hello", b"", POSTSCRIPT, as_bytes(picture(), "PNG")[:200], as_bytes(picture(), "PDF"),
-     as_bytes(picture(), "ICO"), as_bytes(picture(), "TGA")],
-    ids=["text", "empty", "postscript", "half", "pdf", "ico", "tga"],
+     as_bytes(picture(), "ICO"), as_bytes(picture(), "TGA"), AVIF],
+    ids=["text", "empty", "postscript", "half", "pdf", "ico", "tga", "avif"],
 )  # fmt: skip
 def test_a_file_that_is_no_picture_is_named(content, tree):
     (tree / "dog" / "1.png").write_bytes(content)
