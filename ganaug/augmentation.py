@@ -25,7 +25,7 @@ from ganaug.classifier import fit_classifier
 from ganaug.exceptions import InvalidInputError, InvalidTypeError
 from ganaug.seeds import derived_seed, stream
 from ganaug.settings import own_settings
-from ganaug.warping import AFFINE, Warp, fit_warp
+from ganaug.warping import AFFINE, Warp, fit_warp, spread_folds
 
 Array = npt.NDArray[Any]
 BatchTransform = Callable[[Tensor, torch.Generator], Tensor]
@@ -308,9 +308,7 @@ def check_transform(
     if len(values) < MIN_CHECK_SAMPLES:
         return TransformCheck(augmentation.name, 0.0, -1.0, 1.0, 0)
     differences = np.zeros(len(values))
-    order = np.random.default_rng(derived_seed(seed, "check") % 2**63).permutation(len(values))
-    folds = np.empty(len(values), dtype=np.int64)
-    folds[order[np.argsort(codes[order], kind="stable")]] = np.arange(len(values)) % N_CHECK_FOLDS
+    folds = spread_folds(codes, N_CHECK_FOLDS, derived_seed(seed, "check"))
     for fold in range(N_CHECK_FOLDS):
         train, test = folds != fold, folds == fold
         hits = [

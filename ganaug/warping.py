@@ -182,7 +182,7 @@ def _fit_warp(values: Array, codes: Codes, seed: int) -> Warp:
     images, codes = _pooled(values[kept]), codes[kept]
 
     def scores(warp: Warp, repeat: int) -> Scores:
-        folds = _folds(codes, derived_seed(seed, "warp", repeat))
+        folds = spread_folds(codes, N_FOLDS, derived_seed(seed, "warp", repeat))
         return np.array([_score(warp, images, codes, folds, k, seed) for k in range(N_FOLDS)])
 
     first = [scores(warp, 0) for warp in CANDIDATES]
@@ -213,11 +213,11 @@ def _pooled(values: Array) -> Tensor:
     return functional.adaptive_avg_pool2d(torch.from_numpy(values).float(), size)
 
 
-def _folds(codes: Codes, seed: int) -> Codes:
-    """Give each image's fold; classes are spread evenly."""
+def spread_folds(codes: Codes, n_folds: int, seed: int) -> Codes:
+    """Draw a fold for each sample, so that every class is spread evenly over them."""
     order = np.random.default_rng(seed).permutation(len(codes))
     folds = np.empty(len(codes), dtype=np.int64)
-    folds[order[np.argsort(codes[order], kind="stable")]] = np.arange(len(codes)) % N_FOLDS
+    folds[order[np.argsort(codes[order], kind="stable")]] = np.arange(len(codes)) % n_folds
     return folds
 
 
