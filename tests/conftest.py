@@ -13,6 +13,8 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
+from ganaug import warping
+
 # The same examples in every run, however busy the machine
 hypothesis.settings.register_profile("ganaug", derandomize=True, deadline=None, max_examples=50)
 hypothesis.settings.load_profile("ganaug")
@@ -25,6 +27,14 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if "gpu" in item.keywords:
             item.add_marker(skip)
+
+
+@pytest.fixture(autouse=True)
+def quick_judges(request, monkeypatch):
+    """Warps are judged on few images by small forests, but where that is what is tested."""
+    if request.path.stem != "test_warping":
+        monkeypatch.setattr(warping, "MAX_PER_CLASS", 10)
+        monkeypatch.setattr(warping, "N_TREES", 2)
 
 
 @pytest.fixture(scope="session")
