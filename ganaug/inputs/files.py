@@ -121,7 +121,7 @@ def read_data(
     Raises InvalidInputError, which names the file and what was expected there. Warns when files are
     left out or converted.
     """
-    path = Path(data)
+    path = Path(os.path.expanduser(data))
     # a set's name first: torchvision keeps it in a directory of that name
     if data in TORCHVISION_SETS and (data_dir is not None or not _is_folder(path)):
         return _limited_dataset(_torchvision_set(data, data_dir, download, train), limits, seed)
@@ -130,10 +130,10 @@ def read_data(
         return _limited_arrays(X, y, groups, limits, seed)
     if path.suffix.lower() == ".csv":
         return _read_listing(_list_table(path), resize, limits, seed, progress)
-    if _is_folder(path):
+    if data and _is_folder(path):
         listing = _list_folder(path, train)
         return _read_listing(listing, resize, limits, seed, progress)
-    what = "is none of these" if os.path.exists(path) else "does not exist"
+    what = "is none of these" if data and os.path.exists(path) else "does not exist"
     raise InvalidInputError(
         "DATA must be a directory of images by class, a .csv of files and labels, a .npz file with "
         f"X and y, or one of {', '.join(TORCHVISION_SETS)}. Got {data!r} instead, which {what}."
