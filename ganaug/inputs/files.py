@@ -30,7 +30,7 @@ from torch.utils.data import Subset
 from ganaug.checks import did_you_mean, require_extra, warn_user
 from ganaug.exceptions import GanaugWarning, InvalidInputError
 from ganaug.inputs.class_names import check_unambiguous, names_of_classes
-from ganaug.inputs.npz import read_npz
+from ganaug.inputs.npz import read_npz, warn_of_made
 from ganaug.inputs.pictures import SUFFIXES, is_regular, read_pictures
 from ganaug.naming import (
     MANIFEST_NAME,
@@ -194,6 +194,8 @@ def _list_folder(directory: Path, train: bool) -> _Listing:
         )
     if empty:
         _warn(f"No class, for want of an image that can be read: {', '.join(empty)}.")
+    if is_ours:
+        warn_of_made(directory, sum(not file.name.startswith("real-") for file in found.files))
     if outside:
         _warn(f"{outside} images are read by links that lead out of {printable(directory)}.")
     return found
