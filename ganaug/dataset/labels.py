@@ -118,8 +118,7 @@ def _raw_labels(raw: MapDataset, image_key: str | None, label_key: str | None) -
     def read(position: int) -> Any:
         name = f"item {position} of the dataset"
         with _leaving_images_unread():
-            item = read_item(raw, position, name)
-            label = split_item(item, image_key, label_key, name)[1]
+            label = split_item(read_item(raw, position, name), image_key, label_key, name)[1]
         return plain_label(single_label(label, name))
 
     declared = _declared_labels(raw, label_key)
