@@ -82,7 +82,7 @@ def _make_checkpoint_dir(checkpoint_dir: str | os.PathLike[str] | None) -> Path 
     if checkpoint_dir is None:
         return None
     try:
-        directory = Path(checkpoint_dir)
+        directory = Path(os.path.expanduser(checkpoint_dir))
         directory.mkdir(parents=True, exist_ok=True)
     except (OSError, TypeError) as error:
         raise InvalidInputError(
@@ -124,7 +124,7 @@ def check_cache_dir(cache_dir: Any) -> None:
     if cache_dir is None:
         return
     try:
-        directory = Path(cache_dir)
+        directory = Path(os.path.expanduser(cache_dir))
         if directory.exists() and not directory.is_dir():
             raise ModelFileError(f"{directory} is a file.")
         check_writable(directory)
@@ -150,7 +150,7 @@ def cached_training(
     classifier of a model from the cache goes. Warns when an entry is damaged, which is trained
     anew, or cannot be written.
     """
-    path = Path(cache_dir) / f"{key}.safetensors"
+    path = Path(os.path.expanduser(cache_dir)) / f"{key}.safetensors"
     if path.exists():
         try:
             model = _read(path, key, device)

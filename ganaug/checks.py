@@ -187,16 +187,16 @@ def check_groups(groups: Any, n: int) -> Any:
 
 
 def check_path(path: Any) -> Path:
-    """Return a path.
+    """Return a path; a ``~`` at its start is the home directory.
 
     Raises
     ------
     InvalidTypeError
-        Unless `path` is a str or path-like, without NUL characters.
+        Unless `path` is a str or path-like, not empty, without NUL characters.
     """
-    if not isinstance(path, str | os.PathLike) or "\0" in os.fsdecode(path):
+    if not isinstance(path, str | os.PathLike) or not (text := os.fsdecode(path)) or "\0" in text:
         raise InvalidTypeError(f"`path` must be a str or path-like. Got {path!r} instead.")
-    return Path(os.fsdecode(path))
+    return Path(os.path.expanduser(text))
 
 
 def check_values(checks: Mapping[str, Check], values: Mapping[str, Any]) -> None:

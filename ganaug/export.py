@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ganaug.checks import require_extra, warn_user
+from ganaug.checks import check_path, require_extra, warn_user
 from ganaug.exceptions import InvalidInputError, TrainingWarning
 from ganaug.gan.sampling import Sampler
 from ganaug.gan.scaling import images_from_network
@@ -123,7 +123,7 @@ def check_export(path: str | os.PathLike[str]) -> Path:
     MissingDependencyError
         When a library that ONNX needs is not installed.
     """
-    place = Path(path)
+    place = check_path(path)
     if place.suffix not in SUFFIXES:
         raise InvalidInputError(
             f"`path` must end in {' or '.join(SUFFIXES)}. Got {printable(place)} instead."

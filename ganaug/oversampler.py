@@ -30,7 +30,7 @@ from ganaug.exceptions import (
     InvalidTypeError,
 )
 from ganaug.inputs import as_labels
-from ganaug.inputs.containers import refuse_two_looks, refuse_unsupported
+from ganaug.inputs.containers import as_list, is_pandas, refuse_two_looks, refuse_unsupported
 from ganaug.inputs.labels import one_hot_codes, one_hot_like
 from ganaug.mixing import add_samples, plans_by_code
 from ganaug.resampling import ENOUGH_SAMPLES, STRATEGIES, default_share, plan
@@ -189,13 +189,13 @@ class GANOverSampler(BaseOverSampler):
         SamplingError
             When the filter rejects nearly everything of a class.
         """
+        X = as_list(X)
         labels, is_one_hot = self._check(X, y)
         X_out, y_out = self._fit_resample(_dense(X), labels if is_one_hot else y)
         if is_one_hot:
             return _rows_like(X, X_out), one_hot_like(y, y_out[len(labels) :])
-        return _rows_like(X, X_out), y_out.to_frame(y.columns[0]) if hasattr(
-            y, "columns"
-        ) else y_out
+        is_frame = is_pandas(y) and y.ndim == 2
+        return _rows_like(X, X_out), y_out.to_frame(y.columns[0]) if is_frame else y_out
 
     def fit(self, X: Any, y: Any) -> GANOverSampler:
         """Check the data and the strategy, without training; `fit_resample` is what trains.
@@ -411,7 +411,7 @@ def _is_two_dimensional(X: Any) -> bool:
 
 def _dense(X: Any) -> Any:
     """Make a data frame of sparse columns an ordinary one."""
-    if not hasattr(X, "columns"):
+    if not is_pandas(X) or X.ndim == 1:
         return X
     dtypes = X.dtypes.to_dict()
     sparse = {name: dtype.subtype for name, dtype in dtypes.items() if hasattr(dtype, "fill_value")}
@@ -420,7 +420,7 @@ def _dense(X: Any) -> Any:
 
 def _rows_like(X: Any, X_out: Any) -> Any:
     """Give samples back in a list, or in sparse columns, if they came so."""
-    if hasattr(X, "columns"):
+    if is_pandas(X) and X.ndim == 2:
         return X_out.astype(X.dtypes.to_dict())
     if isinstance(X, list | tuple) and not isinstance(X_out, list):
         return [*X, *X_out[len(X) :].tolist()]

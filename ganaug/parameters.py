@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from ganaug.augmentation import make_augmentation
 from ganaug.cache import check_cache_dir
 from ganaug.checks import (
     check_parameters,
+    did_you_mean,
     multiple_of,
     n_jobs,
     number,
@@ -23,6 +25,7 @@ from ganaug.exceptions import InvalidInputError
 from ganaug.fitting import TrainingOptions
 from ganaug.gan.config import GROUP_SIZE, LOSSES, classic_options
 from ganaug.inputs import TrainingSet
+from ganaug.inputs.labels import listed
 from ganaug.jsonable import plain_scalar
 from ganaug.model import FittedModel
 from ganaug.options import CONDITIONINGS, RECIPES
@@ -95,6 +98,7 @@ def model_to_start_from(warm_start_from: Any) -> FittedModel | None:
 
 def training_options(estimator: Any, data: TrainingSet, device: torch.device) -> TrainingOptions:
     """Turn an estimator's parameters into what decides its training."""
+    _check_strategy_names(estimator.sampling_strategy, data)
     config_options = classic_options() if estimator.recipe == "classic" else {}
     set_ones = [name for name in _ENGINE_OPTIONS if getattr(estimator, name) is not None]
     for name in (*set_ones, "width", "latent_dim", "batch_size", "max_seconds", "max_images"):
@@ -110,6 +114,17 @@ def training_options(estimator: Any, data: TrainingSet, device: torch.device) ->
         draw_seed(estimator.random_state),
         str(device),
     )
+
+
+def _check_strategy_names(strategy: Any, data: TrainingSet) -> None:
+    """Refuse classes that `augment` would refuse after the training."""
+    known = [*dict.fromkeys([*data.classes.tolist(), *(data.class_names or ())])]
+    for label in strategy if isinstance(strategy, Mapping) else ():
+        if label not in known:
+            raise InvalidInputError(
+                f"`sampling_strategy` must name classes of y ({listed(known)}). Got {label!r} "
+                f"instead.{did_you_mean(label, known)}"
+            )
 
 
 def auto_max_images(n_samples: int) -> int:

@@ -117,7 +117,7 @@ def load_model(
     Raises ModelFileError when the file is missing, damaged, of another format, or says what no
     saved model says. Names the file, and what is wrong; nothing has been allocated then.
     """
-    file = check_path(path) / MODEL_NAME
+    file = _file_in(check_path(path))
 
     def check(content: Any, layouts: dict[str, Layout]) -> tuple[ModelContent, Any]:
         return _read_content(content, layouts, build)
@@ -137,7 +137,7 @@ def read_config(directory: str | os.PathLike[str]) -> dict[str, Any]:
 
     Returns: as in ``config.json``.
     """
-    file = Path(directory) / MODEL_NAME
+    file = _file_in(Path(directory))
 
     def check(content: Any, layouts: dict[str, Layout]) -> dict[str, Any]:
         _read_content(content, layouts, None)
@@ -158,11 +158,19 @@ def check_can_save(path: str | os.PathLike[str], n_bytes: int = 0) -> Path:
     to, or lacks room.
     """
     target = check_path(path).resolve()
-    if target.exists():
+    if os.path.exists(target):  # unlike Path.exists, also of a name that is too long
         _refuse_what_is_no_model(target)
     check_writable(target, ModelFileError)
     check_room(target, n_bytes)
     return target
+
+
+def _file_in(directory: Path) -> Path:
+    if os.path.isfile(directory):
+        raise ModelFileError(
+            f"{directory} is a file: give the directory of a model, which holds {MODEL_NAME}."
+        )
+    return directory / MODEL_NAME
 
 
 # --- parameters ----------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from ganaug.dataset import SyntheticBank, bank
+from ganaug.exceptions import ModelFileError
 
 VALUES, LABELS = np.arange(4 * 64, dtype=np.uint8).reshape(4, 1, 8, 8), np.arange(4)
 
@@ -126,3 +127,24 @@ def test_no_signal_is_handled_for_it(tmp_path):
 
     assert [signal.getsignal(number) for number in signal.valid_signals()] == before
     assert len(kept) == 4
+
+
+def test_a_full_disk_is_told_of_and_leaves_nothing(tmp_path, monkeypatch):
+    bank = make(tmp_path)
+    before, folders = bank.values.copy(), list(tmp_path.iterdir())
+
+    def save(file, array):
+        file.write_bytes(b"a part")
+        raise OSError("17664 requested and 1872 written")  # as NumPy says it
+
+    monkeypatch.setattr(np, "save", save)
+
+    with pytest.raises(ModelFileError, match=r"could not be written to .*`directory`"):
+        make(tmp_path)
+    with pytest.raises(ModelFileError, match=r"could not be written to .*`directory`"):
+        bank.publish(before + 1, 1)
+
+    assert list(tmp_path.iterdir()) == folders
+    assert len(list(folders[0].iterdir())) == 3
+    assert bank.epoch == 0
+    assert (bank.values == before).all()

@@ -1138,3 +1138,37 @@ def test_ctrl_c_after_the_training_does_not_lose_it(moment, run, npz, tmp_path, 
     assert code == 130
     assert not json.loads(out)["interrupted"]
     assert GANAugmenter.load(tmp_path / "model").n_images_seen_ == 128
+
+
+@pytest.mark.filterwarnings("default::ganaug.exceptions.GanaugWarning")
+@pytest.mark.parametrize("out", ["out", "out.npz"])
+def test_what_ganaug_has_added_is_not_taken_for_real_without_a_word(out, tree, tmp_path, run):
+    assert run("augment", tree, "--out", tmp_path / out, "-q")[0] == 0
+
+    code, _, said = run("fit", tmp_path / out, "--out", tmp_path / "m", *SMALL, "--dry-run")
+
+    assert code == 0
+    assert "Warning" in said
+    assert "was written by ganaug: 15 of its samples" in said
+
+
+@pytest.mark.parametrize("arguments", [("", "--out", "model"), ("images", "--out", "")])
+def test_an_unset_variable_of_the_shell_is_not_the_present_folder(
+    arguments, tree, tmp_path, run, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+
+    code, _, said = run("fit", *arguments, *SMALL)
+
+    assert code
+    assert "must not be empty" in said or "Got '' instead, which does not exist" in said
+    assert [entry.name for entry in tmp_path.iterdir()] == [tree.name]
+
+
+def test_a_tilde_that_the_shell_has_left_is_the_home_directory(tree, tmp_path, run, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+
+    assert run("fit", f"~/{tree.name}", "--out=~/model", *SMALL)[0] == 0
+
+    assert {entry.name for entry in tmp_path.iterdir()} == {tree.name, "model"}

@@ -5,6 +5,7 @@ Refused means: by an error of this package, that says what to do, before any tra
 
 from __future__ import annotations
 
+import enum
 import io
 
 import numpy as np
@@ -17,7 +18,12 @@ from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 import ganaug.cache
 from ganaug import GANAugmenter, GANOverSampler, evaluate_gain
-from ganaug.exceptions import FlattenedImagesWarning, InvalidInputError, InvalidTypeError
+from ganaug.exceptions import (
+    FlattenedImagesWarning,
+    InvalidInputError,
+    InvalidTypeError,
+    ModelFileError,
+)
 from ganaug.inputs import read_training_set
 
 # Trainings here are far too short to be any good; what they give is not what is tested.
@@ -498,3 +504,177 @@ def test_a_class_too_small_for_a_verdict_is_named(digits, no_training):
             LogisticRegression(), X[few].reshape(len(few), -1), y[few], image_shape=(8, 8)
         )
     assert "cv" not in str(caught.value)
+
+
+# --- containers and labels of others ---
+
+
+class FrameOfOthers:
+    """What polars' frames have in common with pandas', and what they have not."""
+
+    def __init__(self, rows):
+        self.rows, self.shape = rows, rows.shape
+        self.columns = [f"pixel_{i}" for i in range(rows.shape[1])]
+        self.dtypes = [rows.dtype] * rows.shape[1]
+
+    def __len__(self):
+        return len(self.rows)
+
+    def __getitem__(self, key):
+        return self.rows[key]
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.rows, dtype=dtype)
+
+
+@pytest.mark.parametrize("share", [0, 0.5])
+def test_frames_that_are_not_pandas_are_over_sampled_as_arrays(share, digits):
+    X, y = digits
+    sampler = GANOverSampler(tiny(image_shape=(8, 8)), synthetic_share=share, random_state=0)
+
+    X_out, y_out = sampler.fit_resample(
+        FrameOfOthers(X.reshape(len(X), -1)), FrameOfOthers(y[:, None])
+    )
+
+    assert type(X_out) is type(y_out) is np.ndarray
+    assert X_out.shape == (120, 64)
+    assert (y_out[: len(y)] == y).all()
+
+
+def test_arrays_of_images_as_objects_are_augmented_as_lists(digits):
+    X, y = digits
+    images = np.empty(len(X), dtype=object)
+    images[:] = [Image.fromarray(image) for image in X]
+
+    X_out, _ = tiny().fit(images, y).augment(images, y)
+    X_resampled, _ = GANOverSampler(tiny(), synthetic_share=0.5, random_state=0).fit_resample(
+        images, y
+    )
+
+    assert all(isinstance(image, Image.Image) for image in [*X_out, *X_resampled])
+    assert len(X_out) == len(X_resampled) == 120
+
+
+class Shape(enum.Enum):
+    ROUND = "round"
+    LONG = "long"
+    OTHER = "other"
+
+
+LABELS_IN_LISTS = {
+    "tensors": lambda y: list(torch.from_numpy(y)),
+    "tensors of one number": lambda y: list(torch.from_numpy(y)[:, None]),
+    "arrays of one number": lambda y: list(y[:, None]),
+    "NumPy's numbers": list,
+    "members of an Enum": lambda y: [list(Shape)[k] for k in y],
+}
+
+
+@pytest.mark.parametrize("make", LABELS_IN_LISTS.values(), ids=LABELS_IN_LISTS)
+def test_labels_in_a_list_come_back_as_what_they_were(make, digits):
+    X, y = digits
+    labels = make(y)
+
+    augmenter = tiny().fit(X, labels)
+    y_out = augmenter.augment(X, labels)[1]
+
+    assert {type(label) for label in y_out} == {type(labels[0])}
+    assert {np.shape(label) for label in y_out} == {np.shape(labels[0])}
+    assert [y_out.count(label) for label in (labels[0], labels[-1])] == [40, 40]
+
+
+def test_an_enums_values_are_its_labels(digits):
+    X, y = digits
+    kinds = enum.Enum("Kind", {"A": "round", "B": "round and long", "C": "other"}, type=str)
+
+    augmenter = tiny().fit(X, [list(kinds)[k] for k in y])
+
+    assert augmenter.classes_.tolist() == ["other", "round", "round and long"]
+
+
+@pytest.mark.parametrize("make", [set, iter, lambda y: dict(enumerate(y))])
+def test_labels_in_no_order_are_refused_by_the_name_of_what_holds_them(make, digits, no_training):
+    X, y = digits
+
+    with pytest.raises(InvalidTypeError, match="must be a list.*Got a (set|dict|list_iterator)"):
+        tiny().fit(X, make(y.tolist()))
+
+
+def test_a_strategy_for_unknown_classes_is_refused_before_the_training(digits, no_training):
+    with pytest.raises(InvalidInputError, match=r"`sampling_strategy` must name .*Got 7"):
+        tiny(sampling_strategy={0: 50, 7: 50}).fit(*digits)
+
+
+def test_8_bit_floats_are_refused(digits, no_training):
+    X, y = digits
+
+    with pytest.raises(InvalidTypeError, match="Got dtype float8"):
+        tiny().fit(torch.from_numpy(X / 255).to(torch.float8_e4m3fn), y)
+
+
+# --- items that cannot be read ---
+
+
+class Broken(Items):
+    def __getitem__(self, i):
+        if i == 50:
+            raise OSError("image file is truncated (3 bytes not processed)")
+        return self.items[i]
+
+
+def test_the_item_that_a_dataset_cannot_read_is_named(digits, no_training):
+    items = [(torch.from_numpy(x)[None], int(k)) for x, k in zip(*digits, strict=True)]
+
+    with pytest.raises(InvalidInputError, match="item 50 of the Dataset is not: OSError: image"):
+        tiny().fit(Broken(items))
+
+
+def test_the_item_that_a_wrapped_dataset_cannot_read_is_named(digits):
+    items = [(torch.from_numpy(x)[None], int(k)) for x, k in zip(*digits, strict=True)]
+    augmenter = tiny().fit(Items(items))
+
+    with pytest.raises(InvalidInputError, match="item 50 of the dataset is not: OSError: image"):
+        augmenter.wrap(Broken(items))
+
+
+def test_images_as_nested_lists_are_told_to_be_arrays(digits, no_training):
+    items = [{"img": x.tolist(), "label": int(k)} for x, k in zip(*digits, strict=True)]
+
+    with pytest.raises(InvalidInputError, match=r"image_key.*with_format\('numpy'\)"):
+        tiny().fit(Items(items))
+
+
+# --- places ---
+
+
+@pytest.mark.parametrize("method", ["save", "load", "export"])
+def test_an_empty_path_is_not_the_present_folder(method, digits, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    augmenter = tiny().fit(*digits)
+
+    with pytest.raises(InvalidTypeError, match="`path` must be a str or path-like. Got '' "):
+        getattr(augmenter, method)("")
+
+
+def test_a_tilde_is_the_home_directory(digits, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+
+    places = {"cache_dir": "~/cache", "checkpoint_dir": "~/checkpoints"}
+    tiny(**places).fit(*digits).save("~/model")
+
+    assert {entry.name for entry in tmp_path.iterdir()} == {"home"}
+    assert {e.name for e in (tmp_path / "home").iterdir()} == {"cache", "checkpoints", "model"}
+    assert len(GANAugmenter.load("~/model").sample(3)[0]) == 3
+
+
+def test_the_file_in_a_model_is_told_from_the_model(digits, tmp_path):
+    tiny().fit(*digits).save(tmp_path / "model")
+
+    with pytest.raises(ModelFileError, match="is a file: give the directory of a model"):
+        GANAugmenter.load(tmp_path / "model" / "model.safetensors")
+
+
+def test_a_name_too_long_for_the_disk_is_refused(digits, tmp_path):
+    with pytest.raises(ModelFileError, match="cannot be"):
+        tiny().fit(*digits).save(tmp_path / ("x" * 300))

@@ -119,7 +119,7 @@ def test_a_single_column_is_labels_too(y):
         ([0.5, 1.0], InvalidInputError, "continuous"),
         (np.eye(3), InvalidInputError, r"\(3, 3\).*argmax"),
         (np.ones((3, 3)), InvalidInputError, r"\(3, 3\).*multi-label"),
-        (3, InvalidInputError, r"shape \(\)"),
+        (3, InvalidTypeError, "must be a list, an array"),
         (["a", 1], InvalidTypeError, "str and int"),
         (np.array(["a", 1], dtype=object), InvalidTypeError, "str and int"),
         ([True, 1, 0], InvalidTypeError, "bool and int"),

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from ganaug.cli.parameters import (
+    Place,
     data_dir_option,
     device_option,
     json_option,
@@ -27,7 +28,7 @@ def _check_suffix(_ctx: click.Context, _param: click.Parameter, out: Path) -> Pa
 
 
 @click.command("audit")
-@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("model", type=Place(path_type=Path))
 @click.option("--train", "train", required=True, help="The DATA that the model was fitted on.")
 @click.option("--holdout", help="Real samples that it was not fitted on: DATA as for `fit`.")
 @data_dir_option
@@ -35,7 +36,7 @@ def _check_suffix(_ctx: click.Context, _param: click.Parameter, out: Path) -> Pa
 @seed_option
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=Place(path_type=Path, dir_okay=False),
     required=True,
     callback=_check_suffix,
     help="Report to write: .html, .md or .json.",
@@ -43,7 +44,7 @@ def _check_suffix(_ctx: click.Context, _param: click.Parameter, out: Path) -> Pa
 @click.option(
     "--verdict",
     "verdict_file",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    type=Place(path_type=Path, dir_okay=False, exists=True),
     help="What `evaluate --out` wrote: the gains stand in the report, too.",
 )
 @click.option(

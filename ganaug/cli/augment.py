@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ganaug.cli.parameters import (
+    Place,
     allow_distrusted_option,
     budget_options,
     data_options,
@@ -34,14 +35,14 @@ if TYPE_CHECKING:
 @data_options
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=Place(path_type=Path),
     required=True,
     help="Directory for PNG files by class, or a .npz file for arrays X, y and kind.",
 )
 @click.option(
     "--verdict",
     "verdict_file",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=Place(path_type=Path, dir_okay=False),
     help="Do what `ganaug evaluate --out` has found best, in place of GANOverSampler's default.",
 )
 @overwrite_option

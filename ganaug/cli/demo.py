@@ -7,13 +7,13 @@ from pathlib import Path
 
 import click
 
-from ganaug.cli.parameters import json_option, quiet_option
+from ganaug.cli.parameters import Place, json_option, quiet_option
 
 
 @click.command("demo")
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=Place(path_type=Path, file_okay=False),
     default=Path("demo-output"),
     show_default=True,
     help="Directory for results, plot, sample grid, report and model.",

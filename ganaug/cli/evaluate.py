@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from ganaug.cli.parameters import (
+    Place,
     budget_options,
     data_options,
     device_option,
@@ -41,12 +42,12 @@ ESTIMATORS = ("cnn", "rf", "svc", "knn", "logistic", "mlp")
 @seed_option
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=Place(path_type=Path, dir_okay=False),
     help="Write the verdict here (JSON), for `ganaug augment --verdict`.",
 )
 @click.option(
     "--plot",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=Place(path_type=Path, dir_okay=False),
     help="Draw all scores here (.png, .svg, ...).",
 )
 @json_option

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import click
 
-from ganaug.cli.parameters import allow_distrusted_option, json_option, overwrite_option
+from ganaug.cli.parameters import Place, allow_distrusted_option, json_option, overwrite_option
 
 
 @click.command("export")
-@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("model", type=Place(path_type=Path))
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=Place(path_type=Path),
     required=True,
     help="A .onnx file, or a .pt2 file for torch.export.load.",
 )

@@ -12,6 +12,7 @@ import click
 
 from ganaug.cli import INTERRUPTED
 from ganaug.cli.parameters import (
+    Place,
     budget_options,
     data_options,
     device_option,
@@ -30,13 +31,13 @@ if TYPE_CHECKING:
 @data_options
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=Place(path_type=Path),
     help="Directory for the model; needed but for --dry-run.",
 )
 @click.option(
     "--continue",
     "model",
-    type=click.Path(path_type=Path),
+    type=Place(path_type=Path),
     metavar="MODEL",
     help="Train this model on, with the DATA that it has learnt, by --max-images or --max-seconds.",
 )
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 )
 @budget_options
 @click.option("--max-seconds", type=click.FloatRange(0), help="Budget in seconds.")
-@click.option("--checkpoint-dir", type=click.Path(path_type=Path), help="Save and resume here.")
+@click.option("--checkpoint-dir", type=Place(path_type=Path), help="Save and resume here.")
 @click.option("--dry-run", is_flag=True, help="Read DATA and say what training would take.")
 @overwrite_option
 @device_option

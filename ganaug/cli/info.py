@@ -7,11 +7,11 @@ from pathlib import Path
 
 import click
 
-from ganaug.cli.parameters import json_option
+from ganaug.cli.parameters import Place, json_option
 
 
 @click.command("info")
-@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("model", type=Place(path_type=Path))
 @json_option
 def command(model: Path, as_json: bool) -> None:
     """Show what MODEL was trained on, and how it went."""

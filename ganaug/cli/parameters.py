@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
 Decorator = Callable[[Callable[..., None]], Callable[..., None]]
+
+
+class Place(click.Path):
+    """A path as shells leave it in ``--out=~/model`` and ``"$UNSET"``."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Refuse an empty path, and put the home directory in the place of a ``~``."""
+        if not str(value):
+            self.fail("must not be empty: is a variable of the shell unset?", param, ctx)
+        return super().convert(os.path.expanduser(value), param, ctx)
 
 
 def as_size(
@@ -68,7 +80,7 @@ max_per_class_option = click.option(
 )
 data_dir_option = click.option(
     "--data-dir",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=Place(path_type=Path, file_okay=False),
     help="Where torchvision keeps a data set that is given by name.",
 )
 data_options = all_of(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ganaug.cli.parameters import (
+    Place,
     allow_distrusted_option,
     as_counts,
     as_range,
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @click.command("sample")
-@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("model", type=Place(path_type=Path))
 @click.option(
     "--class",
     "counts",
@@ -36,12 +37,12 @@ if TYPE_CHECKING:
 @click.option("--count", type=click.IntRange(1), help="How many in all, evenly over the classes.")
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=Place(path_type=Path),
     help="Directory for PNG files by class, or a .npz file for arrays X and y.",
 )
 @click.option(
     "--shards",
-    type=click.Path(path_type=Path),
+    type=Place(path_type=Path),
     help="Directory for tar files in WebDataset's format; what is there is not made again.",
 )
 @click.option(

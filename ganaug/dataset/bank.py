@@ -81,14 +81,19 @@ class SyntheticBank:
             )
         place = Path(tempfile.gettempdir() if directory is None else directory)
         _sweep(place)
-        folder, lock = _locked_folder(place)
+        try:
+            folder, lock = _locked_folder(place)
+        except OSError as error:
+            raise _not_written(place, error) from error
         try:
             np.save(folder / "labels.npy", np.asarray(labels, dtype=np.int64))
             np.save(_values_file(folder, 0), values)
             np.save(folder / "epoch.npy", np.zeros(1, dtype=np.int64))
             bank = cls(folder)
-        except BaseException:  # a full disk or Ctrl-C: leave nothing behind
+        except BaseException as error:  # a full disk or Ctrl-C: leave nothing behind
             _remove(folder, lock, os.getpid())
+            if isinstance(error, OSError):
+                raise _not_written(place, error) from error
             raise
         bank._shared_epoch = _map(folder / "epoch.npy", mode="r+")
         bank._owner_pid = os.getpid()
@@ -139,7 +144,11 @@ class SyntheticBank:
         if epoch == self.epoch:
             return
         old = _values_file(self._folder, self.epoch)
-        np.save(_values_file(self._folder, epoch), values)
+        try:
+            np.save(_values_file(self._folder, epoch), values)
+        except OSError as error:
+            _values_file(self._folder, epoch).unlink(missing_ok=True)
+            raise _not_written(self._folder.parent, error) from error
         self._shared_epoch[0] = epoch  # only now do others look for the new file
         with contextlib.suppress(OSError):  # Windows keeps files that are open
             old.unlink()
@@ -203,6 +212,13 @@ def _remove(folder: Path, lock: int | None, owner_pid: int) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     if lock is not None:
         os.close(lock)
+
+
+def _not_written(place: Path, error: OSError) -> ModelFileError:
+    return ModelFileError(
+        f"The synthetic samples could not be written to {place}: {error.strerror or error}. Make "
+        "room there, or pass `directory`, one on another disk."
+    )
 
 
 def _gone(folder: Path) -> ModelFileError:

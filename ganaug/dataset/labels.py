@@ -22,6 +22,7 @@ from ganaug.inputs.datasets import (
     check_map_dataset,
     find_keys,
     is_plain_subset,
+    read_item,
     single_label,
     split_item,
 )
@@ -82,8 +83,8 @@ def read_dataset_labels(
     keys = image_key, label_key
     if None in keys:
         with _leaving_images_unread():
-            features = getattr(raw, "features", None)
-            keys = find_keys(raw[0], features, *keys, "item 0 of the dataset")
+            features, name = getattr(raw, "features", None), "item 0 of the dataset"
+            keys = find_keys(read_item(raw, 0, name), features, *keys, name)
     labels: Sequence[Any] = _raw_labels(raw, *keys)
     names = names_in_dataset(dataset, keys[1])
     labels, classes, by_code = match_by_name(labels, names, classes, class_names or ())
@@ -117,7 +118,7 @@ def _raw_labels(raw: MapDataset, image_key: str | None, label_key: str | None) -
     def read(position: int) -> Any:
         name = f"item {position} of the dataset"
         with _leaving_images_unread():
-            label = split_item(raw[position], image_key, label_key, name)[1]
+            label = split_item(read_item(raw, position, name), image_key, label_key, name)[1]
         return plain_label(single_label(label, name))
 
     declared = _declared_labels(raw, label_key)

@@ -39,6 +39,12 @@ def is_pandas(data: object) -> bool:
     return pandas is not None and isinstance(data, pandas.Series | pandas.DataFrame)
 
 
+def as_list(X: Samples) -> Samples:
+    """Give an array of objects, such as PIL images, as a list; all else as it is."""
+    is_objects = isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1
+    return X.tolist() if is_objects else X
+
+
 def refuse_unsupported(X: Samples) -> None:
     """Raise for things that are nearly right, and say what to pass instead of them."""
     advice = None
@@ -174,6 +180,7 @@ def extendable_samples(X: Samples, fitted: DataFormat) -> Samples:
     what only NumPy can read, as an array. Raises InvalidTypeError for a Dataset, and for another
     container than in ``fit``.
     """
+    X = as_list(X)
     refuse_dataset(X)
     refuse_unsupported(X)
     is_list = isinstance(X, list | tuple)

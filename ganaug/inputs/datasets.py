@@ -174,9 +174,12 @@ def _the_one(
         if key in found:
             return key
     what = "none of them" if not found else f"each of {found}"
+    advice = ""
+    if parameter == "image_key" and any(isinstance(value, list) for value in item.values()):
+        advice = " Images are to be arrays, not lists: dataset.with_format('numpy')."
     raise InvalidInputError(
         f"`{parameter}` must name a key of the items, since {what} could be meant. "
-        f"{name} has {list(item)}."
+        f"{name} has {list(item)}.{advice}"
     )
 
 
@@ -212,6 +215,19 @@ def _is_one_hot_vector(label: Any) -> bool:
     if values.dtype.kind == "O":
         return list(label).count(0) == len(label) - 1 and 1 in list(label)
     return values.dtype.kind in "biuf" and bool(np.isin(values, (0, 1)).all() and values.sum() == 1)
+
+
+def read_item(dataset: MapDataset, i: int, name: str) -> Any:
+    """Read an item of a Dataset; where that fails, say which it was.
+
+    Raises InvalidInputError, from whatever the Dataset raised.
+    """
+    try:
+        return dataset[i]
+    except Exception as error:
+        raise InvalidInputError(
+            f"Every item must be readable. {name} is not: {type(error).__name__}: {error}"
+        ) from error
 
 
 def split_item(
@@ -256,7 +272,7 @@ class DatasetItems:
 
     def image(self, i: int) -> object:
         """Read the image of one item."""
-        item = self.dataset[i]
+        item = read_item(self.dataset, i, self.name(i))
         if self.image_key is None or self.label_key is None:
             features = getattr(self.dataset, "features", None)
             keys = find_keys(item, features, self.image_key, self.label_key, self.name(i))

@@ -30,7 +30,7 @@ from torch.utils.data import Subset
 from ganaug.checks import did_you_mean, require_extra, warn_user
 from ganaug.exceptions import GanaugWarning, InvalidInputError
 from ganaug.inputs.class_names import check_unambiguous, names_of_classes
-from ganaug.inputs.npz import read_npz
+from ganaug.inputs.npz import read_npz, warn_of_made
 from ganaug.inputs.pictures import SUFFIXES, is_regular, read_pictures
 from ganaug.naming import (
     MANIFEST_NAME,
@@ -121,7 +121,7 @@ def read_data(
     Raises InvalidInputError, which names the file and what was expected there. Warns when files are
     left out or converted.
     """
-    path = Path(data)
+    path = Path(os.path.expanduser(data))
     # a set's name first: torchvision keeps it in a directory of that name
     if data in TORCHVISION_SETS and (data_dir is not None or not _is_folder(path)):
         return _limited_dataset(_torchvision_set(data, data_dir, download, train), limits, seed)
@@ -130,10 +130,10 @@ def read_data(
         return _limited_arrays(X, y, groups, limits, seed)
     if path.suffix.lower() == ".csv":
         return _read_listing(_list_table(path), resize, limits, seed, progress)
-    if _is_folder(path):
+    if data and _is_folder(path):
         listing = _list_folder(path, train)
         return _read_listing(listing, resize, limits, seed, progress)
-    what = "is none of these" if os.path.exists(path) else "does not exist"
+    what = "is none of these" if data and os.path.exists(path) else "does not exist"
     raise InvalidInputError(
         "DATA must be a directory of images by class, a .csv of files and labels, a .npz file with "
         f"X and y, or one of {', '.join(TORCHVISION_SETS)}. Got {data!r} instead, which {what}."
@@ -194,6 +194,8 @@ def _list_folder(directory: Path, train: bool) -> _Listing:
         )
     if empty:
         _warn(f"No class, for want of an image that can be read: {', '.join(empty)}.")
+    if is_ours:
+        warn_of_made(directory, sum(not file.name.startswith("real-") for file in found.files))
     if outside:
         _warn(f"{outside} images are read by links that lead out of {printable(directory)}.")
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import enum
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -96,7 +97,7 @@ class LabelKind:
         if isinstance(y, torch.Tensor):
             return torch.cat([y.reshape(-1), y_new.to(y)])
         if isinstance(y, list | tuple):
-            return [*y, *y_new]
+            return [*y, *(_like(y[0], label) for label in y_new)] if len(y) else [*y_new]
         return np.concatenate([np.ravel(y), y_new])
 
 
@@ -186,6 +187,10 @@ def as_labels(y: Samples) -> Array:
     when labels are neither numbers nor strings, or a mixture of both.
     """
     labels = _array_of(y)
+    if labels.ndim == 0:
+        raise InvalidTypeError(
+            f"y must be a list, an array or a Series of labels. Got a {type(y).__name__} instead."
+        )
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.ndim != 1:
@@ -203,7 +208,9 @@ def as_labels(y: Samples) -> Array:
     if labels.dtype.kind == "f":
         _check_whole(labels)
     if labels.dtype.kind not in "biufUO":
-        raise InvalidTypeError(f"y must hold numbers or strings. Got {labels.dtype} instead.")
+        raise InvalidTypeError(
+            f"y must hold numbers or strings. Got {labels.dtype} instead: pass y.astype(str)."
+        )
     if labels.dtype.kind in "UO":
         _check_names(set(labels.tolist()))
     return labels
@@ -219,12 +226,20 @@ def _array_of(y: Samples) -> Array:
             "y must have a label for every sample. Got a masked array instead: leave the masked "
             "samples out, or fill them, y.filled()."
         )
-    if isinstance(y, list | tuple):
+    if isinstance(y, list | tuple):  # str() of an Enum's member is no label of it
+        y = [label.value if isinstance(label, enum.Enum) else label for label in y]
         _check_names(label for label in y if isinstance(label, str))
     try:
         return to_numpy(y) if isinstance(y, torch.Tensor) else np.asarray(y)
     except (ValueError, TypeError, RuntimeError, OverflowError) as error:
         raise InvalidInputError(f"y must hold one label per sample. {error}") from None
+
+
+def _like(first: Samples, label: object) -> object:
+    """Give a label as what a list holds: a tensor, an array, a member of an Enum, a number, ..."""
+    if isinstance(first, torch.Tensor):
+        return torch.full_like(first, label, requires_grad=False)  # type: ignore[arg-type]
+    return np.full_like(first, label) if isinstance(first, np.ndarray) else type(first)(label)
 
 
 def _advice_for_shape(y: Samples, labels: Array) -> str:

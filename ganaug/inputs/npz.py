@@ -79,6 +79,8 @@ def _read_members(
         if {X_name, y_name} <= names:
             X, y = (_read_array(archive, name, path) for name in (X_name, y_name))
             groups = _read_array(archive, GROUPS, path) if GROUPS in names else None
+            if {"kind", "seed", "model"} <= names:  # as `ganaug augment` and `sample` write
+                warn_of_made(path, int(np.sum(_read_array(archive, "kind", path) != "real")))
             others = sorted(names - {X_name, y_name, GROUPS})
             if others and X_name not in TRAINING_NAMES[0]:
                 warn_user(
@@ -97,6 +99,17 @@ def _read_members(
         f"{printable(path)} must hold arrays X and y (or x_train and y_train, train_images and "
         f"train_labels). Got {found} instead."
     )
+
+
+def warn_of_made(path: Path, n: int) -> None:
+    """Tell of samples in an earlier output of ganaug that are no real ones."""
+    if n:
+        warn_user(
+            f"{printable(path)} was written by ganaug: {n} of its samples, which are not of the "
+            "kind 'real', are taken for real ones. Scores and reports of them mislead: give the "
+            "data that they were made from.",
+            GanaugWarning,
+        )
 
 
 def _read_array(archive: zipfile.ZipFile, name: str, path: Path) -> Array:

@@ -135,11 +135,12 @@ def is_image(item: object) -> bool:
 def dtype_name(values: Array | torch.Tensor) -> str:
     """Name the dtype, and refuse what is not a real number."""
     if isinstance(values, torch.Tensor):
-        name, is_real = str(values.dtype).removeprefix("torch."), not values.dtype.is_complex
+        name = str(values.dtype).removeprefix("torch.")
+        is_real = not values.dtype.is_complex and not name.startswith(("float8", "float4", "q"))
     else:
         name, is_real = values.dtype.name, values.dtype.kind in "buif"
     if not is_real:
-        raise InvalidTypeError(f"X must hold real numbers. Got dtype {name} instead.")
+        raise InvalidTypeError(f"X must hold real numbers. Got dtype {name} instead: convert it.")
     return name
 
 

@@ -14,7 +14,7 @@ from sklearn.utils import check_array
 
 from ganaug.exceptions import InvalidInputError, InvalidTypeError
 from ganaug.inputs.class_names import names_in_dataset
-from ganaug.inputs.containers import Samples, as_array, is_pandas, refuse_unsupported
+from ganaug.inputs.containers import Samples, as_array, as_list, is_pandas, refuse_unsupported
 from ganaug.inputs.datasets import DatasetItems, MapDataset, is_dataset, without_transforms
 from ganaug.inputs.formats import DataFormat, plain_names
 from ganaug.inputs.pixels import (
@@ -68,8 +68,7 @@ def open_source(
     refuse_unsupported(X)
     shape = None if image_shape is None else tuple(map(int, image_shape))
     size = None if resize is None else (int(resize[0]), int(resize[1]))
-    if isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1:
-        X = X.tolist()
+    X = as_list(X)
     if isinstance(X, list | tuple) and len(X) and is_image(X[0]):
         return _open_items(_ListItems(X), shape, size)
     if is_dataset(X):
