@@ -305,6 +305,7 @@ def test_sample_writes_arrays_that_hold_no_pickle(run, pictures, tmp_path):
         assert arrays["y"].tolist() == ["boot"] * 3
 
 
+@pytest.mark.filterwarnings("ignore:.*was written by ganaug")
 def test_what_sample_writes_can_be_fitted_again(run, model, tmp_path):
     counts = ("--class", "bag=25", "--class", "boot=20")
     for out in ("new.npz", "new"):
@@ -325,6 +326,7 @@ def test_integer_classes_are_named_by_their_digits(run, pictures, tmp_path):
     assert [entry.name for entry in sorted((tmp_path / "new").iterdir())] == ["10", MANIFEST_NAME]
 
 
+@pytest.mark.filterwarnings("ignore:.*was written by ganaug")
 @pytest.mark.parametrize("label", ["n/a", "..", ".hidden", "../bag", "/bag", "a\\b", "a\nb%"])
 def test_a_label_never_leads_out_of_the_directory_and_comes_back(label, run, pictures, tmp_path):
     X, y = pictures
