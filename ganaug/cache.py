@@ -14,7 +14,7 @@ from typing import Any
 from ganaug import tensorfile
 from ganaug.checks import warn_user
 from ganaug.exceptions import InvalidInputError, ModelFileError, TrainingWarning
-from ganaug.fitting import OnProgress, TrainingOptions, estimate_cost, train_model
+from ganaug.fitting import TrainingOptions, estimate_cost, train_model
 from ganaug.gan.config import GANConfig
 from ganaug.history import describe_distrust, describe_troubles
 from ganaug.inputs import TrainingSet
@@ -25,6 +25,7 @@ from ganaug.persistence import FORMAT_VERSION, describe_origin, library_versions
 from ganaug.progress import progress_bar, readable_seconds, write_line
 from ganaug.settings import own_settings
 from ganaug.storage import check_writable, make_directory, write_atomically
+from ganaug.workers import OnProgress
 
 LOG = logging.getLogger(__name__)
 KIND = "cached model"
