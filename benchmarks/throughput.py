@@ -250,8 +250,8 @@ def measure_memory_here() -> dict[str, Any]:
     augmenter = GANAugmenter(max_images=128 * 40, random_state=0, verbose=0).fit(X, y)
     done.set()
     watcher.join()
-    gan = augmenter.model_.gans[0]
-    states = (gan.generator_state, gan.discriminator_state)
+    gans = augmenter.model_.gans
+    states = [state for gan in gans for state in (gan.generator_state, gan.discriminator_state)]
     networks = sum(t.numel() * t.element_size() for state in states for t in state.values())
     return {
         "images": MEMORY_IMAGES,

@@ -86,7 +86,7 @@ def run_demo(
         parallel_config(backend="loky", inner_max_num_threads=1),
     ):
         tasks = [delayed(run_draw)(n, parts, max_images, cache_dir, out) for n in range(n_draws)]
-        finished = Parallel(n_jobs, return_as="generator")(tasks)
+        finished = Parallel(n_jobs=n_jobs, return_as="generator")(tasks)
         title = "Draws (some minutes each: GANs, choices, scores)"
         runs = list(tqdm(finished, title, n_draws, disable=not verbose, **bar_options()))
     results = {
