@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+import ganaug.cache
 import ganaug.devices
 from ganaug import GANAugmenter
 from ganaug.cli import cli
 from ganaug.cli.parameters import n_jobs_of
 from ganaug.gan.callbacks import Progress
+from ganaug.parameters import training_options
 from ganaug.workers import Reports, on_ctrl_c
 
 TINY = {"image_shape": (8, 8), "width": 4, "n_generators": 2, "filter": None, "random_state": 0}
@@ -122,3 +124,12 @@ def test_no_jobs_at_all_are_refused(command):
     result = CliRunner().invoke(cli, [command, "x", "--jobs", "0"])
     assert result.exit_code == 2
     assert "must be 1 or more, or -1 for all cores. Got 0 instead." in result.output
+
+
+def test_the_estimate_is_of_trainings_side_by_side(imbalanced_digits, monkeypatch):
+    monkeypatch.setattr(ganaug.cache, "estimate_cost", lambda *_: (300, 60.0))
+    augmenter = GANAugmenter(**TINY | {"n_generators": 3})
+    data = augmenter.read(*imbalanced_digits)
+    options = training_options(augmenter, data, "cpu")
+    told = [ganaug.cache._describe_cost(data, options, n_jobs) for n_jobs in (None, 2, 3)]
+    assert [text.split("estimated ")[1] for text in told] == ["60 s", "40 s", "20 s"]
