@@ -33,13 +33,15 @@ from ganaug import GANAugmenter
 from ganaug.gan.config import GANConfig, classic_options
 from ganaug.gan.losses import LOSS_FUNCTIONS
 from ganaug.gan.networks import build_discriminator, build_generator
+from ganaug.gan.sampling import BLOCK_SIZE
 from ganaug.gan.training import Trainer
+from ganaug.sampler import TrainedSampler
 
 N_DRAWS = 7  # repeats
 N_CLASSES = 10
 N_IMAGES = 10_000
 MEMORY_IMAGES = 60_000
-BATCH_SIZE = 128
+BATCH_SIZE = GANConfig.batch_size
 ALLOWED_GROWTH = 1.5  # times the uint8 data, beside the networks
 MEASURE_MEMORY = """
 import json
@@ -75,8 +77,9 @@ def run(options: argparse.Namespace, store: Store) -> dict[str, Any]:
         ]
     }
     values["sampling"] = [
-        store.once(f"sampling-{shape}", partial(measure_sampling, shape, options))
+        case
         for shape in SHAPES
+        for case in store.once(f"sampling-{shape}", partial(measure_sampling, shape, options))
     ]
     if options.device == "cpu":
         values["memory"] = store.once("memory", measure_memory_apart)
@@ -129,19 +132,19 @@ def compare_training(shape: str, recipe: str, options: argparse.Namespace) -> di
 
 
 def time_steps(step: Callable[[], Any], n: int, device: torch.device) -> float:
-    """Seconds of n steps, waiting for the device before and after."""
-    synchronise(device)
-    started = time.perf_counter()
+    """Seconds of n steps."""
+    started = seconds_of(device)
     for _ in range(n):
         step()
-    synchronise(device)
-    return time.perf_counter() - started
+    return seconds_of(device) - started
 
 
-def synchronise(device: torch.device) -> None:
-    """Wait for a GPU."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+def seconds_of(device: torch.device | str) -> float:
+    """Read the clock: of a CPU its own seconds, since machines are shared; of a GPU when done."""
+    if torch.device(device).type == "cpu":
+        return time.process_time()
+    torch.cuda.synchronize(device)
+    return time.perf_counter()
 
 
 def textbook_steps(
@@ -185,31 +188,45 @@ def textbook_steps(
 # --- sampling ----------------------------------------------------------------------------------
 
 
-def measure_sampling(shape: str, options: argparse.Namespace) -> dict[str, Any]:
-    """Time `GANAugmenter.sample` with default width, unfiltered: median of repeats."""
+def measure_sampling(shape: str, options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Time the default ensemble's `sample` without and with the filter: medians of repeats.
+
+    The filter looks at every image, and is made to accept it: how many it rejects is the model's.
+    """
     images, labels = random_images(SHAPES[shape], 1000)
     X = images.permute(0, 2, 3, 1).numpy()
-    augmenter = GANAugmenter(
-        max_images=256, filter=None, device=options.device, random_state=0, verbose=0
-    )
+    augmenter = GANAugmenter(max_images=256, device=options.device, random_state=0, verbose=0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a model of noise is of course a bad one
         augmenter.fit(X, labels.numpy())
-    n = 2560
-    augmenter.sample(n)
-    seconds = []
-    for repeat in range(options.draws):
-        started = time.perf_counter()
-        augmenter.sample(n, start=n * (repeat + 1))
-        seconds.append(time.perf_counter() - started)
-    rates = [n / s for s in seconds]
-    return {
-        "shape": shape,
-        "width": augmenter.width,
-        "images_per_second": statistics.median(rates),
-        "min": min(rates),
-        "max": max(rates),
-    }
+    # whole blocks for every class and generator
+    n = 2 * BLOCK_SIZE * N_CLASSES * augmenter.n_generators
+    cases = []
+    for is_filtered in (False, True):
+        sampler = TrainedSampler(augmenter.model_, augmenter.device_, is_filtered)
+        for member in sampler._members if is_filtered else ():
+            member.accepts = partial(_accept_all, member.accepts)
+        sampler.sample(n)
+        rates = []
+        for repeat in range(options.draws):
+            started = seconds_of(options.device)
+            sampler.sample(n, random_state=repeat)
+            rates.append(n / (seconds_of(options.device) - started))
+        cases.append(
+            {
+                "shape": shape,
+                "width": augmenter.width,
+                "filtered": is_filtered,
+                "images_per_second": statistics.median(rates),
+                "min": min(rates),
+                "max": max(rates),
+            }
+        )
+    return cases
+
+
+def _accept_all(accepts: Any, samples: Tensor, code: int) -> Tensor:
+    return torch.ones_like(accepts(samples, code))
 
 
 # --- memory ------------------------------------------------------------------------------------
@@ -250,8 +267,8 @@ def measure_memory_here() -> dict[str, Any]:
     augmenter = GANAugmenter(max_images=128 * 40, random_state=0, verbose=0).fit(X, y)
     done.set()
     watcher.join()
-    gan = augmenter.model_.gans[0]
-    states = (gan.generator_state, gan.discriminator_state)
+    gans = augmenter.model_.gans
+    states = [state for gan in gans for state in (gan.generator_state, gan.discriminator_state)]
     networks = sum(t.numel() * t.element_size() for state in states for t in state.values())
     return {
         "images": MEMORY_IMAGES,
@@ -279,10 +296,11 @@ def describe(result: Result) -> str:
     sampling = []
     for case in values["sampling"]:
         shown = f"{case['images_per_second']:,.0f} ({case['min']:,.0f} to {case['max']:,.0f})"
-        sampling.append([case["shape"], str(case["width"]), shown])
+        name = f"{case['shape']}{', filtered' if case['filtered'] else ''}"
+        sampling.append([name, str(case["width"]), shown])
     where = f"{machine['processor']}, {machine['threads']} threads"
     blocks = [
-        f"Speed on {where}:",
+        f"Speed on {where}; on a CPU per second of its own:",
         markdown(["training", "width", "ganaug images/s", "textbook", "ratio (range)"], training),
         markdown(["sampling", "width", "images/s (range)"], sampling),
     ]

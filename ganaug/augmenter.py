@@ -273,9 +273,9 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
         Notes
         -----
-        Ctrl-C ends the training early: the best weights so far are kept (with `n_jobs`, those of
-        the GANs that are done). ``KeyboardInterrupt`` is raised then to other code that called
-        `fit`, such as a cross-validation; called by a script or a notebook itself, `fit` returns.
+        Ctrl-C ends the training early: the best weights so far are kept. ``KeyboardInterrupt`` is
+        raised then to other code that called `fit`, such as a cross-validation; called by a script
+        or a notebook itself, `fit` returns.
         """
         data, device = self.read(X, y), resolve_device(self.device)
         warn_of_small_classes(data.labels, data.class_names or data.classes.tolist())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 import os
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -11,10 +12,12 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
+from joblib import effective_n_jobs
+
 from ganaug import tensorfile
 from ganaug.checks import warn_user
 from ganaug.exceptions import InvalidInputError, ModelFileError, TrainingWarning
-from ganaug.fitting import OnProgress, TrainingOptions, estimate_cost, train_model
+from ganaug.fitting import TrainingOptions, estimate_cost, train_model
 from ganaug.gan.config import GANConfig
 from ganaug.history import describe_distrust, describe_troubles
 from ganaug.inputs import TrainingSet
@@ -25,6 +28,7 @@ from ganaug.persistence import FORMAT_VERSION, describe_origin, library_versions
 from ganaug.progress import progress_bar, readable_seconds, write_line
 from ganaug.settings import own_settings
 from ganaug.storage import check_writable, make_directory, write_atomically
+from ganaug.workers import OnProgress
 
 LOG = logging.getLogger(__name__)
 KIND = "cached model"
@@ -59,7 +63,8 @@ def obtain_model(
         return model
 
     def train_and_show() -> FittedModel:
-        cost = _describe_cost(data, options) if verbose or LOG.isEnabledFor(logging.INFO) else ""
+        is_told = verbose or LOG.isEnabledFor(logging.INFO)
+        cost = _describe_cost(data, options, n_jobs) if is_told else ""
         LOG.info("Training starts: %s", cost)
         with progress_bar(cost) if verbose else nullcontext() as show:
             model = train(show)
@@ -92,11 +97,12 @@ def _make_checkpoint_dir(checkpoint_dir: str | os.PathLike[str] | None) -> Path 
     return directory
 
 
-def _describe_cost(data: TrainingSet, options: TrainingOptions) -> str:
-    """Say before training what it will take."""
+def _describe_cost(data: TrainingSet, options: TrainingOptions, n_jobs: int | None) -> str:
+    """Say before training what it will take, with so many GANs at a time."""
     budget, seconds = estimate_cost(data, options)
     images = f"{budget:,} images" if budget else "time budget"
     n = options.n_generators
+    seconds *= math.ceil(n / effective_n_jobs(n_jobs)) / n
     gans = "GAN" if n == 1 else f"{n} GANs"
     return f"{gans} on {options.device}, {images}, estimated {readable_seconds(seconds)}"
 

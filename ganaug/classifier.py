@@ -144,7 +144,7 @@ class RealClassifier:
 
     def __init__(self, config: ClassifierConfig, network: _Network, device: torch.device) -> None:
         self.config = config
-        self.network = network.to(device).eval()
+        self.network = network.to(device).to(memory_format=torch.channels_last).eval()
         self._device = device
 
     def predict_proba(self, values: NDArray[Any]) -> NDArray[np.float32]:

@@ -7,15 +7,14 @@ user's containers are the business of `ganaug.inputs`.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+import tempfile
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from joblib import Parallel, delayed
-from threadpoolctl import threadpool_limits
+from joblib import delayed
 from torch import Tensor
 
 from ganaug.classifier import RealClassifier, fit_classifier
@@ -31,11 +30,11 @@ from ganaug.model import FittedModel
 from ganaug.sampler import TrainedSampler
 from ganaug.seeds import derived_seed
 from ganaug.settings import own_settings
+from ganaug.workers import OnProgress, Reports, in_workers, on_ctrl_c
 
 __all__ = ["Training", "TrainingOptions", "estimate_cost", "train_model"]
 
 LOG = logging.getLogger(__name__)
-OnProgress = Callable[[Progress], None]
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ def train_model(
     checkpoint_dir : Path, optional
         Where each network's checkpoint is written and resumed from.
     on_progress : callable, optional
-        Called about twice a second; with `n_jobs`, after each network.
+        Called about twice a second.
     start_from : FittedModel, optional
         A model of the same networks and classes to start from. One of the same samples is trained
         on: its records go on, and its weights are kept where there are no better ones.
@@ -234,33 +233,28 @@ def _run(tasks: list[Any], on_progress: OnProgress | None, n_jobs: int | None) -
             if gans[-1].interrupted:
                 break
         return gans
-    try:
-        for gan in in_workers(tasks, n_jobs):
-            gans.append(gan)
-            LOG.info("Network %d of %d: %s images", len(gans), n, f"{gan.images_seen:,}")
-            if on_progress is not None:
-                on_progress(Progress(gan.images_seen, len(gans) / n, gan.seconds, np.nan, np.nan))
-    except KeyboardInterrupt:
-        if not gans:
-            raise
-        gans[-1].interrupted = True  # the training of all of them was
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as directory:
+        reports = Reports(directory, n)
+        tasks_that_report = (
+            (function, arguments, keywords | {"on_progress": partial(reports.report, index)})
+            for index, (function, arguments, keywords) in enumerate(tasks)
+            if not reports.stopped
+        )
+        try:
+            found = in_workers(tasks_that_report, n_jobs)
+            with reports.shown(on_progress), on_ctrl_c(reports.note_ctrl_c):
+                for gan in found:
+                    gans.append(gan)
+                    LOG.info("Network %d of %d: %s images", len(gans), n, f"{gan.images_seen:,}")
+                    if gan.interrupted:
+                        reports.stop()
+            if reports.stopped:
+                raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            if not gans:
+                raise
+            gans[-1].interrupted = True  # the training of all of them was
     return gans
-
-
-def in_workers(tasks: Iterable[Any], n_jobs: int) -> Iterator[Any]:
-    """Run joblib's delayed tasks in worker processes of one thread; give what they return."""
-    # joblib runs n_jobs=1 in this process, with its threads: two workers fed one at a time do not
-    workers = {"n_jobs": 2, "pre_dispatch": 1} if n_jobs == 1 else {"n_jobs": n_jobs}
-    parallel = Parallel(**workers, return_as="generator")
-    results: Iterator[Any] = parallel(delayed(_on_one_thread)(task) for task in tasks)
-    return results
-
-
-def _on_one_thread(task: Any) -> Any:
-    """Run in a worker process, whose threads are its own business."""
-    function, arguments, keywords = task
-    with threadpool_limits(1):
-        return function(*arguments, **keywords)
 
 
 def _keep_whole_generators(model: FittedModel, n_networks: int) -> None:

@@ -23,7 +23,6 @@ from joblib import delayed
 
 from ganaug.augmenter import GANAugmenter
 from ganaug.exceptions import InvalidInputError
-from ganaug.fitting import in_workers
 from ganaug.naming import printable
 from ganaug.outputs import (
     Origin,
@@ -32,6 +31,7 @@ from ganaug.outputs import (
 )
 from ganaug.seeds import derived_seed
 from ganaug.storage import PART_SUFFIX, check_writable, write_atomically
+from ganaug.workers import in_workers
 
 __all__ = ["PLAN_NAME", "ShardPlan", "open_shards", "write_shards"]
 

@@ -6,6 +6,7 @@ import os
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it looks for updates on import
 os.environ.setdefault("MPLBACKEND", "Agg")
+os.environ["LOKY_MAX_CPU_COUNT"] = "1"  # all cores are one: no worker processes, slow to start
 
 import hypothesis
 import numpy as np

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -323,6 +324,16 @@ def test_ganaugs_loop_and_the_textbooks_take_turns():
 
         assert found["ratio"]["min"] > 0
         assert found["images_per_second"].keys() == {"ganaug", "textbook"}
+
+
+def test_sampling_is_timed_with_a_filter_that_rejects_nothing(monkeypatch):
+    monkeypatch.setattr(throughput, "GANAugmenter", partial(throughput.GANAugmenter, width=4))
+    monkeypatch.setattr(throughput, "BLOCK_SIZE", 1)
+    options = SimpleNamespace(draws=1, device="cpu")
+    cases = throughput.measure_sampling("28x28x1", options)
+
+    assert [case["filtered"] for case in cases] == [False, True]
+    assert all(case["min"] > 0 for case in cases)
 
 
 # --- the auto-encoder --------------------------------------------------------------------------

@@ -346,15 +346,16 @@ def test_the_command_prints_the_table_or_json(finished, monkeypatch, capsys, tmp
 
     monkeypatch.setattr(demo, "run_demo", run_demo)
     run_command(monkeypatch, "--out", tmp_path)
-    run_command(monkeypatch, "--out", tmp_path, "--json", "--draws", 4, "--max-images", 99, "-q")
+    others = ("--draws", 4, "--max-images", 99, "--jobs", 1)
+    run_command(monkeypatch, "--out", tmp_path, "--json", "-q", *others)
 
     shown = capsys.readouterr().out
     table = demo.describe(results, tmp_path)
     assert shown.startswith(table)
     assert json.loads(shown.removeprefix(table)) == json.loads(json.dumps(results))
     assert asked == [
-        (tmp_path, {"verbose": 1}),
-        (tmp_path, {"verbose": 0, "n_draws": 4, "max_images": 99}),
+        (tmp_path, {"verbose": 1, "n_jobs": -1}),
+        (tmp_path, {"verbose": 0, "n_jobs": 1, "n_draws": 4, "max_images": 99}),
     ]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
-from ganaug import GANAugmenter, evaluate_gain, fitting
+from ganaug import GANAugmenter, evaluate_gain, workers
 from ganaug.gain import trials
 
 distributed = pytest.importorskip("distributed")
@@ -39,7 +39,7 @@ def client():
         yield client
 
 
-TASKS = {"gans": fitting._on_one_thread, "folds": trials._try}
+TASKS = {"gans": workers._on_one_thread, "folds": trials._try}
 
 
 def recorded(folder, kind, *arguments):
@@ -63,12 +63,12 @@ def test_members_and_folds_on_a_cluster_have_the_bytes_of_one_process(
         return evaluate_gain(KNeighborsClassifier(), *digits, n_jobs=2, **options).scores
 
     with joblib.parallel_config("dask"), monkeypatch.context() as patch:
-        patch.setattr(fitting, "_on_one_thread", partial(recorded, tmp_path, "gans"))
+        patch.setattr(workers, "_on_one_thread", partial(recorded, tmp_path, "gans"))
         patch.setattr(trials, "_try", partial(recorded, tmp_path, "folds"))
         there = samples(2), samples(1), scores()
 
-    workers = {f"{kind} {pid}" for pid in client.run(os.getpid).values() for kind in TASKS}
+    processes = {f"{kind} {pid}" for pid in client.run(os.getpid).values() for kind in TASKS}
     found = {file.name for file in tmp_path.iterdir()}
-    assert found <= workers
+    assert found <= processes
     assert {name.split()[0] for name in found} == {*TASKS}
     assert there == (samples(None), samples(None), scores())

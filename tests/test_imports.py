@@ -21,7 +21,7 @@ LAYERS = (
     {"tensorfile"},
     {"gan", "inputs"},
     {"classifier"},
-    {"augmentation", "audit", "dataset", "matching", "outputs", "progress"},
+    {"augmentation", "audit", "dataset", "matching", "outputs", "progress", "workers"},
     {"model"},
     {"history", "resampling"},
     {"sampler"},

@@ -327,3 +327,16 @@ def test_classes_are_drawn_by_a_power_of_their_size():
     config = config_of(class_counts=(900, 100), class_power=0.5)
 
     assert config.class_probabilities == pytest.approx((0.75, 0.25))
+
+
+def test_conditional_batch_norm_in_evaluation_is_that_of_its_parts():
+    config = GANConfig(class_counts=(20, 20), image_shape=(1, 8, 8), width=4, latent_dim=4)
+    network = build_generator(config, torch.Generator().manual_seed(0)).eval()
+    random = torch.Generator().manual_seed(1)
+    norm = network.mix_norm
+    norm.norm.running_mean.uniform_(-2, 2, generator=random)
+    norm.norm.running_var.uniform_(0.5, 3, generator=random)
+    x = torch.randn((6, len(norm.norm.running_mean), 5, 3), generator=random)
+    condition = torch.randn((6, norm.gain_bias.in_features), generator=random)
+    gain, bias = norm.gain_bias(condition)[:, :, None, None].chunk(2, dim=1)
+    torch.testing.assert_close(norm(x, condition), norm.norm(x) * (1 + gain) + bias)

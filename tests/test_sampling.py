@@ -204,6 +204,12 @@ def test_feature_rows_are_sampled_too():
     assert sampler.sample({0: 0}, seed=0).shape == (0, 3)
 
 
+def test_coloured_images_lie_in_memory_as_their_shape_says():
+    rows = Sampler([untrained(image_shape=(3, 8, 8))]).sample({0: 5, 1: 3}, seed=0)
+
+    assert rows.is_contiguous()
+
+
 def test_streams_are_keyed_by_everything():
     keys = [(0, 1, 2), (0, 1, 3), (0, 2, 2), (1, 1, 2), (0, "a"), (0, 12), (~0, 1, 2), (2**62, 1)]
 

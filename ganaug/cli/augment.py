@@ -17,7 +17,9 @@ from ganaug.cli.parameters import (
     budget_options,
     data_options,
     device_option,
+    jobs_option,
     json_option,
+    n_jobs_of,
     overwrite_option,
     quiet_option,
     seed_option,
@@ -55,6 +57,7 @@ if TYPE_CHECKING:
     "0.25 from 1,500 images on, and else 0.",
 )
 @budget_options
+@jobs_option
 @device_option
 @seed_option
 @json_option
@@ -70,6 +73,7 @@ def command(
     image_shape: tuple[int, ...] | None,
     overwrite: bool,
     allow_distrusted: bool,
+    jobs: int | None,
     device: str,
     seed: int,
     as_json: bool,
@@ -92,6 +96,7 @@ def command(
 
     check_output(out, overwrite=overwrite)
     here: dict[str, Any] = {"device": device, "verbose": int(not quiet)}
+    here["n_jobs"] = n_jobs_of(jobs, device)
     given = {name: value for name, value in budget.items() if value is not None}
     verdict = None if verdict_file is None else _read_verdict(verdict_file, given)
     if verdict is None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from ganaug.cli.parameters import Place, json_option, quiet_option
+from ganaug.cli.parameters import Place, jobs_option, json_option, n_jobs_of, quiet_option
 
 
 @click.command("demo")
@@ -20,10 +20,16 @@ from ganaug.cli.parameters import Place, json_option, quiet_option
 )
 @click.option("--draws", type=click.IntRange(1), help="Repeats with other training images; 2.")
 @click.option("--max-images", type=click.IntRange(1), help="Training budget of each GAN; 60000.")
+@jobs_option
 @json_option
 @quiet_option
 def command(
-    out: Path, draws: int | None, max_images: int | None, as_json: bool, quiet: bool
+    out: Path,
+    draws: int | None,
+    max_images: int | None,
+    jobs: int | None,
+    as_json: bool,
+    quiet: bool,
 ) -> None:
     """Choose remedies for scikit-learn's digits, made imbalanced, and see what they give.
 
@@ -35,5 +41,6 @@ def command(
 
     options = {"n_draws": draws, "max_images": max_images}
     given = {name: value for name, value in options.items() if value is not None}
-    results = digits.run_demo(out, verbose=int(not quiet), **given)
+    n_jobs = n_jobs_of(jobs, "auto")
+    results = digits.run_demo(out, n_jobs=n_jobs, verbose=int(not quiet), **given)
     click.echo(json.dumps(results, indent=1) if as_json else digits.describe(results, out))

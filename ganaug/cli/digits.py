@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from joblib import Parallel, cpu_count, delayed, parallel_config
 from PIL import Image, ImageDraw
 from sklearn.datasets import load_digits
@@ -67,6 +66,7 @@ def run_demo(
     *,
     n_draws: int = N_DRAWS,
     max_images: int = MAX_IMAGES,
+    n_jobs: int | None = -1,
     verbose: int = 1,
 ) -> dict[str, Any]:
     """Choose remedies on imbalanced digits, score all of them on untouched images, and write that.
@@ -74,13 +74,12 @@ def run_demo(
     `out`: directory for ``results.json`` and ``remedies.png``, and of the first draw's GAN
     ``samples.png`` (real beside synthetic, by class), ``model``, and ``report.html``. Plot and
     report need the `report` extra. `n_draws`: repeats, each with its own training images, GANs and
-    choices. `max_images`: training budget of each GAN. `verbose`: 0 is silent. Returns: what
-    ``results.json`` holds.
+    choices. `max_images`: training budget of each GAN. `n_jobs`: draws at a time, -1 for all cores.
+    `verbose`: 0 is silent. Returns: what ``results.json`` holds.
     """
     out, began = Path(out), time.perf_counter()
     out.mkdir(parents=True, exist_ok=True)
     parts = split_digits()
-    n_jobs = 1 if torch.cuda.is_available() else min(n_draws, cpu_count())
     # a network this small is slower on two threads than on one, so draws share the cores instead
     with (
         tempfile.TemporaryDirectory() as cache_dir,

@@ -14,7 +14,9 @@ from ganaug.cli.parameters import (
     budget_options,
     data_options,
     device_option,
+    jobs_option,
     json_option,
+    n_jobs_of,
     quiet_option,
     seed_option,
 )
@@ -36,7 +38,7 @@ ESTIMATORS = ("cnn", "rf", "svc", "knn", "logistic", "mlp")
 @click.option(
     "--folds", type=click.IntRange(2), default=5, show_default=True, help="Splits of the samples."
 )
-@click.option("--jobs", type=int, help="Classifiers at a time, each in a process; -1: all cores.")
+@jobs_option
 @click.option("--dry-run", is_flag=True, help="Only estimate what it takes.")
 @device_option
 @seed_option
@@ -111,7 +113,7 @@ def command(
         augmenter=GANAugmenter(verbose=int(not quiet), **options),
         cv=folds,
         groups=source.groups,
-        n_jobs=jobs,
+        n_jobs=n_jobs_of(jobs, device),
         max_seconds=max_seconds,
         random_state=seed,
         dry_run=dry_run,  # type: ignore[call-overload]

@@ -16,7 +16,9 @@ from ganaug.cli.parameters import (
     budget_options,
     data_options,
     device_option,
+    jobs_option,
     json_option,
+    n_jobs_of,
     overwrite_option,
     quiet_option,
     seed_option,
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
 @click.option("--checkpoint-dir", type=Place(path_type=Path), help="Save and resume here.")
 @click.option("--dry-run", is_flag=True, help="Read DATA and say what training would take.")
 @overwrite_option
+@jobs_option
 @device_option
 @seed_option
 @json_option
@@ -70,6 +73,7 @@ def command(
     max_seconds: float | None,
     dry_run: bool,
     overwrite: bool,
+    jobs: int | None,
     seed: int,
     as_json: bool,
     quiet: bool,
@@ -102,7 +106,10 @@ def command(
     budget: dict[str, Any] = {"max_images": max_images, "max_seconds": max_seconds}
     is_limited = any(value is not None for value in budget.values())
     options = {name: value for name, value in options.items() if value is not None}
-    here: dict[str, Any] = {"verbose": int(not quiet)}
+    here: dict[str, Any] = {
+        "verbose": int(not quiet),
+        "n_jobs": n_jobs_of(jobs, options.get("device", "auto")),
+    }
     if model is not None:
         if not is_limited:
             raise click.UsageError("Say how much further: by --max-images or by --max-seconds.")

@@ -110,6 +110,29 @@ budget_options = all_of(
     click.option("--width", type=click.IntRange(4), help="Channels at half resolution."),
     click.option("--max-images", type=click.IntRange(1), help="Budget of a GAN in images shown."),
 )
+
+
+def as_jobs(_ctx: click.Context, _param: click.Parameter, n: int | None) -> int | None:
+    """Refuse no jobs at all."""
+    if n == 0:
+        raise click.BadParameter("must be 1 or more, or -1 for all cores. Got 0 instead.")
+    return n
+
+
+def n_jobs_of(jobs: int | None, device: str) -> int | None:
+    """Give `n_jobs` of what `--jobs` says: by default all cores, but a GPU is not shared."""
+    from ganaug.devices import resolve_device
+
+    return -1 if jobs is None and resolve_device(device).type == "cpu" else jobs
+
+
+jobs_option = click.option(
+    "--jobs",
+    type=int,
+    callback=as_jobs,
+    help="Processes at a time, of one thread each; 1: one after another; -1: all cores, the "
+    "default without a GPU. The results are the same for any number.",
+)
 device_option = click.option(
     "--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ..."
 )

@@ -15,7 +15,9 @@ from ganaug.cli.parameters import (
     as_counts,
     as_range,
     device_option,
+    jobs_option,
     json_option,
+    n_jobs_of,
     overwrite_option,
     quiet_option,
 )
@@ -49,9 +51,7 @@ if TYPE_CHECKING:
     "--shard-size", type=click.IntRange(1), default=5_000, show_default=True, help="At most."
 )
 @click.option("--only", metavar="A:B", callback=as_range, help="Only the shards from A to B - 1.")
-@click.option(
-    "--jobs", type=click.IntRange(1), default=1, show_default=True, help="Processes for shards."
-)
+@jobs_option
 @click.option("--seed", type=int, help="Another seed than the model's own: other samples.")
 @click.option(
     "--start", type=click.IntRange(0), default=0, show_default=True, help="Samples to skip."
@@ -69,7 +69,7 @@ def command(
     shards: Path | None,
     shard_size: int,
     only: range | None,
-    jobs: int,
+    jobs: int | None,
     seed: int | None,
     start: int,
     overwrite: bool,
@@ -114,8 +114,9 @@ def command(
         written, text = {"out": str(out), **written}, f"Wrote {total} synthetic samples to {out}"
     else:
         assert shards is not None
+        n_jobs = n_jobs_of(jobs, device) or 1
         n_made, n_there = _write_shards(
-            augmenter, shards, wanted, origin, shard_size, only, jobs, quiet
+            augmenter, shards, wanted, origin, shard_size, only, n_jobs, quiet
         )
         written |= {"shards": str(shards), "made": n_made, "there": n_there}
         text = f"Wrote {n_made} shards to {shards}; {n_there} were there"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -21,10 +22,11 @@ def progress_bar(total: int, description: str, quiet: bool) -> tqdm:
 
 
 def progress_over_files(quiet: bool) -> Callable[[range], Iterable[int]]:
-    """Give what shows a bar while files are read."""
+    """Give what shows a bar while files are looked at, and another while they are read."""
+    titles = itertools.cycle(("Looking at images", "Reading images"))
 
     def show(positions: range) -> Iterator[int]:
-        with progress_bar(len(positions), "Reading images", quiet) as bar:
+        with progress_bar(len(positions), next(titles), quiet) as bar:
             for position in positions:
                 yield position
                 bar.update()

@@ -116,7 +116,7 @@ def read_data(
     - `train`: which part of data that have a test part, too.
     - `resize`: scale image files as they are read; arrays and Datasets are left to `GANAugmenter`.
     - `limits`: use at most so many samples of these classes, drawn by `seed`.
-    - `progress`: wraps the range of image files, as a progress bar does.
+    - `progress`: wraps the range of image files, as a progress bar does; twice.
 
     Raises InvalidInputError, which names the file and what was expected there. Warns when files are
     left out or converted.
@@ -152,8 +152,7 @@ def _read_listing(
     labels = np.asarray(listing.labels)
     chosen = _chosen(labels, limits, seed)
     files = tuple(listing.files[i] for i in chosen)
-    bar = None if progress is None else progress(range(len(files)))
-    images = read_pictures(files, resize, bar)
+    images = read_pictures(files, resize, progress)
     groups = None if listing.groups is None else np.asarray(listing.groups)[chosen]
     return LabelledData(images, [listing.labels[i] for i in chosen], files, groups)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import stat
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,22 +46,23 @@ class _Header:
 def read_pictures(
     files: Sequence[Path],
     resize: tuple[int, int] | None = None,
-    progress: Iterable[int] | None = None,
+    progress: Callable[[range], Iterable[int]] | None = None,
 ) -> list[Image.Image]:
     """Read image files as images of one mode, and of one size.
 
     With `resize` each image is scaled as it is read, JPEGs decoded at a fraction of their size.
-    `progress` is an iterable over range(len(files)), such as a progress bar.
+    `progress` wraps the range of files, as a progress bar does: twice, for headers and for images.
 
     Images come upright, whatever a camera's orientation tag says; palettes, CMYK and the like as
     RGB. Mixtures of grey, colour and transparency are all brought to RGB, or to grey where no file
     has colour. Raises InvalidInputError, which names the file that cannot be read, is too large, or
     of another size or depth. Warns of files that are converted, or used by their first frame only.
     """
-    headers = [_header(file, resize) for file in files]
+    over = progress or iter
+    headers = [_header(files[index], resize) for index in over(range(len(files)))]
     mode = _common_mode(headers)
     images: list[Image.Image] = []
-    for index in range(len(files)) if progress is None else progress:
+    for index in over(range(len(files))):
         image = _read(files[index], mode, resize)
         if images and image.size != images[0].size:
             raise InvalidInputError(
