@@ -77,7 +77,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         What `augment` and `wrap` add, as in imbalanced-learn: a dict gives totals per class.
     synthetic_share : float, optional
         Synthetic part of it, in classes that are not distrusted; the rest vary real samples.
-        None: for `augment` 0.25 from 1,500 images on, else and for tables 0; for `wrap` 0.
+        None: for `augment` 0.25 from 5,000 images on, else and for tables 0; for `wrap` 0.
     augmentation : str, callable or None, default=None
         How real images are varied: "fitted" (turned, scaled, shifted as suits them, see
         `augmented_by_`), "interpolation" (SMOTE), "mixed" (half each; None, but for `wrap`:
@@ -407,7 +407,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Warns
         -----
         GanaugWarning
-            When no `synthetic_share` is set and its default is 0: for tables, and fewer than 1,500
+            When no `synthetic_share` is set and its default is 0: for tables, and fewer than 5,000
             images.
         TrainingWarning
             When no class is trusted with synthetic samples.

@@ -55,7 +55,7 @@ class GANOverSampler(BaseOverSampler):
     synthetic_share : float from 0 to 1, optional
         Of the samples that a class gets, this share is synthetic (none where a classifier of the
         real ones does not take them for the class), the others vary real ones. None is
-        what was best over scikit-learn's classifiers: 0.25 from 1,500 images on, else, and for
+        what was best over scikit-learn's classifiers: 0.25 from 5,000 images on, else, and for
         tables, 0. With 0 nothing is trained. Set it when you cross-validate: folds have fewer
         samples.
     augmentation : str, callable or None, default=None

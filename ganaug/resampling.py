@@ -32,7 +32,7 @@ Strategy = str | float | Mapping[Any, int] | Callable[[Any], Mapping[Any, int]]
 STRATEGIES = ("auto", "minority", "not minority", "not majority", "all")
 KINDS = ("real", "synthetic", "augmented", "interpolated", "duplicate")
 
-ENOUGH_SAMPLES, ROBUST_SHARE = 1500, 0.25
+ENOUGH_SAMPLES, ROBUST_SHARE = 5000, 0.25
 """From so many images on this share of what is added comes from GANs by default: the largest that
 nowhere cost scikit-learn's classifiers anything that shows (docs/experiments.md). Of fewer, and for
 feature tables, the default is none: no gain was shown that would pay for the training."""

@@ -537,7 +537,7 @@ def test_no_gan_is_trained_where_nothing_is_to_be_filled(all_digits, stand_in):
     assert StandInGAN.seen == []
 
 
-def test_below_500_samples_a_gan_is_tried_on_request_only(digits, stand_in, monkeypatch):
+def test_of_few_samples_a_gan_is_tried_on_request_only(digits, stand_in, monkeypatch):
     monkeypatch.setattr(EVALUATE, "FEW_FOR_A_GAN", 500)
 
     verdict = evaluate(digits)

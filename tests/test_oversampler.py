@@ -201,7 +201,7 @@ def test_a_share_of_what_a_class_gets_is_synthetic(
 
 @pytest.mark.parametrize(
     ("n", "image_shape", "share"),
-    [(1499, (8, 8), 0), (1500, (8, 8), 0.25), (1500, None, 0)],
+    [(4999, (8, 8), 0), (5000, (8, 8), 0.25), (5000, None, 0)],
     ids=["few images", "images", "a table"],
 )
 def test_the_default_share_is_that_of_the_kind_and_number_of_samples(n, image_shape, share):

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     "synthetic_share",
     type=click.FloatRange(0, 1),
     help="Of what a class gets, this share is synthetic; the rest vary real ones. The default is "
-    "0.25 from 1,500 images on, and else 0.",
+    "0.25 from 5,000 images on, and else 0.",
 )
 @budget_options
 @jobs_option

@@ -33,7 +33,7 @@ from ganaug.seeds import draw_seed
 
 __all__ = ["evaluate_gain"]
 
-FEW_FOR_A_GAN = 500  # of fewer samples no GAN was shown to pay for trying (docs/experiments.md)
+FEW_FOR_A_GAN = 1500  # of fewer samples no GAN was shown to pay for trying (docs/experiments.md)
 WORTH_FILLING = 0.01  # of the samples; below, classes are about equally frequent
 AT_MOST_ONE = ("accuracy", "balanced_accuracy", "f1", "precision", "recall", "jaccard", "roc_auc")
 
