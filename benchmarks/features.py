@@ -64,61 +64,91 @@ def run(options: argparse.Namespace, store: Store) -> dict[str, Any]:
     scores: dict[str, dict[str, list[float]]] = {}
     for task in options.tasks:
         draws = [
-            store.once(f"{task}-{seed}", partial(run_draw, options, task, seed))
+            run_draw(options, store, task, seed)
             for seed in tqdm(range(options.draws), desc=f"draws of {task}")
         ]
         for name in CLASSIFIERS:
-            scores[f"{task}, {name}"] = {
-                arm: [draw[arm][name] for draw in draws] for arm in draws[0]
-            }
+            scores[f"{task}, {name}"] = {arm: [draw[arm][name] for draw in draws] for arm in ARMS}
     return {"n": {task: {"train": TASKS[task].counts} for task in options.tasks}, "scores": scores}
 
 
-def run_draw(options: argparse.Namespace, task: str, seed: int) -> dict[str, dict[str, float]]:
-    """Score every arm on one draw."""
+def run_draw(
+    options: argparse.Namespace, store: Store, task: str, seed: int
+) -> dict[str, dict[str, float]]:
+    """Score every arm on one draw that the store does not have."""
     parts = draw_parts(task, options.data_dir, seed)
     draw = Draw(task, seed, parts, None, options.cache_dir, GANS)
     scored = load_test(task, options.data_dir)
-    X_scored = scored.X.reshape(len(scored.X), -1)
-    with one_thread():
-        return {
-            arm: judge(train, draw.y, test, scored.y)
-            for arm, (train, test) in features_of(draw, X_scored).items()
-        }
+    pixels = draw.X / 255, scored.X.reshape(len(scored.X), -1) / 255
 
+    def run_arm(arm: str) -> dict[str, float]:
+        with one_thread():
+            train, test = ARMS[arm](draw, *pixels)
+            if arm != RAW:
+                scaler = StandardScaler().fit(train)
+                train, test = scaler.transform(train), scaler.transform(test)
+            return judge(train, draw.y, test, scored.y)
 
-def features_of(draw: Draw, X_scored: Array) -> dict[str, tuple[Array, Array]]:
-    """Give what every arm makes of the training and of the scored images."""
-    both = draw.X, X_scored
-    of_gan = {name: tuple(map(_extractor(draw, name).transform, both)) for name in GANS}
-    pca = PCA(40, random_state=0).fit(draw.X / 255)
-    raw = draw.X / 255, X_scored / 255
     return {
-        RAW: raw,
-        "PCA, 40 components": (pca.transform(raw[0]), pca.transform(raw[1])),
-        "discriminators": of_gan[GANAUG],
-        "discriminators of one step": of_gan[UNTRAINED],
-        "raw pixels and discriminators": tuple(
-            map(np.hstack, zip(raw, of_gan[GANAUG], strict=True))
-        ),
+        arm: store.once(f"{task}-{seed}-{arm.replace(' ', '-')}", partial(run_arm, arm))
+        for arm in ARMS
     }
 
 
-def _extractor(draw: Draw, name: str) -> GANFeatureExtractor:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of a GAN that is not trained
-        return GANFeatureExtractor(FrozenEstimator(draw.gan(name))).fit(draw.X, draw.y)
-
-
 def judge(train: Array, y: Array, test: Array, y_test: Array) -> dict[str, float]:
-    """Give each classifier's balanced accuracy on standardised features."""
-    scaler = StandardScaler().fit(train)
+    """Give each classifier's balanced accuracy."""
     found = {}
     for name, make in CLASSIFIERS.items():
-        classifier = make().fit(scaler.transform(train), y)
-        score = balanced_accuracy_score(y_test, classifier.predict(scaler.transform(test)))
+        score = balanced_accuracy_score(y_test, make().fit(train, y).predict(test))
         found[name] = round(float(score), 5)
     return found
+
+
+# --- the arms ----------------------------------------------------------------------------------
+
+Pair = tuple[Array, Array]
+"""Training and scored images, as an arm sees them."""
+
+
+def as_they_are(draw: Draw, train: Array, test: Array) -> Pair:  # noqa: ARG001
+    """Leave pixels from 0 to 1."""
+    return train, test
+
+
+def by_pca(draw: Draw, train: Array, test: Array) -> Pair:  # noqa: ARG001
+    """Take 40 principal components."""
+    pca = PCA(40, random_state=0).fit(train)
+    return pca.transform(train), pca.transform(test)
+
+
+def by_gan(name: str) -> Callable[[Draw, Array, Array], Pair]:
+    """Take the features of a GAN's discriminators, which wants the images as they came."""
+
+    def features(draw: Draw, train: Array, test: Array) -> Pair:  # noqa: ARG001
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a GAN that is not trained
+            extractor = GANFeatureExtractor(FrozenEstimator(draw.gan(name))).fit(draw.X, draw.y)
+        images = np.rint(255 * test).astype(np.uint8)
+        return extractor.transform(draw.X), extractor.transform(images)
+
+    return features
+
+
+def both(draw: Draw, train: Array, test: Array) -> Pair:
+    """Put the trained discriminators' features behind the pixels."""
+    of_gan = by_gan(GANAUG)(draw, train, test)
+    return np.hstack([train, of_gan[0]]), np.hstack([test, of_gan[1]])
+
+
+ARMS: dict[str, Callable[[Draw, Array, Array], Pair]] = {
+    RAW: as_they_are,
+    "raw pixels, standardised": as_they_are,
+    "PCA, 40 components": by_pca,
+    "discriminators of one step": by_gan(UNTRAINED),
+    "discriminators": by_gan(GANAUG),
+    "raw pixels and discriminators": both,
+}
+"""All but the first are standardised."""
 
 
 def describe(result: Result) -> str:

@@ -181,7 +181,7 @@ def test_features_of_the_discriminator_are_scored_beside_raw_pixels(
     found = run(tmp_path, *["features", "--draws", "1", "--tasks", "digits", *where])
 
     for scores in found["scores"].values():
-        assert len(scores) == 5
+        assert len(scores) == 6
         assert scores["discriminators"] != scores["raw pixels"]
         assert all(value > 0.5 for (value,) in scores.values())
     assert "| PCA, 40 components | " in capsys.readouterr().out
