@@ -25,7 +25,7 @@ from ganaug.classifier import fit_classifier
 from ganaug.exceptions import InvalidInputError, InvalidTypeError
 from ganaug.seeds import derived_seed, stream
 from ganaug.settings import own_settings
-from ganaug.warping import AFFINE, Warp, fit_warp, spread_folds
+from ganaug.warping import AFFINE, SLIGHT, Warp, fit_warp, spread_folds
 
 Array = npt.NDArray[Any]
 BatchTransform = Callable[[Tensor, torch.Generator], Tensor]
@@ -64,7 +64,7 @@ class Augmentation:
 
     `name`: for reports. `transform`: (images, generator) -> images of the same shape and dtype;
     None for a warp that is still to be fitted to the images. `needs_check`: whether it may change
-    what an image is; `AFFINE` is known not to.
+    what an image is; warps that do not mirror are taken not to.
     """
 
     name: str
@@ -79,6 +79,11 @@ class Augmentation:
         if self.transform is not None:
             return self
         warp = fit_warp(values, codes, seed=seed)
+        if warp.mirrors:  # in the mean of classes better, but some may be each other's mirror image
+            mirroring = Augmentation(str(warp), to_bytes(warp), needs_check=True)
+            if check_transform(mirroring, values, codes, seed=seed).passes:
+                return mirroring
+            warp = SLIGHT
         return Augmentation(str(warp), to_bytes(warp), needs_check=False)
 
     @own_settings()

@@ -132,7 +132,8 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         "interpolated" or "duplicate", and which of X it is or was made from, -1 for synthetic ones.
         `fit_transform` sets `kinds_`.
     augmented_by_ : str
-        How the last `augment` varied the augmented ones, such as "turned by up to 10 degrees".
+        How the last `augment` made the augmented ones: what was fitted, in words such as "turned by
+        up to 10 degrees", or the name of `augmentation`.
     resampling_report_ : list of ClassPlan
         Samples of each kind per class of the last `augment` or `wrap`, and why.
 
@@ -323,7 +324,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         A cache or a checkpoint may spare them.
         """
         data, device = self.read(X, y), resolve_device(self.device)
-        return estimate_cost(data, training_options(self, data, device))[1]
+        return estimate_cost(data, training_options(self, data, device), self.n_jobs)[1]
 
     def _take_up(self, model: FittedModel, device: str) -> None:
         """Set the fitted attributes."""

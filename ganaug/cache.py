@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import math
 import os
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
-
-from joblib import effective_n_jobs
 
 from ganaug import tensorfile
 from ganaug.checks import warn_user
@@ -99,10 +96,9 @@ def _make_checkpoint_dir(checkpoint_dir: str | os.PathLike[str] | None) -> Path 
 
 def _describe_cost(data: TrainingSet, options: TrainingOptions, n_jobs: int | None) -> str:
     """Say before training what it will take, with so many GANs at a time."""
-    budget, seconds = estimate_cost(data, options)
+    budget, seconds = estimate_cost(data, options, n_jobs)
     images = f"{budget:,} images" if budget else "time budget"
     n = options.n_generators
-    seconds *= math.ceil(n / effective_n_jobs(n_jobs)) / n
     gans = "GAN" if n == 1 else f"{n} GANs"
     return f"{gans} on {options.device}, {images}, estimated {readable_seconds(seconds)}"
 

@@ -7,6 +7,7 @@ user's containers are the business of `ganaug.inputs`.
 from __future__ import annotations
 
 import logging
+import math
 import tempfile
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from joblib import delayed
+from joblib import delayed, effective_n_jobs
 from torch import Tensor
 
 from ganaug.classifier import RealClassifier, fit_classifier
@@ -241,9 +242,10 @@ def _run(tasks: list[Any], on_progress: OnProgress | None, n_jobs: int | None) -
             if not reports.stopped
         )
         try:
-            found = in_workers(tasks_that_report, n_jobs)
+            found = in_workers(tasks_that_report, n, n_jobs)
             with reports.shown(on_progress), on_ctrl_c(reports.note_ctrl_c):
                 for gan in found:
+                    reports.note_done(len(gans), gan.images_seen)
                     gans.append(gan)
                     LOG.info("Network %d of %d: %s images", len(gans), n, f"{gan.images_seen:,}")
                     if gan.interrupted:
@@ -288,13 +290,15 @@ def _distrust_collapsed(model: FittedModel, shares: list[list[float]]) -> None:
 
 
 @own_settings()
-def estimate_cost(data: TrainingSet, options: TrainingOptions) -> tuple[int, float]:
+def estimate_cost(
+    data: TrainingSet, options: TrainingOptions, n_jobs: int | None = None
+) -> tuple[int, float]:
     """Give the images and the seconds that a training will take, from a few steps of it."""
     trainings = plan_trainings(data, options)
     images = sum(training.config.max_images or 0 for training in trainings)
     values, labels, _ = _prepare(data)
     seconds = estimate_seconds(trainings[0].config, values, labels, options.device)
-    return images, seconds * len(trainings)
+    return images, seconds * math.ceil(len(trainings) / effective_n_jobs(n_jobs))
 
 
 def _features(classifier: RealClassifier | None) -> Features | None:

@@ -8,6 +8,7 @@ import math
 import types
 import typing
 from collections.abc import Mapping
+from enum import Enum
 from typing import Any, Literal, TypeVar, Union
 
 import numpy as np
@@ -166,7 +167,8 @@ def read_as(kind: Any, value: Any, where: str) -> Any:
 
 
 def plain_scalar(value: Any) -> Any:
-    """Give a NumPy scalar, as labels and parameters may be, as Python's; all else as it is."""
+    """Give a NumPy scalar or an Enum's member, as labels may be, as Python's; else as it is."""
+    value = value.value if isinstance(value, Enum) else value
     return value.item() if isinstance(value, np.generic) else value
 
 

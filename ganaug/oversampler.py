@@ -93,7 +93,8 @@ class GANOverSampler(BaseOverSampler):
     sample_indices_ : ndarray of int64, shape (n_resampled,)
         Which of the X given each sample is, repeats or was made from; -1 for synthetic ones.
     augmented_by_ : str
-        How the augmented ones were made, such as "turned by up to 10 degrees"; empty without any.
+        How the augmented ones were made: what was fitted, in words such as "turned by up to 10
+        degrees", or the name of `augmentation`; empty where there are none.
     augmentation_check_ : TransformCheck or None
         What was found about an `augmentation` other than "affine".
     n_features_in_ : int

@@ -119,7 +119,7 @@ def training_options(estimator: Any, data: TrainingSet, device: torch.device) ->
 def _check_strategy_names(strategy: Any, data: TrainingSet) -> None:
     """Refuse classes that `augment` would refuse after the training."""
     known = [*dict.fromkeys([*data.classes.tolist(), *(data.class_names or ())])]
-    for label in strategy if isinstance(strategy, Mapping) else ():
+    for label in map(plain_scalar, strategy if isinstance(strategy, Mapping) else ()):
         if label not in known:
             raise InvalidInputError(
                 f"`sampling_strategy` must name classes of y ({listed(known)}). Got {label!r} "

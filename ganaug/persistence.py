@@ -137,7 +137,7 @@ def read_config(directory: str | os.PathLike[str]) -> dict[str, Any]:
 
     Returns: as in ``config.json``.
     """
-    file = _file_in(Path(directory))
+    file = _file_in(check_path(directory))
 
     def check(content: Any, layouts: dict[str, Layout]) -> dict[str, Any]:
         _read_content(content, layouts, None)

@@ -163,7 +163,7 @@ def write_shards(
     names = augmenter.sampler_.class_names
     trust = {names[label]: round(share, 3) for label, share in augmenter.trust_.items()}
     tasks = (delayed(_write_shard)(directory, augmenter, plan, k, trust) for k in missing)
-    yield from in_workers(tasks, n_jobs)
+    yield from in_workers(tasks, len(missing), n_jobs)
 
 
 def _path(directory: Path, shard: int) -> Path:

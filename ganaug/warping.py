@@ -157,11 +157,11 @@ def fit_warp(values: Array, codes: Codes, *, seed: int) -> Warp:
         `SLIGHT` where too few images are there to tell.
     """
     key = _digest(values, codes, seed)
-    if key not in _FOUND:
-        while len(_FOUND) >= N_REMEMBERED:
-            _FOUND.pop(next(iter(_FOUND)))
-        _FOUND[key] = _fit_warp(values, codes, seed)
-    return _FOUND[key]
+    warp = _FOUND.get(key) or _fit_warp(values, codes, seed)
+    if len(_FOUND) >= N_REMEMBERED:
+        _FOUND.clear()
+    _FOUND[key] = warp
+    return warp
 
 
 _FOUND: dict[bytes, Warp] = {}

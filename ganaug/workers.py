@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import Parallel, delayed, effective_n_jobs
 from threadpoolctl import threadpool_limits
 
 from ganaug.gan.callbacks import REPORT_SECONDS, Progress
@@ -22,11 +22,12 @@ from ganaug.gan.callbacks import REPORT_SECONDS, Progress
 OnProgress = Callable[[Progress], None]
 
 
-def in_workers(tasks: Iterable[Any], n_jobs: int) -> Iterator[Any]:
+def in_workers(tasks: Iterable[Any], n_tasks: int, n_jobs: int) -> Iterator[Any]:
     """Run joblib's delayed tasks in worker processes of one thread; give what they return.
 
     A task is taken when there is a worker for it.
     """
+    n_jobs = min(effective_n_jobs(n_jobs), max(2, n_tasks)) if n_jobs != 1 else 1
     # joblib runs n_jobs=1 in this process, with its threads: two workers fed one at a time do not
     workers = {"n_jobs": 2, "pre_dispatch": 1} if n_jobs == 1 else {"n_jobs": n_jobs}
     parallel = Parallel(**{"pre_dispatch": "n_jobs"} | workers, return_as="generator")
@@ -74,10 +75,7 @@ class Reports:
 
     def report(self, task: int, progress: Progress) -> None:
         """Say how far a training is; raises KeyboardInterrupt when it is to end."""
-        part = self.directory / f"{task}.part"
-        with contextlib.suppress(OSError):  # on another machine, or nobody waits any more
-            part.write_text(json.dumps(asdict(progress)), encoding="utf-8")
-            os.replace(part, part.with_suffix(".json"))
+        self._write(task, progress)
         if self.stopped and not self._has_ended:
             self._has_ended = True  # there is a last report to come
             raise KeyboardInterrupt
@@ -102,6 +100,17 @@ class Reports:
             time.perf_counter() - self._began,
             *(np.mean(losses, axis=0).tolist() if losses else (np.nan, np.nan)),
         )
+
+    def note_done(self, task: int, images_seen: int) -> None:
+        """Say that a training is done, where it has not: one on another machine cannot."""
+        if not (self.directory / f"{task}.json").exists():
+            self._write(task, Progress(images_seen, 1.0, 0.0, np.nan, np.nan))
+
+    def _write(self, task: int, progress: Progress) -> None:
+        part = self.directory / f"{task}.part"
+        with contextlib.suppress(OSError):  # on another machine, or nobody waits any more
+            part.write_text(json.dumps(asdict(progress)), encoding="utf-8")
+            os.replace(part, part.with_suffix(".json"))
 
     @contextlib.contextmanager
     def shown(self, show: OnProgress | None) -> Iterator[None]:

@@ -33,6 +33,7 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(autouse=True)
 def quick_judges(request, monkeypatch):
     """Warps are judged on few images by small forests, but where that is what is tested."""
+    monkeypatch.setattr(warping, "_FOUND", {})
     if request.path.stem != "test_warping":
         monkeypatch.setattr(warping, "MAX_PER_CLASS", 10)
         monkeypatch.setattr(warping, "N_TREES", 2)

@@ -561,6 +561,19 @@ class Shape(enum.Enum):
     OTHER = "other"
 
 
+def test_a_strategy_may_name_classes_by_the_members_of_their_enum():
+    X = np.random.default_rng(0).integers(0, 256, (40, 8, 8), dtype=np.uint8)
+    y = [Shape.ROUND] * 30 + [Shape.LONG] * 10
+    sampler = GANOverSampler(sampling_strategy={Shape.LONG: 12}, random_state=0)
+
+    _, labels = sampler.fit_resample(X, y)
+
+    assert list(labels[:40]) == y or labels[:40] == [shape.value for shape in y]
+    assert len(labels) == 42
+    with pytest.raises(InvalidInputError, match="must name classes of y"):
+        GANOverSampler(sampling_strategy={Shape.OTHER: 12}).fit_resample(X, y)
+
+
 LABELS_IN_LISTS = {
     "tensors": lambda y: list(torch.from_numpy(y)),
     "tensors of one number": lambda y: list(torch.from_numpy(y)[:, None]),

@@ -537,6 +537,15 @@ def test_no_gan_is_trained_where_nothing_is_to_be_filled(all_digits, stand_in):
     assert StandInGAN.seen == []
 
 
+@pytest.mark.parametrize(("own", "tried"), [(None, "fitted"), ("affine", "affine")])
+def test_the_fixed_warp_of_an_augmenter_is_that_of_the_augmented_duplicates(own, tried):
+    augmenter = GANAugmenter(image_shape=(8, 8), augmentation=own)
+    task = Task(seed=0, is_image=True, n_axes=2, augmenter=augmenter)
+
+    assert find_remedy("augmented").make_sampler(task).augmentation == tried
+    assert find_remedy("mixed").make_sampler(task).augmentation == "mixed"
+
+
 def test_of_few_samples_a_gan_is_tried_on_request_only(digits, stand_in, monkeypatch):
     monkeypatch.setattr(EVALUATE, "FEW_FOR_A_GAN", 500)
 

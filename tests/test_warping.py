@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
-from ganaug import GANOverSampler, warping
+from ganaug import GANOverSampler, augmentation, warping
+from ganaug.augmentation import make_augmentation
 from ganaug.warping import AFFINE, CANDIDATES, SLIGHT, Warp, fit_warp
 
 
@@ -147,10 +150,23 @@ def test_the_over_sampler_warps_by_what_suits_the_images_and_says_how():
     y = np.repeat([0, 1, 2, 3], [60, 10, 10, 10])
     X = spots(rng, len(y), 6 + y)[:, 0]
     made = []
-    for augmentation in (None, "affine", "interpolation"):
-        sampler = GANOverSampler(augmentation=augmentation, random_state=0)
+    for how in (None, "affine", "interpolation"):
+        sampler = GANOverSampler(augmentation=how, random_state=0)
         sampler.fit_resample(X, y)
         made.append(sampler.augmented_by_)
 
     assert made == [str(Warp(right=1 / 12)), "affine", ""]
     assert AFFINE in CANDIDATES
+
+
+@pytest.mark.parametrize("passes", [True, False])
+def test_a_warp_that_mirrors_is_checked_and_given_up_where_a_class_suffers(passes, monkeypatch):
+    mirrors = Warp(5, 0.05, 1 / 24, 1 / 24, mirrors=True)
+    found = SimpleNamespace(passes=passes)
+    monkeypatch.setattr(augmentation, "fit_warp", lambda *_, **__: mirrors)
+    monkeypatch.setattr(augmentation, "check_transform", lambda *_, **__: found)
+    images, codes = np.zeros((4, 1, 8, 8), dtype=np.uint8), np.arange(4) % 2
+
+    fitted = make_augmentation("fitted").fitted_to(images, codes, seed=0)
+
+    assert fitted.name == str(mirrors if passes else SLIGHT)

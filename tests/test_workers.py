@@ -12,12 +12,14 @@ from click.testing import CliRunner
 
 import ganaug.cache
 import ganaug.devices
+import ganaug.fitting
+import ganaug.workers
 from ganaug import GANAugmenter
 from ganaug.cli import cli
 from ganaug.cli.parameters import n_jobs_of
 from ganaug.gan.callbacks import Progress
 from ganaug.parameters import training_options
-from ganaug.workers import Reports, on_ctrl_c
+from ganaug.workers import Reports, in_workers, on_ctrl_c
 
 TINY = {"image_shape": (8, 8), "width": 4, "n_generators": 2, "filter": None, "random_state": 0}
 
@@ -79,6 +81,34 @@ def test_a_stop_ends_a_task_once_and_lets_it_report_what_it_has(tmp_path):
         reports.note_ctrl_c()
 
 
+def test_what_is_done_on_another_machine_counts_as_done(tmp_path):
+    reports = Reports(str(tmp_path), 2)
+    reports.report(0, Progress(64, 0.5, 1.0, 0.1, 0.2))
+    reports.note_done(0, 64)
+    reports.note_done(1, 100)
+
+    assert reports.together().share == 0.75
+    assert reports.together().images_seen == 164
+
+
+@pytest.mark.parametrize(("n_jobs", "n_started"), [(1, 2), (2, 2), (8, 3), (-1, 3)])
+def test_no_more_workers_are_started_than_there_are_tasks(n_jobs, n_started, monkeypatch):
+    started = []
+
+    class Spy:
+        def __init__(self, n_jobs, **_):
+            started.append(n_jobs)
+
+        def __call__(self, tasks):
+            return iter(tasks)
+
+    monkeypatch.setattr(ganaug.workers, "Parallel", Spy)
+    monkeypatch.setattr(ganaug.workers, "effective_n_jobs", lambda n: 64 if n == -1 else n)
+    list(in_workers([(len, ((),), {})] * 3, 3, n_jobs))
+
+    assert started == [n_started]
+
+
 def test_reports_that_nobody_can_read_are_left_out(tmp_path):
     Reports(str(tmp_path / "gone"), 1).report(0, Progress(1, 0.5, 1.0, np.nan, np.nan))
     assert not list(tmp_path.iterdir())
@@ -127,7 +157,7 @@ def test_no_jobs_at_all_are_refused(command):
 
 
 def test_the_estimate_is_of_trainings_side_by_side(imbalanced_digits, monkeypatch):
-    monkeypatch.setattr(ganaug.cache, "estimate_cost", lambda *_: (300, 60.0))
+    monkeypatch.setattr(ganaug.fitting, "estimate_seconds", lambda *_: 20.0)
     augmenter = GANAugmenter(**TINY | {"n_generators": 3})
     data = augmenter.read(*imbalanced_digits)
     options = training_options(augmenter, data, "cpu")

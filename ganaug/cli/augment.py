@@ -231,5 +231,5 @@ def _describe(out: Path, written: Mapping[str, Mapping[str, int]], augmented_by:
         listed = ", ".join(f"{n} {kind}" for kind, n in kinds.items())
         lines.append(f"  {printable(name)}: {listed}")
     if augmented_by:
-        lines.append(f"Augmented images are {augmented_by}.")
+        lines.append(f"Augmented by: {augmented_by}.")
     return "\n".join(lines)

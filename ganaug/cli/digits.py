@@ -66,7 +66,7 @@ def run_demo(
     *,
     n_draws: int = N_DRAWS,
     max_images: int = MAX_IMAGES,
-    n_jobs: int | None = -1,
+    n_jobs: int | None = None,
     verbose: int = 1,
 ) -> dict[str, Any]:
     """Choose remedies on imbalanced digits, score all of them on untouched images, and write that.

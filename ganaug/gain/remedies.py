@@ -174,7 +174,9 @@ class Synthetic(Remedy):
         else:
             parameters |= {"image_shape": task.image_shape, "max_images": task.max_images}
         if task.is_image and not _has_own_augmentation(task):
-            parameters["augmentation"] = self.augmentation
+            is_fixed = getattr(task.augmenter, "augmentation", None) == "affine"
+            is_to_be = is_fixed and self.augmentation == "fitted"
+            parameters["augmentation"] = "affine" if is_to_be else self.augmentation
         return GANOverSampler(**parameters)
 
 
