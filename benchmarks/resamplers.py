@@ -25,7 +25,7 @@ from ganaug.resampling import default_share
 
 NOTHING, DUPLICATES = "nothing", "duplicates"
 UNMATCHED, MATCHED = "augmented, unmatched", "augmented, matched"
-MIXED = "mixed, no GAN"
+MIXED, FITTED = "mixed, no GAN", "augmented, fitted"
 GANAUG, CEILING = "ganaug", "further real images"
 IMBALANCED_LEARN: dict[str, Callable[..., Any]] = {
     DUPLICATES: RandomOverSampler,
@@ -184,6 +184,11 @@ def augmented_matched(draw: Draw) -> Training:
     return by_ganaug(draw, None, 0.0, image_shape=draw.image_shape, augmentation="affine")
 
 
+def augmented_fitted(draw: Draw) -> Training:
+    """Let the over-sampler add images that are warped as suits the data."""
+    return by_ganaug(draw, None, 0.0, image_shape=draw.image_shape, augmentation="fitted")
+
+
 def mixed(draw: Draw) -> Training:
     """Let the over-sampler add augmented and interpolated images, its default without a GAN."""
     return by_ganaug(draw, None, 0.0, image_shape=draw.image_shape)
@@ -222,6 +227,7 @@ def autoencoder(draw: Draw) -> Training:
 OTHERS: dict[str, Callable[[Draw], Training]] = {
     UNMATCHED: augmented_unmatched,
     MATCHED: augmented_matched,
+    FITTED: augmented_fitted,
     MIXED: mixed,
     CEILING: further_real,
     AUTOENCODER: autoencoder,
