@@ -71,12 +71,15 @@ class Reports:
     def __init__(self, directory: str, n_tasks: int) -> None:
         self.directory, self.n_tasks = Path(directory), n_tasks
         self._began = time.perf_counter()
+        self._parent: int | None = None
         self._has_ended = False
 
     def report(self, task: int, progress: Progress) -> None:
         """Say how far a training is; raises KeyboardInterrupt when it is to end."""
         self._write(task, progress)
-        if self.stopped and not self._has_ended:
+        self._parent = self._parent or os.getppid()
+        is_orphan = os.getppid() != self._parent  # whoever waits for the training was killed
+        if (self.stopped or is_orphan) and not self._has_ended:
             self._has_ended = True  # there is a last report to come
             raise KeyboardInterrupt
 

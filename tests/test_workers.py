@@ -81,6 +81,16 @@ def test_a_stop_ends_a_task_once_and_lets_it_report_what_it_has(tmp_path):
         reports.note_ctrl_c()
 
 
+def test_a_training_ends_when_its_caller_is_no_more(tmp_path, monkeypatch):
+    reports, progress = Reports(str(tmp_path), 1), Progress(64, 0.5, 1.0, 0.1, 0.2)
+    reports.report(0, progress)
+    reports.report(0, progress)
+    monkeypatch.setattr(os, "getppid", lambda: 1 if os.getpid() != 1 else 2)
+
+    with pytest.raises(KeyboardInterrupt):
+        reports.report(0, progress)
+
+
 def test_what_is_done_on_another_machine_counts_as_done(tmp_path):
     reports = Reports(str(tmp_path), 2)
     reports.report(0, Progress(64, 0.5, 1.0, 0.1, 0.2))
