@@ -697,7 +697,7 @@ def test_a_time_box_for_one_split_leaves_it_open(few, stand_in):
 
     assert verdict.n_splits == 1
     assert not verdict.is_decided
-    assert verdict.choice == "mixed"
+    assert verdict.choice == "augmented"
     assert np.isnan(verdict.gain.low)
     assert "unknown" in verdict.text
     assert not any("overlap" in note for note in verdict.notes)

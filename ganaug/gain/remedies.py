@@ -26,7 +26,7 @@ from ganaug.oversampler import GANOverSampler
 
 Array = npt.NDArray[Any]
 
-DEFAULTS = ("mixed", "augmented", "smote", "duplicates")
+DEFAULTS = ("augmented", "mixed", "smote", "duplicates")
 """What is recommended where nothing can be decided: the first that was tried."""
 
 
