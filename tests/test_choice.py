@@ -192,3 +192,18 @@ def test_one_split_leaves_the_standing_open():
 
 def test_what_is_coarse_is_a_point():
     assert COARSE == 0.01
+
+
+@pytest.mark.parametrize(
+    ("scores", "chosen"),
+    [
+        ([[0.7] * 4, [0.80, 0.82, 0.81, 0.83], [0.81, 0.81, 0.84, 0.82]], 1),  # a tie
+        ([[0.7] * 4, [0.80, 0.82, 0.81, 0.83], [0.90, 0.91, 0.92, 0.93]], 2),  # clearly ahead
+        ([[0.9] * 4, [0.88, 0.89, 0.92, 0.90], [0.80, 0.81, 0.82, 0.83]], 0),  # nothing is best
+    ],
+    ids=["tie", "ahead", "nothing"],
+)
+def test_the_best_is_the_default_unless_another_is_clearly_ahead_or_nothing_is(scores, chosen):
+    assert choose(np.array(scores), 0.25, rule="best", default=1).arm == chosen
+    without = choose(np.array(scores), 0.25, rule="best").arm
+    assert without == int(np.argmax(np.mean(scores, axis=1)))

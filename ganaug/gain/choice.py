@@ -70,8 +70,9 @@ def choose(
     test_over_train : float
         Samples of a test part over samples of a training part.
     rule : {"simplest", "best"}
-        "simplest": the first arm within one standard error of the best. "best": the best; of arms
-        that are `costly` only one that is more than a standard error ahead of the others.
+        "simplest": the first arm within one standard error of the best. "best": the first arm, or
+        the default, or what is more than a standard error ahead of the default; of arms that are
+        `costly` only one that is more than a standard error ahead of that.
     default : int, optional
         The arm to take where the scores are too few or too noisy to tell it from the best.
     among : sequence of int, optional
@@ -120,6 +121,9 @@ def _choose_best(
     means = mean_scores(scores)
     plain = [arm for arm in among if arm not in costly] or list(among)
     chosen, best = (max(arms, key=lambda arm: means[arm]) for arms in (plain, among))
+    if chosen and default is not None and default in plain:  # where nothing is needed, it stays so
+        gain, error = _difference_to(scores[chosen], scores[default], test_over_train)
+        chosen = default if gain <= error else chosen
     gain, error = _difference_to(scores[best], scores[chosen], test_over_train)
     if gain > error:  # never of the same arm
         chosen = best
