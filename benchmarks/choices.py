@@ -37,7 +37,7 @@ from benchmarks.results import Result, Store, markdown
 from benchmarks.stats import recalls
 from ganaug import GANAugmenter, evaluate_gain
 from ganaug.gain.choice import choose
-from ganaug.gain.judging import default_arm
+from ganaug.gain.judging import RULE, default_arm
 from ganaug.gain.remedies import BUILT_IN, find_remedy, make_pipeline, select_remedies
 from ganaug.gain.trials import without_our_warnings
 from ganaug.gain.verdict import Verdict
@@ -51,7 +51,8 @@ N_UNTOUCHED = 200
 N_FURTHER = 40
 """Images per class that are kept apart for it in any case."""
 NOTHING = "nothing"
-THE_CHOICE, SIMPLEST = "the choice", "the simplest within a standard error of the best"
+THE_CHOICE, BEST = "the choice", "the best by folds"
+SIMPLEST = "the simplest within a standard error of the best"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -219,16 +220,15 @@ def in_place_of(arm: str, tried: Container[str]) -> str:
     return NOTHING if arm == "class weights" else "smote"
 
 
-def by_folds(record: Mapping[str, Any], rule: Any) -> str:
-    """Choose again from the folds' scores, by another rule."""
+def by_folds(record: Mapping[str, Any], rule: Any, has_default: bool = True) -> str:
+    """Choose again from the folds' scores, by any rule."""
     names = list(record["folds"])
     scores = np.array(
         [[np.nan if v is None else v for v in record["folds"][n]] for n in names], dtype=float
     )
     remedies = [remedy for remedy in map(find_remedy, names) if remedy is not None]
-    chosen = choose(
-        scores, record["test_over_train"], rule=rule, default=default_arm(remedies, None)
-    )
+    default = default_arm(remedies, None) if has_default else None
+    chosen = choose(scores, record["test_over_train"], rule=rule, default=default)
     return names[chosen.arm]
 
 
@@ -236,7 +236,8 @@ def ways_of(result: Result) -> dict[str, Any]:
     """Give the ways to choose: a function of a record each."""
     tried = {arm for record in result["values"].values() for arm in record["halves"]}
     ways: dict[str, Any] = {
-        THE_CHOICE: lambda record: record["choice"],
+        THE_CHOICE: partial(by_folds, rule=RULE),
+        BEST: partial(by_folds, rule="best", has_default=False),
         SIMPLEST: partial(by_folds, rule="simplest"),
     }
     for remedy in BUILT_IN:
