@@ -27,9 +27,9 @@ def in_workers(tasks: Iterable[Any], n_tasks: int, n_jobs: int) -> Iterator[Any]
 
     A task is taken when there is a worker for it.
     """
-    n_jobs = min(effective_n_jobs(n_jobs), max(2, n_tasks)) if n_jobs != 1 else 1
+    most = min(effective_n_jobs(n_jobs), max(2, n_tasks))
     # joblib runs n_jobs=1 in this process, with its threads: two workers fed one at a time do not
-    workers = {"n_jobs": 2, "pre_dispatch": 1} if n_jobs == 1 else {"n_jobs": n_jobs}
+    workers = {"n_jobs": 2, "pre_dispatch": 1} if n_jobs == 1 else {"n_jobs": most}
     parallel = Parallel(**{"pre_dispatch": "n_jobs"} | workers, return_as="generator")
     caller = os.getpid()
     with on_ctrl_c(signal.SIG_IGN):  # by the processes that start here, too, as they wait for work

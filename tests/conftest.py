@@ -30,13 +30,19 @@ def pytest_collection_modifyitems(items):
             item.add_marker(skip)
 
 
-@pytest.fixture(autouse=True)
-def quick_judges(request, monkeypatch):
+@pytest.fixture(autouse=True, scope="session")
+def quick_judges():
     """Warps are judged on few images by small forests, but where that is what is tested."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(warping, "MAX_PER_CLASS", 10)
+        patch.setattr(warping, "N_TREES", 2)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered(monkeypatch):
+    """No test finds warps that another has found."""
     monkeypatch.setattr(warping, "_FOUND", {})
-    if request.path.stem != "test_warping":
-        monkeypatch.setattr(warping, "MAX_PER_CLASS", 10)
-        monkeypatch.setattr(warping, "N_TREES", 2)
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = (
     {"_version", "exceptions", "naming", "options"},
     {"checks", "devices", "seeds", "settings", "storage"},
-    {"jsonable"},
+    {"jsonable", "warping"},
     {"tensorfile"},
     {"gan", "inputs"},
     {"classifier"},

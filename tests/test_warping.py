@@ -12,6 +12,14 @@ from ganaug import GANOverSampler, augmentation, warping
 from ganaug.augmentation import make_augmentation
 from ganaug.warping import AFFINE, CANDIDATES, SLIGHT, Warp, fit_warp
 
+JUDGED = {"MAX_PER_CLASS": warping.MAX_PER_CLASS, "N_TREES": warping.N_TREES}
+
+
+@pytest.fixture(autouse=True)
+def judges_as_they_are(monkeypatch):
+    for name, value in JUDGED.items():
+        monkeypatch.setattr(warping, name, value)
+
 
 @pytest.fixture
 def images(all_digits):
