@@ -258,7 +258,7 @@ def fit_classifier(
     - `learning_rate`: peak of the one-cycle cosine schedule (AdamW).
     - `balanced`: draw the classes equally often; False draws the samples equally often.
     - `augmentation`: (uint8 images (n, C, H, W), torch.Generator) -> images of the same shape,
-      applied to every batch; None leaves them as they are. `random_affine` turns and scales too.
+      applied to every batch; None leaves them as they are. `ganaug.warping.AFFINE` turns, too.
       Tables are not augmented.
 
     Examples
