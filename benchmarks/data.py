@@ -36,6 +36,7 @@ CIFAR10_COUNTS = (4500, 2000, 1000, 800, 600, 500, 400, 250, 150, 80)
 LONG_TAIL_COUNTS = tuple(int(5000 * 0.01 ** (c / 9)) for c in range(10))
 SPOKEN_COUNTS = (200, 155, 120, 93, 72, 56, 43, 33, 26, 20)
 DIGITS_COUNTS = (60, 50, 40, 30, 25, 20, 15, 12, 10, 10)
+EVEN_COUNTS = (30,) * 10
 N_TEST_RECORDINGS = 5
 """Of each speaker and digit, the first so many are the test set of the spoken digits."""
 
@@ -203,6 +204,12 @@ TASKS: dict[str, Task] = {
     ),
     "spoken-digits": Task("spoken digits", SPOKEN_COUNTS, 40, _spoken_digits(32)),
     "spoken-digits-64": Task("spoken digits, 64x64", SPOKEN_COUNTS, 40, _spoken_digits(64)),
+    "digits-even": Task("scikit-learn's digits, 30 a class", EVEN_COUNTS, 20, _digits),
+    "mnist-even": Task("MNIST, 30 a class", EVEN_COUNTS, 200, _idx("MNIST"), 300),
+    "fashion-mnist-even": Task(
+        "Fashion-MNIST, 30 a class", EVEN_COUNTS, 200, _idx("FashionMNIST"), 300
+    ),
+    "spoken-digits-even": Task("spoken digits, 30 a class", EVEN_COUNTS, 40, _spoken_digits(32)),
     "cifar10-grey": Task("CIFAR-10, grey 16x16", CIFAR10_COUNTS, 500, _cifar10("L", 16)),
     "cifar10": Task("CIFAR-10", CIFAR10_COUNTS, 500, _cifar10("RGB", 32)),
     # the largest class is cut to what the development part leaves of it

@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,12 +22,13 @@ from benchmarks.data import Array, Images, Labels, Parts, augmented, first_of_ea
 from benchmarks.deepsmote import deepsmote
 from benchmarks.machine import cpu_seconds
 from ganaug import GANAugmenter, GANOverSampler
-from ganaug.resampling import default_share
+from ganaug.resampling import ENLARGE, default_share, plan
 
 NOTHING, DUPLICATES = "nothing", "duplicates"
 UNMATCHED, MATCHED = "augmented, unmatched", "augmented, matched"
 MIXED, FITTED = "mixed, no GAN", "augmented, fitted"
 GANAUG, CEILING = "ganaug", "further real images"
+ENLARGED, ENLARGED_GAN = "enlarged", "enlarged, a quarter by GANs"
 IMBALANCED_LEARN: dict[str, Callable[..., Any]] = {
     DUPLICATES: RandomOverSampler,
     "SMOTE": SMOTE,
@@ -153,9 +155,12 @@ def make(arm: str, draw: Draw) -> Training:
     return by_ganaug(draw, FrozenEstimator(draw.gan(name)), share)
 
 
-def by_imbalanced_learn(arm: str, draw: Draw) -> Training:
+def by_imbalanced_learn(
+    arm: str, draw: Draw, sampling_strategy: dict[int, int] | None = None
+) -> Training:
     """Use a sampler with its defaults; SMOTETomek also removes some of the real images."""
-    sampler = IMBALANCED_LEARN[arm](random_state=draw.seed, sampling_strategy=draw.totals)
+    totals = draw.totals if sampling_strategy is None else sampling_strategy
+    sampler = IMBALANCED_LEARN[arm](random_state=draw.seed, sampling_strategy=totals)
     X, y = sampler.fit_resample(draw.X.astype(np.float32), draw.y)
     kind = "duplicate" if arm == DUPLICATES else "interpolated"
     return Training(X, y, np.where(np.arange(len(y)) < len(draw.y), "real", kind))
@@ -194,6 +199,30 @@ def mixed(draw: Draw) -> Training:
     return by_ganaug(draw, None, 0.0, image_shape=draw.image_shape)
 
 
+def enlarged(draw: Draw) -> Training:
+    """Let the over-sampler bring all classes to more than the largest has, by warped images."""
+    return by_ganaug(
+        draw,
+        None,
+        0.0,
+        image_shape=draw.image_shape,
+        augmentation="fitted",
+        sampling_strategy=ENLARGE,
+    )
+
+
+def enlarged_by_gan(draw: Draw) -> Training:
+    """Do the same with a quarter of what is added from GANs."""
+    augmenter = FrozenEstimator(draw.gan(GANAUG))
+    return by_ganaug(draw, augmenter, 0.25, augmentation="fitted", sampling_strategy=ENLARGE)
+
+
+def enlarged_by(arm: str, draw: Draw) -> Training:
+    """Bring all classes to as many by a sampler of imbalanced-learn: the placebo."""
+    plans = plan(draw.y, ENLARGE, synthetic_share=0)
+    return by_imbalanced_learn(arm, draw, {code: p.n_total for code, p in plans.items()})
+
+
 def augmented_unmatched(draw: Draw) -> Training:
     """Turn, shift and scale real images, and leave it at that."""
     return added_to(draw, augmented(draw.parts.train, missing_of(draw), draw.seed), "augmented")
@@ -229,6 +258,10 @@ OTHERS: dict[str, Callable[[Draw], Training]] = {
     MATCHED: augmented_matched,
     FITTED: augmented_fitted,
     MIXED: mixed,
+    ENLARGED: enlarged,
+    ENLARGED_GAN: enlarged_by_gan,
+    f"{DUPLICATES}, {ENLARGED}": partial(enlarged_by, DUPLICATES),
+    f"SMOTE, {ENLARGED}": partial(enlarged_by, "SMOTE"),
     CEILING: further_real,
     AUTOENCODER: autoencoder,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -12,7 +13,7 @@ import numpy.typing as npt
 from imblearn.over_sampling.base import BaseOverSampler
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
-from sklearn.utils._param_validation import Interval, InvalidParameterError
+from sklearn.utils._param_validation import Interval, InvalidParameterError, StrOptions
 from sklearn.utils.validation import validate_data
 from torch.utils.data import Dataset
 
@@ -69,7 +70,9 @@ class GANOverSampler(BaseOverSampler):
     sampling_strategy : str, float, dict or callable, default="auto"
         imbalanced-learn's: a string equalises classes, a float is the ratio of minority to
         majority (two classes only), a dict gives the total of each class, and a callable returns
-        such a dict. The augmenter's own `sampling_strategy` is not used.
+        such a dict. Ours is ``"enlarge"``: all classes, also equally large ones, are brought to
+        eight times the size of the largest, as far as that makes 20,000 samples in all. The
+        augmenter's own `sampling_strategy` is not used.
     random_state : int, RandomState or None, default=None
         Seed of everything. None leaves the augmenter its own.
     n_jobs : int, optional
@@ -127,6 +130,12 @@ class GANOverSampler(BaseOverSampler):
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **BaseOverSampler._parameter_constraints,
+        "sampling_strategy": [
+            StrOptions(set(STRATEGIES)),
+            Interval(Real, 0, 1, closed="right"),
+            Mapping,
+            callable,
+        ],
         "augmenter": [GANAugmenter, FrozenEstimator, None],
         "synthetic_share": [Interval(Real, 0, 1, closed="both"), None],
         "n_generators": [Interval(Integral, 1, None, closed="left"), None],

@@ -29,7 +29,8 @@ Array = npt.NDArray[Any]
 Codes = npt.NDArray[np.int64]
 Strategy = str | float | Mapping[Any, int] | Callable[[Any], Mapping[Any, int]]
 
-STRATEGIES = ("auto", "minority", "not minority", "not majority", "all")
+ENLARGE = "enlarge"
+STRATEGIES = ("auto", "minority", "not minority", "not majority", "all", ENLARGE)
 KINDS = ("real", "synthetic", "augmented", "interpolated", "duplicate")
 
 ENOUGH_SAMPLES, ROBUST_SHARE = 5000, 0.25
@@ -40,6 +41,8 @@ NETWORK_SHARE = 0.0
 """The same for a convolutional network trained with augmentation, which gains nothing from
 synthetic samples (docs/experiments.md)."""
 SMOTE_NEIGHBOURS = 5
+MOST_TIMES, ENLARGED_TO = 8, 20_000
+"""How far "enlarge" goes: more still gains, and classifiers take longer (docs/experiments.md)."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,8 @@ def plan(
 
         - ``"minority"``, ``"not minority"``, ``"not majority"``, ``"all"`` or ``"auto"`` (= ``"not
           majority"``): bring these classes to the size of the largest;
+        - ``"enlarge"``, ours: bring every class, the largest too, to eight times the size of the
+          largest, as far as that makes 20,000 samples in all; at least what ``"all"`` does;
         - float in (0, 1], two classes only: minority / majority afterwards;
         - dict: samples of each class named in it afterwards, real ones included;
         - callable: takes y, returns such a dict.
@@ -172,12 +177,25 @@ def new_samples(counts: dict[Any, int], y: Any, strategy: Strategy) -> dict[Any,
         strategy = _called(strategy, y)
     if isinstance(strategy, Mapping):
         return _new_by_targets(counts, strategy)
+    if isinstance(strategy, str) and strategy == ENLARGE:
+        present = {label: n for label, n in counts.items() if n}
+        goal = _enlarged_size([*present.values()]) if present else 0
+        return {label: goal - n for label, n in present.items()}
     return _new_by_rule(counts, strategy)
 
 
 def is_trusted(share: float) -> bool:
     """Tell whether a class of this trust gets synthetic samples."""
     return share >= MIN_TRUST
+
+
+def enlargement(y_or_counts: Any) -> float:
+    """Give how many times as many samples "enlarge" makes as equally large classes have.
+
+    `y_or_counts`: labels, shape (n,), or dict of label to count.
+    """
+    present = [n for n in _count(y_or_counts)[0].values() if n]
+    return _enlarged_size(present) / max(present)
 
 
 def default_share(n_samples: int, kind: str) -> float:
@@ -389,6 +407,12 @@ def _new_by_targets(counts: dict[Any, int], targets: Mapping[Any, Any]) -> dict[
             )
         n_new[label] = target - counts[label]
     return n_new
+
+
+def _enlarged_size(present: list[int]) -> int:
+    """Give the size of all classes by "enlarge", from the sizes of those that have samples."""
+    largest = max(present)
+    return max(largest, min(MOST_TIMES * largest, ENLARGED_TO // len(present)))
 
 
 def _new_by_rule(counts: dict[Any, int], strategy: Any) -> dict[Any, int]:

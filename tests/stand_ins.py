@@ -16,6 +16,7 @@ from ganaug import Verdict
 from ganaug.gain.intervals import PairedInterval
 from ganaug.gain.remedies import Task, find_remedy
 from ganaug.gain.verdict import ClassGain
+from ganaug.resampling import ENLARGE, plan
 
 
 class StandInGAN(BaseEstimator):
@@ -78,6 +79,12 @@ class StandInSampler(BaseOverSampler):
     def make_augmenter(self):
         budget = 1000 if self.max_images is None else self.max_images
         return StandInGAN(self.kind, budget, self.random_state)
+
+    def fit_resample(self, X, y):
+        if self.sampling_strategy != ENLARGE:
+            return super().fit_resample(X, y)
+        totals = {label: p.n_total for label, p in plan(y, ENLARGE, synthetic_share=0).items()}
+        return clone(self).set_params(sampling_strategy=totals).fit_resample(X, y)
 
     def _fit_resample(self, X, y):
         frozen = isinstance(self.augmenter, FrozenEstimator)

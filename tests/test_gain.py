@@ -199,14 +199,15 @@ def test_a_real_gans_scores_are_those_of_its_pipeline_bit_for_bit(few, tiny_gans
 def test_built_in_remedies_stand_in_the_order_of_simplicity():
     names = [remedy.name for remedy in BUILT_IN]
 
-    assert names == ["nothing", *CHEAP, "ganaug", "half and half", "gan only"]
-    assert [r.name for r in BUILT_IN if r.uses_gan] == names[6:]
+    assert names == ["nothing", *CHEAP, "enlarged", "ganaug", "half and half", "gan only"]
+    assert [r.name for r in BUILT_IN if r.uses_gan] == names[7:]
+    assert [r.name for r in BUILT_IN if r.enlarges] == ["enlarged"]
 
 
 def test_by_default_all_but_the_gan_alone_are_tried(digits, stand_in):
     verdict = evaluate(digits, SVC(C=0.01))
 
-    assert list(verdict.scores) == ["nothing", *CHEAP, "ganaug", "half and half"]
+    assert list(verdict.scores) == ["nothing", *CHEAP, "enlarged", "ganaug", "half and half"]
 
 
 @pytest.mark.parametrize(
@@ -243,10 +244,48 @@ def test_tables_have_no_augmented_images(digits, stand_in):
     assert list(verdict.scores) == ["nothing", "duplicates", "smote", "ganaug", "half and half"]
 
 
+def test_equally_large_classes_are_enlarged_where_that_is_worth_it(digits):
+    X, y = digits
+    chosen = np.concatenate([np.flatnonzero(y == label)[:10] for label in range(10)])
+
+    verdict = evaluate((X[chosen], y[chosen]), remedies=["enlarged"], cv=3)
+    X_resampled, y_resampled = verdict.make_sampler().fit_resample(X[chosen], y[chosen])
+
+    assert verdict.choice == "enlarged"
+    assert np.mean(np.subtract(verdict.scores["enlarged"], verdict.scores["nothing"])) > 0
+    assert np.bincount(y_resampled).tolist() == [80] * 10
+    assert (X_resampled[:100] == X[chosen]).all()
+
+
+def test_a_network_that_warps_its_images_itself_is_not_given_more_of_them(digits):
+    verdict = evaluate(digits, "cnn", remedies=["enlarged"], cv=2)
+
+    assert list(verdict.scores) == ["nothing"]
+    assert any("'enlarged' was not tried: the network" in note for note in verdict.notes)
+
+
+def test_what_is_hardly_more_than_equally_large_classes_is_tried_only_by_name(
+    digits, stand_in, monkeypatch
+):
+    monkeypatch.setattr("ganaug.resampling.ENLARGED_TO", 100)
+
+    assert "enlarged" not in evaluate(digits).scores
+    assert "enlarged" in evaluate(digits, remedies=["enlarged"]).scores
+
+
+def test_enlarging_is_left_out_where_it_would_break_the_time_box(digits, stand_in, monkeypatch):
+    monkeypatch.setattr("ganaug.gain.evaluate.GROWTH", 20.0)
+
+    verdict = evaluate(digits, max_seconds=60)
+
+    assert "enlarged" not in verdict.scores
+    assert "`max_seconds` left no time for 'enlarged'" in verdict.notes
+
+
 def test_a_sampler_of_the_users_is_tried_beside_the_others_and_seeded(digits, stand_in):
     verdict = evaluate(digits, remedies={"mine": ADASYN(n_neighbors=2)})
 
-    assert list(verdict.scores)[3:6] == ["augmented", "mixed", "mine"]  # the simpler one first
+    assert list(verdict.scores)[4:7] == ["mixed", "enlarged", "mine"]  # the simpler one first
     assert not np.isnan(verdict.scores["mine"]).any()
     assert verdict.scores["mine"] != verdict.scores["smote"]
 

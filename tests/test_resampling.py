@@ -17,7 +17,7 @@ from sklearn.datasets import load_digits
 
 from ganaug.augmentation import make_augmentation
 from ganaug.exceptions import InvalidInputError, InvalidTypeError
-from ganaug.resampling import ClassPlan, carry_out, plan
+from ganaug.resampling import ClassPlan, carry_out, enlargement, plan
 
 COUNTS = {"bag": 900, "boot": 100, "coat": 400}
 RULES = ["auto", "minority", "not minority", "not majority", "all"]
@@ -48,6 +48,32 @@ def test_totals_are_imbalanced_learns_and_the_share_holds(counts, rule, share):
     for part in plans.values():
         assert part.n_synthetic == math.floor(share * part.n_added)
         assert part.n_duplicates == 0
+
+
+@given(counts=some_counts, share=shares)
+def test_enlarging_makes_all_classes_equally_large_and_larger(counts, share):
+    plans = plan(counts, "enlarge", synthetic_share=share)
+
+    assert {part.n_total for part in plans.values()} == {8 * max(counts.values())}
+    for part in plans.values():
+        assert part.n_synthetic == math.floor(share * part.n_added)
+
+
+@pytest.mark.parametrize(
+    ("counts", "total"),
+    [
+        ({"bag": 1000, "boot": 500}, 8000),
+        ({"bag": 4000, "boot": 500}, 10_000),
+        ({"bag": 30_000, "boot": 500}, 30_000),
+        ({"bag": 100, "boot": 0}, 800),
+    ],
+    ids=["eight times", "20,000 in all", "never fewer than all", "empty classes stay empty"],
+)
+def test_enlarging_ends_somewhere(counts, total):
+    plans = plan(counts, "enlarge", synthetic_share=0)
+
+    assert [part.n_total for part in plans.values()] == [total, total if counts["boot"] else 0]
+    assert enlargement(counts) == total / max(counts.values())
 
 
 @given(counts=some_counts, extra=st.lists(st.integers(0, 1000), min_size=6, max_size=6))

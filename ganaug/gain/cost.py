@@ -124,26 +124,34 @@ def _budget(augmenter: Any, n_samples: int) -> int | None:
     return auto_max_images(n_samples) if isinstance(budget, str) else budget
 
 
+def pilots(cheap: Sequence[Remedy]) -> list[Remedy]:
+    """Name the remedies whose first trial says what those take that do not enlarge all classes."""
+    usual = [remedy for remedy in cheap if not remedy.enlarges]
+    return usual[:1] if len(usual) == 1 else [usual[0], usual[-1]]
+
+
 def estimate(
     trials: Trials, cheap: Sequence[Remedy], gan: GanCost, n_gan_arms: int
 ) -> CostEstimate:
-    """Estimate the whole from the first split: its cheapest and its costliest remedy."""
-    light = trials.score(cheap[0], 0).seconds
-    heavy = max(trials.score(cheap[-1], 0).seconds, light)
+    """Estimate the whole from the pilots on the first split, and from what enlarges classes."""
+    seconds = [trials.score(remedy, 0).seconds for remedy in pilots(cheap)]
+    light, heavy = seconds[0], max(seconds)
+    enlarging = [trials.score(remedy, 0).seconds for remedy in cheap if remedy.enlarges]
     n_workers = joblib.effective_n_jobs(trials.task.n_jobs)
     n_light = sum(remedy.name in ("nothing", "class weights") for remedy in cheap)
-    per_split = n_light * light + (len(cheap) - n_light) * heavy
+    n_usual = sum(not remedy.enlarges for remedy in cheap)
+    per_split = n_light * light + (n_usual - n_light) * heavy + sum(enlarging)
     starting = WORKER_START_SECONDS if n_workers > 1 else 0.0
     without = len(trials.splits) * per_split / n_workers + starting
     per_fold = gan.seconds + n_gan_arms * heavy / n_workers if n_gan_arms else 0.0
     n_folds = min((FIRST_GAN_FOLDS + MOST_GAN_FOLDS) // 2, len(trials.splits))
-    pilot = gan.fixed + light + heavy
+    pilot = gan.fixed + sum(seconds) + sum(enlarging)
     return CostEstimate(
         seconds=pilot + without + n_folds * per_fold,
         seconds_without_gans=pilot + without,
         seconds_per_gan_fold=per_fold,
         n_fits=len(cheap) * len(trials.splits),
-        seconds_per_fit=heavy,
+        seconds_per_fit=max(heavy, *enlarging, 0.0),
     )
 
 

@@ -21,6 +21,7 @@ from ganaug.gain.cost import (
     GanPlan,
     estimate,
     measure_gan,
+    pilots,
     plan_gans,
     time_for_gans,
 )
@@ -29,12 +30,15 @@ from ganaug.gain.problem import Problem, Split, make_splits, pose
 from ganaug.gain.remedies import Remedy, Synthetic, Task, checked_augmenter, select_remedies
 from ganaug.gain.trials import Trials
 from ganaug.gain.verdict import Verdict
+from ganaug.resampling import enlargement
 from ganaug.seeds import draw_seed
 
 __all__ = ["evaluate_gain"]
 
 FEW_FOR_A_GAN = 1500  # of fewer samples no GAN was shown to pay for trying (docs/experiments.md)
 WORTH_FILLING = 0.01  # of the samples; below, classes are about equally frequent
+WORTH_ENLARGING = 1.25  # times as many samples as equally frequent classes have
+GROWTH = 1.5  # of a classifier's seconds with its samples, about
 AT_MOST_ONE = ("accuracy", "balanced_accuracy", "f1", "precision", "recall", "jaccard", "roc_auc")
 
 
@@ -146,8 +150,10 @@ def evaluate_gain(  # type: ignore[misc]  # the overloads do not repeat every pa
     if augmenter is None and not isinstance(remedies, list | tuple):
         gans, too_few = _worth_trying(gans, len(problem.y))
     trials = Trials(problem, splits, task)
-    trials.run([cheap[0]], [0])  # the pilot; it shows whether the estimator works, too
-    trials.run([cheap[-1]], [0])
+    for remedy in pilots(cheap):  # they show whether the estimator works, too
+        trials.run([remedy], [0])
+    cheap, note = _with_enlarging(trials, cheap, clock, is_named=isinstance(remedies, list | tuple))
+    notes += note
     is_filled = gans and _is_to_be_filled(problem, splits, gans)
     gan_cost = GanCost(0.0, 0.0, None)
     if is_filled and (dry_run or max_seconds is not None):
@@ -175,6 +181,22 @@ def _worth_trying(gans: list[Remedy], n_samples: int) -> tuple[list[Remedy], str
     )
     kept = [remedy for remedy in gans if not isinstance(remedy, Synthetic)]
     return kept, "" if kept else reason
+
+
+def _with_enlarging(
+    trials: Trials, cheap: list[Remedy], clock: Clock, is_named: bool
+) -> tuple[list[Remedy], list[str]]:
+    """Leave out what adds to all classes where that is hardly more, or takes too long; say so."""
+    usual = [remedy for remedy in cheap if not remedy.enlarges]
+    ratio = enlargement(trials.problem.y)
+    if len(usual) == len(cheap) or (ratio < WORTH_ENLARGING and not is_named):
+        return usual, []
+    per_fit = trials.score(pilots(usual)[-1], 0).seconds * ratio**GROWTH
+    if clock.left < per_fit * len(trials.splits):
+        names = ", ".join(f"'{remedy.name}'" for remedy in cheap if remedy.enlarges)
+        return usual, [f"`max_seconds` left no time for {names}"]
+    trials.run([remedy for remedy in cheap if remedy.enlarges], [0])
+    return cheap, []
 
 
 def _task(problem: Problem, augmenter: Any, seed: int, n_jobs: int | None) -> Task:

@@ -21,12 +21,14 @@ from sklearn.frozen import FrozenEstimator
 from ganaug.augmenter import GANAugmenter
 from ganaug.checks import check_option
 from ganaug.exceptions import InvalidInputError, InvalidTypeError
+from ganaug.gain.network import SmallNetworkClassifier
 from ganaug.gain.problem import with_seed
 from ganaug.oversampler import GANOverSampler
+from ganaug.resampling import ENLARGE
 
 Array = npt.NDArray[Any]
 
-DEFAULTS = ("augmented", "mixed", "smote", "duplicates")
+DEFAULTS = ("enlarged", "augmented", "mixed", "smote", "duplicates")
 """What is recommended where nothing can be decided: the first that was tried."""
 
 
@@ -76,6 +78,7 @@ class Remedy:
     uses_gan = False
     kind = "synthetic"  # of what its sampler adds, where that does not say so itself
     on_request = False  # tried only where `remedies` names it
+    enlarges = False  # adds to all classes, so that classifiers take longer
 
     def obstacle(self, task: Task, estimator: Any) -> str:  # noqa: ARG002
         """Say why it cannot be tried here; empty where it can."""
@@ -144,19 +147,25 @@ class Synthetic(Remedy):
         text: str,
         share: float,
         augmentation: str = "mixed",
+        *,
+        sampling_strategy: str = "auto",
         on_request: bool = False,
     ) -> None:
         self.name = name
         self.text = text
         self.share = share
         self.augmentation = augmentation
+        self.sampling_strategy = sampling_strategy
+        self.enlarges = sampling_strategy == ENLARGE
         self.uses_gan = share != 0
         self.on_request = on_request
 
-    def obstacle(self, task: Task, estimator: Any) -> str:  # noqa: ARG002
+    def obstacle(self, task: Task, estimator: Any) -> str:
         """Feature tables are interpolated, which is tried already; own transforms are kept."""
         if self.uses_gan:
             return ""
+        if self.enlarges and isinstance(estimator, SmallNetworkClassifier):
+            return "the network warps its images anew in every pass"
         if not task.is_image:
             return "of feature tables, that is 'smote'"
         is_left_out = self.augmentation == "mixed" and _has_own_augmentation(task)
@@ -166,6 +175,7 @@ class Synthetic(Remedy):
         """`GANOverSampler`, with the user's augmenter where there is one."""
         parameters: dict[str, Any] = {
             "synthetic_share": self.share,
+            "sampling_strategy": self.sampling_strategy,
             "random_state": task.seed,
             "n_jobs": task.n_jobs,
         }
@@ -221,6 +231,13 @@ BUILT_IN: tuple[Remedy, ...] = (  # from the simplest on: of equals the first is
     Interpolation(),
     Synthetic("augmented", "augmented duplicates", 0.0, "fitted"),
     Synthetic("mixed", "half augmented, half interpolated (GANOverSampler without a GAN)", 0.0),
+    Synthetic(
+        "enlarged",
+        "augmented images of all classes (sampling_strategy='enlarge')",
+        0.0,
+        "fitted",
+        sampling_strategy=ENLARGE,
+    ),
     Synthetic("ganaug", "mixed, and a quarter synthetic (GANOverSampler)", 0.25),
     Synthetic("half and half", "half mixed, half synthetic samples", 0.5),
     Synthetic("gan only", "synthetic samples only", 1.0, on_request=True),
