@@ -246,15 +246,15 @@ def test_tables_have_no_augmented_images(digits, stand_in):
 
 def test_equally_large_classes_are_enlarged_where_that_is_worth_it(digits):
     X, y = digits
-    chosen = np.concatenate([np.flatnonzero(y == label)[:10] for label in range(10)])
+    chosen = np.concatenate([np.flatnonzero(y == label)[:10] for label in np.unique(y)])
 
     verdict = evaluate((X[chosen], y[chosen]), remedies=["enlarged"], cv=3)
     X_resampled, y_resampled = verdict.make_sampler().fit_resample(X[chosen], y[chosen])
 
     assert verdict.choice == "enlarged"
     assert np.mean(np.subtract(verdict.scores["enlarged"], verdict.scores["nothing"])) > 0
-    assert np.bincount(y_resampled).tolist() == [80] * 10
-    assert (X_resampled[:100] == X[chosen]).all()
+    assert np.unique(y_resampled, return_counts=True)[1].tolist() == [80] * 3
+    assert (X_resampled[: len(chosen)] == X[chosen]).all()
 
 
 def test_a_network_that_warps_its_images_itself_is_not_given_more_of_them(digits):
