@@ -71,7 +71,7 @@ class GANOverSampler(BaseOverSampler):
         imbalanced-learn's: a string equalises classes, a float is the ratio of minority to
         majority (two classes only), a dict gives the total of each class, and a callable returns
         such a dict. Ours is ``"enlarge"``: all classes, also equally large ones, are brought to
-        eight times the size of the largest, as far as that makes 20,000 samples in all. The
+        eight times the size of the largest, as far as that makes 10,000 samples in all. The
         augmenter's own `sampling_strategy` is not used.
     random_state : int, RandomState or None, default=None
         Seed of everything. None leaves the augmenter its own.

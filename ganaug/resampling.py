@@ -41,7 +41,7 @@ NETWORK_SHARE = 0.0
 """The same for a convolutional network trained with augmentation, which gains nothing from
 synthetic samples (docs/experiments.md)."""
 SMOTE_NEIGHBOURS = 5
-MOST_TIMES, ENLARGED_TO = 8, 20_000
+MOST_TIMES, ENLARGED_TO = 8, 10_000
 """How far "enlarge" goes: more still gains, and classifiers take longer (docs/experiments.md)."""
 
 
@@ -107,7 +107,7 @@ def plan(
         - ``"minority"``, ``"not minority"``, ``"not majority"``, ``"all"`` or ``"auto"`` (= ``"not
           majority"``): bring these classes to the size of the largest;
         - ``"enlarge"``, ours: bring every class, the largest too, to eight times the size of the
-          largest, as far as that makes 20,000 samples in all; at least what ``"all"`` does;
+          largest, as far as that makes 10,000 samples in all; at least what ``"all"`` does;
         - float in (0, 1], two classes only: minority / majority afterwards;
         - dict: samples of each class named in it afterwards, real ones included;
         - callable: takes y, returns such a dict.

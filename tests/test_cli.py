@@ -568,6 +568,17 @@ def test_augment_balances_data_and_tells_the_kinds_apart(data, out, run, request
         assert np.array_equal(pixels[30], np.asarray(Image.open(real[30]["source"])))
 
 
+def test_augment_enlarges_all_classes(run, npz, tmp_path):
+    code, text, err = run("augment", npz, "--enlarge", "--out", tmp_path / "new.npz", "--json")
+
+    assert (code, err) == (0, "")
+    written = json.loads(text)["written"]
+    assert {name: sum(kinds.values()) for name, kinds in written.items()} == dict.fromkeys(
+        written, 320
+    )
+    assert sorted(kinds["real"] for kinds in written.values()) == [25, 40]
+
+
 def test_augment_replaces_nothing_and_refuses_before_training(run, npz, tree, monkeypatch):
     monkeypatch.setattr(GANAugmenter, "fit", None)
 

@@ -158,6 +158,20 @@ def test_augment_writes_what_the_verdict_says_and_leaves_real_ones_alone(
     assert choice == "smote" or all(sources)
 
 
+@pytest.mark.parametrize("option", [("--enlarge",), ("--share", "0.5"), ("--width", "8")])
+def test_what_the_verdict_says_cannot_be_said_again(option, run, tree, tmp_path):
+    verdict_of("augmented").save(tmp_path / "verdict.json")
+
+    code, _, err = run(
+        *("augment", tree, "--verdict", tmp_path / "verdict.json", "--out", tmp_path / "new"),
+        *option,
+    )
+
+    assert code == 2
+    assert "the verdict's: leave them out" in err
+    assert not (tmp_path / "new").exists()
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [

@@ -56,6 +56,12 @@ if TYPE_CHECKING:
     help="Of what a class gets, this share is synthetic; the rest vary real ones. The default is "
     "0.25 from 5,000 images on, and else 0.",
 )
+@click.option(
+    "--enlarge",
+    is_flag=True,
+    help="Bring every class to eight times the size of the largest, as far as that makes 10,000 "
+    "samples in all, in place of the size of the largest.",
+)
 @budget_options
 @jobs_option
 @device_option
@@ -73,6 +79,7 @@ def command(
     image_shape: tuple[int, ...] | None,
     overwrite: bool,
     allow_distrusted: bool,
+    enlarge: bool,
     jobs: int | None,
     device: str,
     seed: int,
@@ -80,16 +87,17 @@ def command(
     quiet: bool,
     **budget: Any,
 ) -> None:
-    """Write DATA with its classes balanced.
+    """Write DATA with its classes balanced, or enlarged.
 
-    DATA is as for `fit`. All real samples are written, and as many more of each class as the
-    largest has: how many of them are synthetic, and which classes get none, is ganaug's default,
+    DATA is as for `fit`. All real samples are written, and more of each class until it has as many
+    as the largest: how many of them are synthetic, and which classes get none, is ganaug's default,
     or what a verdict says. Files are called CLASS/real-00000.png, CLASS/synthetic-00000.png, ...; a
     manifest.jsonl lists every one. OUT is called OUT.partial until all is written.
     """
     from ganaug.augmenter import GANAugmenter
     from ganaug.cli.arrays import arrays_of
     from ganaug.cli.terminal import progress_over_files
+    from ganaug.gain.verdict import Verdict
     from ganaug.inputs.files import read_data
     from ganaug.outputs import check_output
     from ganaug.oversampler import GANOverSampler
@@ -98,10 +106,16 @@ def command(
     here: dict[str, Any] = {"device": device, "verbose": int(not quiet)}
     here["n_jobs"] = n_jobs_of(jobs, device)
     given = {name: value for name, value in budget.items() if value is not None}
-    verdict = None if verdict_file is None else _read_verdict(verdict_file, given)
+    if verdict_file is not None and (given or enlarge):
+        raise click.UsageError(
+            "--share, --enlarge, --generators, --width and --max-images are the verdict's: leave "
+            "them out."
+        )
+    verdict = None if verdict_file is None else Verdict.load(verdict_file)
     if verdict is None:
         augmenter = GANAugmenter(image_shape=image_shape, **given, **here)
-        sampler: Any = GANOverSampler(augmenter, random_state=seed)
+        strategy = "enlarge" if enlarge else "auto"
+        sampler: Any = GANOverSampler(augmenter, sampling_strategy=strategy, random_state=seed)
     else:
         image_shape = image_shape or verdict.task.image_shape
         sampler = _sampler_of(verdict, here)
@@ -125,16 +139,6 @@ def command(
     how = getattr(sampler, "augmented_by_", "")
     result = {"out": str(out), "written": written, "augmented_by": how}
     click.echo(json.dumps(result) if as_json else _describe(out, written, how))
-
-
-def _read_verdict(file: Path, given: Mapping[str, Any]) -> Verdict:
-    from ganaug.gain.verdict import Verdict
-
-    if given:
-        raise click.UsageError(
-            "--share, --generators, --width and --max-images are the verdict's: leave them out."
-        )
-    return Verdict.load(file)
 
 
 def _sampler_of(verdict: Verdict, here: dict[str, Any]) -> Any:
