@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -35,12 +35,15 @@ from benchmarks.data import TASKS, Images, draw_parts, load_test
 from benchmarks.machine import cpu_seconds, one_thread
 from benchmarks.resamplers import (
     CEILING,
+    DUPLICATES_ENLARGED,
+    ENLARGED,
     GANAUG,
     GANS,
     IMBALANCED_LEARN,
     MATCHED,
     MIXED,
     NOTHING,
+    SMOTE_ENLARGED,
     Draw,
     Training,
 )
@@ -259,8 +262,16 @@ def _hits(records: list[Any], part: str) -> Any:
 # --- tables ------------------------------------------------------------------------------------
 
 BEST_OTHER = "best of imbalanced-learn"
-COLUMNS = (NOTHING, BEST_OTHER, MATCHED, MIXED, GANAUG, CEILING)
-PAIRS = ((MIXED, BEST_OTHER), (MIXED, MATCHED), (GANAUG, MIXED), (CEILING, MIXED))
+COLUMNS = (NOTHING, BEST_OTHER, MATCHED, MIXED, ENLARGED, GANAUG, CEILING)
+PAIRS = (
+    (MIXED, BEST_OTHER),
+    (MIXED, MATCHED),
+    (ENLARGED, MIXED),
+    (GANAUG, MIXED),
+    (CEILING, MIXED),
+)
+COLUMNS_OF_FEW = (NOTHING, DUPLICATES_ENLARGED, SMOTE_ENLARGED, ENLARGED)
+PAIRS_OF_FEW = ((ENLARGED, NOTHING), (ENLARGED, SMOTE_ENLARGED))
 
 
 def part_of(result: Result) -> str:
@@ -304,7 +315,14 @@ def describe(result: Result) -> str:
     return "\n\n".join([describe_scores(result), describe_gains(result)])
 
 
-def describe_scores(result: Result) -> str:
+def describe_few(result: Result) -> str:
+    """Give the same of classes that are equally large, and small."""
+    return "\n\n".join(
+        [describe_scores(result, COLUMNS_OF_FEW), describe_gains(result, PAIRS_OF_FEW)]
+    )
+
+
+def describe_scores(result: Result, columns: Sequence[str] = COLUMNS) -> str:
     """Give balanced accuracy by task and classifier, for the arms that matter."""
     found = {
         (TASKS[task].title, name): scores
@@ -312,20 +330,30 @@ def describe_scores(result: Result) -> str:
         for name in result["settings"]["classifiers"]
         if (scores := with_best_other(result, task, name))
     }
-    return _scores_table([f"balanced accuracy, %, {part_of(result)}", "classifier"], found)
+    heads = [f"balanced accuracy, %, {part_of(result)}", "classifier"]
+    return _scores_table(heads, found, columns)
 
 
-def describe_headline(result: Result) -> str:
+def describe_headline(result: Result, columns: Sequence[str] = COLUMNS) -> str:
     """Give balanced accuracy by task, mean over classifiers: small enough for the README."""
     found = {(TASKS[t].title,): mean_over_classifiers(result, t) for t in result["tasks"]}
     n_draws, n_classifiers = len(result["seeds"]), len(result["settings"]["classifiers"])
     head = f"balanced accuracy, %, mean of {n_classifiers} classifiers, {n_draws} draws"
-    return _scores_table([head], found)
+    return _scores_table([head], found, columns)
 
 
-def _scores_table(heads: list[str], found: Mapping[Any, Mapping[str, list[float]]]) -> str:
+def describe_few_headline(result: Result) -> str:
+    """Give the same of classes that are equally large, and small."""
+    return describe_headline(result, COLUMNS_OF_FEW)
+
+
+def _scores_table(
+    heads: list[str],
+    found: Mapping[Any, Mapping[str, list[float]]],
+    columns: Sequence[str] = COLUMNS,
+) -> str:
     """Lay out the arms that matter, as far as they were run, a line each."""
-    arms = [arm for arm in COLUMNS if any(arm in scores for scores in found.values())]
+    arms = [arm for arm in columns if any(arm in scores for scores in found.values())]
     lines = [[*k, *(_percent(scores.get(arm)) for arm in arms)] for k, scores in found.items()]
     return markdown([*heads, *arms], lines)
 
@@ -361,12 +389,12 @@ def describe_arms(result: Result) -> str:
     return markdown(columns, lines)
 
 
-def describe_gains(result: Result) -> str:
+def describe_gains(result: Result, compared: Sequence[tuple[str, str]] = PAIRS) -> str:
     """Give paired gains, mean over classifiers, and the exchange rate, as far as arms were run."""
     by_task = {task: mean_over_classifiers(result, task) for task in result["tasks"]}
     pairs = [
         (arm, other)
-        for arm, other in PAIRS
+        for arm, other in compared
         if any(arm in scores and other in scores for scores in by_task.values())
     ]
     has_gan = (GANAUG, MIXED) in pairs

@@ -29,6 +29,7 @@ UNMATCHED, MATCHED = "augmented, unmatched", "augmented, matched"
 MIXED, FITTED = "mixed, no GAN", "augmented, fitted"
 GANAUG, CEILING = "ganaug", "further real images"
 ENLARGED, ENLARGED_GAN = "enlarged", "enlarged, a quarter by GANs"
+DUPLICATES_ENLARGED, SMOTE_ENLARGED = "duplicates, enlarged", "SMOTE, enlarged"
 IMBALANCED_LEARN: dict[str, Callable[..., Any]] = {
     DUPLICATES: RandomOverSampler,
     "SMOTE": SMOTE,
@@ -260,8 +261,8 @@ OTHERS: dict[str, Callable[[Draw], Training]] = {
     MIXED: mixed,
     ENLARGED: enlarged,
     ENLARGED_GAN: enlarged_by_gan,
-    f"{DUPLICATES}, {ENLARGED}": partial(enlarged_by, DUPLICATES),
-    f"SMOTE, {ENLARGED}": partial(enlarged_by, "SMOTE"),
+    DUPLICATES_ENLARGED: partial(enlarged_by, DUPLICATES),
+    SMOTE_ENLARGED: partial(enlarged_by, "SMOTE"),
     CEILING: further_real,
     AUTOENCODER: autoencoder,
 }
