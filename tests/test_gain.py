@@ -257,6 +257,17 @@ def test_equally_large_classes_are_enlarged_where_that_is_worth_it(digits):
     assert (X_resampled[: len(chosen)] == X[chosen]).all()
 
 
+def test_what_fills_rare_classes_is_not_tried_where_there_are_none(digits, stand_in):
+    X, y = digits
+    chosen = np.concatenate([np.flatnonzero(y == label)[:10] for label in np.unique(y)])
+
+    verdict = evaluate((X[chosen], y[chosen]), SVC())
+
+    assert list(verdict.scores) == ["nothing", "class weights", "enlarged"]
+    assert any("classes are about equally frequent" in note for note in verdict.notes)
+    assert "equally frequent" in verdict.gan_reason
+
+
 def test_a_network_that_warps_its_images_itself_is_not_given_more_of_them(digits):
     verdict = evaluate(digits, "cnn", remedies=["enlarged"], cv=2)
 

@@ -147,12 +147,16 @@ def evaluate_gain(  # type: ignore[misc]  # the overloads do not repeat every pa
     cheap = [remedy for remedy in listed if not remedy.uses_gan]
     gans = [remedy for remedy in listed if remedy.uses_gan]
     too_few = ""
-    if augmenter is None and not isinstance(remedies, list | tuple):
+    is_named = isinstance(remedies, list | tuple)
+    if augmenter is None and not is_named:
         gans, too_few = _worth_trying(gans, len(problem.y))
+    if not (is_named or _has_rare_classes(problem, splits)):
+        cheap = [remedy for remedy in cheap if not remedy.fills]
+        notes.append("the classes are about equally frequent: what fills rare ones was not tried")
     trials = Trials(problem, splits, task)
     for remedy in pilots(cheap):  # they show whether the estimator works, too
         trials.run([remedy], [0])
-    cheap, note = _with_enlarging(trials, cheap, clock, is_named=isinstance(remedies, list | tuple))
+    cheap, note = _with_enlarging(trials, cheap, clock, is_named)
     notes += note
     is_filled = gans and _is_to_be_filled(problem, splits, gans)
     gan_cost = GanCost(0.0, 0.0, None)
@@ -303,9 +307,11 @@ def _why_no_gan(race: Race, scoring: Any) -> str:
 
 
 def _is_to_be_filled(problem: Problem, splits: Sequence[Split], gans: Sequence[Remedy]) -> bool:
-    """Tell whether there is anything to add: the built-in remedies fill to the largest class."""
-    if not all(isinstance(remedy, Synthetic) for remedy in gans):
-        return True
+    """Tell whether GANs have anything to add: the built-in remedies fill to the largest class."""
+    return _has_rare_classes(problem, splits) or not all(remedy.fills for remedy in gans)
+
+
+def _has_rare_classes(problem: Problem, splits: Sequence[Split]) -> bool:
     counts = [np.unique(problem.y[split.train], return_counts=True)[1] for split in splits]
     missing = sum(int((n.max() - n).sum()) for n in counts)
     return missing > WORTH_FILLING * sum(int(n.sum()) for n in counts)

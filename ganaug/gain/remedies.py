@@ -78,6 +78,7 @@ class Remedy:
     uses_gan = False
     kind = "synthetic"  # of what its sampler adds, where that does not say so itself
     on_request = False  # tried only where `remedies` names it
+    fills = False  # does nothing where classes are equally frequent
     enlarges = False  # adds to all classes, so that classifiers take longer
 
     def obstacle(self, task: Task, estimator: Any) -> str:  # noqa: ARG002
@@ -115,7 +116,7 @@ class ClassWeights(Remedy):
 class Duplicates(Remedy):
     """Random over-sampling."""
 
-    name, kind = "duplicates", "duplicate"
+    name, kind, fills = "duplicates", "duplicate", True
     text = "duplicates (RandomOverSampler)"
 
     def make_sampler(self, task: Task) -> Any:
@@ -126,7 +127,7 @@ class Duplicates(Remedy):
 class Interpolation(Remedy):
     """SMOTE."""
 
-    name, kind = "smote", "interpolated"
+    name, kind, fills = "smote", "interpolated", True
     text = "interpolation (SMOTE)"
 
     def make_sampler(self, task: Task) -> Any:
@@ -157,6 +158,7 @@ class Synthetic(Remedy):
         self.augmentation = augmentation
         self.sampling_strategy = sampling_strategy
         self.enlarges = sampling_strategy == ENLARGE
+        self.fills = not self.enlarges
         self.uses_gan = share != 0
         self.on_request = on_request
 
