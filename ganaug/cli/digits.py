@@ -231,7 +231,10 @@ def describe(results: dict[str, Any], out: Path) -> str:
     lines += [_NO_MEAN] if any("-" in cells for cells in table_of(scores)) else []
     lines += ["", "The choice, draw by draw, made from the training images alone:"]
     lines += [f"  {name}: {', '.join(chosen)}" for name, chosen in results["choices"].items()]
-    lines += ["", *(f"{r.name}: {r.text}" for r in BUILT_IN if r.name in ("augmented", *_GAN))]
+    lines += [
+        "",
+        *(f"{r.name}: {r.text}" for r in BUILT_IN if r.name in ("augmented", "enlarged", *_GAN)),
+    ]
     lines += ["", conclude(scores), "", f"Written to {out}:"]
     for name, what in _WRITTEN.items():
         lines += [f"  {name:13} {what}"] if (out / name).exists() else []
