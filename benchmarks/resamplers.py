@@ -28,7 +28,7 @@ NOTHING, DUPLICATES = "nothing", "duplicates"
 UNMATCHED, MATCHED = "augmented, unmatched", "augmented, matched"
 MIXED, FITTED = "mixed, no GAN", "augmented, fitted"
 GANAUG, CEILING = "ganaug", "further real images"
-ENLARGED, ENLARGED_GAN = "enlarged", "enlarged, a quarter by GANs"
+ENLARGED = "enlarged"
 DUPLICATES_ENLARGED, SMOTE_ENLARGED = "duplicates, enlarged", "SMOTE, enlarged"
 IMBALANCED_LEARN: dict[str, Callable[..., Any]] = {
     DUPLICATES: RandomOverSampler,
@@ -212,10 +212,10 @@ def enlarged(draw: Draw) -> Training:
     )
 
 
-def enlarged_by_gan(draw: Draw) -> Training:
-    """Do the same with a quarter of what is added from GANs."""
+def enlarged_by_gan(draw: Draw, share: float) -> Training:
+    """Do the same with a share of what is added from GANs."""
     augmenter = FrozenEstimator(draw.gan(GANAUG))
-    return by_ganaug(draw, augmenter, 0.25, augmentation="fitted", sampling_strategy=ENLARGE)
+    return by_ganaug(draw, augmenter, share, augmentation="fitted", sampling_strategy=ENLARGE)
 
 
 def enlarged_by(arm: str, draw: Draw) -> Training:
@@ -260,7 +260,8 @@ OTHERS: dict[str, Callable[[Draw], Training]] = {
     FITTED: augmented_fitted,
     MIXED: mixed,
     ENLARGED: enlarged,
-    ENLARGED_GAN: enlarged_by_gan,
+    "enlarged, a quarter by GANs": partial(enlarged_by_gan, share=0.25),
+    "enlarged, half by GANs": partial(enlarged_by_gan, share=0.5),
     DUPLICATES_ENLARGED: partial(enlarged_by, DUPLICATES),
     SMOTE_ENLARGED: partial(enlarged_by, "SMOTE"),
     CEILING: further_real,
