@@ -30,6 +30,7 @@ from ganaug.warping import AFFINE, SLIGHT, Warp, fit_warp, spread_folds
 Array = npt.NDArray[Any]
 BatchTransform = Callable[[Tensor, torch.Generator], Tensor]
 
+MIXED_SHARE = 0.5
 N_CHECK_FOLDS = 3
 CHECK_STEPS = 200
 MIN_CHECK_SAMPLES = 20
@@ -53,7 +54,6 @@ TRANSFORMS: dict[str, BatchTransform] = {
     "mirror": to_bytes(replace(AFFINE, mirrors=True)),
     "quarter_turn": to_bytes(replace(AFFINE, quarter_turns=True)),
 }
-
 
 # --- any transform as a function of images and a generator -------------------------------------
 
@@ -149,26 +149,29 @@ def augments(augmentation: Any) -> bool:
     return not (isinstance(augmentation, str) and augmentation == "none")
 
 
-def interpolated_share(augmentation: Any, kind: str = "image") -> float:
+def interpolated_share(augmentation: Any, kind: str = "image", *, enlarges: bool = False) -> float:
     """Give the share of real ones' variations that is interpolated, by `augmentation`.
 
     Parameters
     ----------
     augmentation : None, str or callable
     kind : {"image", "table"}, default="image"
+    enlarges : bool, default=False
+        Whether all classes are enlarged, not only rare ones filled up.
 
     Returns
     -------
     float
-        Half by default: as good as augmentation where that is best, and as good as interpolation
-        where augmentation does harm (docs/experiments.md).
+        Half by default where rare classes are filled up: as good as augmentation where that is
+        best, and as good as interpolation where augmentation does harm; none where all classes are
+        enlarged (docs/experiments.md).
     """
     is_named = augmentation is None or isinstance(augmentation, str)
     if kind == "table":
         return 0.0 if is_named and augmentation == "none" else 1.0
-    return (
-        {None: 0.5, "mixed": 0.5, "interpolation": 1.0}.get(augmentation, 0.0) if is_named else 0.0
-    )
+    usual = 0.0 if enlarges else MIXED_SHARE
+    shares = {None: usual, "mixed": MIXED_SHARE, "interpolation": 1.0}
+    return shares.get(augmentation, 0.0) if is_named else 0.0
 
 
 def _by_call(transform: Callable[[Tensor], Any]) -> BatchTransform:

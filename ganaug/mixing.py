@@ -24,7 +24,15 @@ from ganaug.inputs.containers import (
 )
 from ganaug.inputs.labels import read_labels
 from ganaug.options import MIN_TRUST
-from ganaug.resampling import NETWORK_SHARE, Added, ClassPlan, carry_out, default_share, plan
+from ganaug.resampling import (
+    NETWORK_SHARE,
+    Added,
+    ClassPlan,
+    carry_out,
+    default_share,
+    enlarges,
+    plan,
+)
 from ganaug.sampler import TrainedSampler
 from ganaug.seeds import derived_seed
 
@@ -89,7 +97,7 @@ def plan_by_code(
         strategy,
         synthetic_share=usual if share is None else share,
         trust=trust,
-        interpolated_share=interpolated_share(augmentation, kind),
+        interpolated_share=interpolated_share(augmentation, kind, enlarges=enlarges(strategy)),
         augments=augments(augmentation),
     )
     noted = [p.label for p in plans.values() if p.note]

@@ -34,7 +34,14 @@ from ganaug.inputs import as_labels
 from ganaug.inputs.containers import as_list, is_pandas, refuse_two_looks, refuse_unsupported
 from ganaug.inputs.labels import one_hot_codes, one_hot_like
 from ganaug.mixing import add_samples, plans_by_code
-from ganaug.resampling import ENOUGH_SAMPLES, STRATEGIES, default_share, plan
+from ganaug.resampling import (
+    ENLARGE,
+    ENOUGH_SAMPLES,
+    STRATEGIES,
+    default_share,
+    enlarges,
+    plan,
+)
 from ganaug.seeds import draw_seed
 
 Array = npt.NDArray[Any]
@@ -62,7 +69,8 @@ class GANOverSampler(BaseOverSampler):
     augmentation : str, callable or None, default=None
         How real images are varied, see `GANAugmenter`. By default half of them is interpolated,
         half warped (turned, scaled, shifted) as suits the images: cheap classifiers try ten ways
-        on folds of them, which takes seconds. Feature tables are interpolated.
+        on folds of them, which takes seconds. Where all classes are enlarged, all are warped.
+        Feature tables are interpolated.
     n_generators : int, optional
         Independently trained generators; 3 by default.
     max_images : int, optional
@@ -265,7 +273,7 @@ class GANOverSampler(BaseOverSampler):
                 "be told no more.",
                 GanaugWarning,
             )
-        planned = plan(as_labels(y), self._totals, synthetic_share=share)
+        planned = plan(as_labels(y), self._strategy, synthetic_share=share)
         if not is_fitted and not any(p.n_synthetic for p in planned.values()):
             return self._without_gan(augmenter, X, y)
         if not is_fitted:
@@ -273,7 +281,7 @@ class GANOverSampler(BaseOverSampler):
         resampled: tuple[Any, Any] = augmenter.augment(
             X,
             y,
-            sampling_strategy=self._totals,
+            sampling_strategy=self._strategy,
             synthetic_share=share,
             random_state=None if self.random_state is None else augmenter.random_state,
         )
@@ -297,9 +305,11 @@ class GANOverSampler(BaseOverSampler):
         augmentation = make_augmentation(augmenter.augmentation, data.spec.kind)
         plans = plan(
             data.classes[data.labels],
-            self._totals,
+            self._strategy,
             synthetic_share=0,
-            interpolated_share=interpolated_share(augmenter.augmentation, data.spec.kind),
+            interpolated_share=interpolated_share(
+                augmenter.augmentation, data.spec.kind, enlarges=enlarges(self._strategy)
+            ),
             augments=augments(augmenter.augmentation),
         )
         self.augmentation_check_ = accept_transform(
@@ -337,7 +347,8 @@ class GANOverSampler(BaseOverSampler):
         _, labels, is_one_hot = self._check_X_y(X, y)
         plans = plan(labels, self.sampling_strategy, synthetic_share=0)
         self.sampling_strategy_ = {label: p.n_added for label, p in plans.items() if p.n_added}
-        self._totals = {label: p.n_total for label, p in plans.items()}
+        totals = {label: p.n_total for label, p in plans.items()}
+        self._strategy: Any = ENLARGE if enlarges(self.sampling_strategy) else totals
         return labels, is_one_hot
 
     def _check_X_y(  # noqa: N802 - imbalanced-learn's name

@@ -177,7 +177,7 @@ def new_samples(counts: dict[Any, int], y: Any, strategy: Strategy) -> dict[Any,
         strategy = _called(strategy, y)
     if isinstance(strategy, Mapping):
         return _new_by_targets(counts, strategy)
-    if isinstance(strategy, str) and strategy == ENLARGE:
+    if enlarges(strategy):
         present = {label: n for label, n in counts.items() if n}
         goal = _enlarged_size([*present.values()]) if present else 0
         return {label: goal - n for label, n in present.items()}
@@ -187,6 +187,11 @@ def new_samples(counts: dict[Any, int], y: Any, strategy: Strategy) -> dict[Any,
 def is_trusted(share: float) -> bool:
     """Tell whether a class of this trust gets synthetic samples."""
     return share >= MIN_TRUST
+
+
+def enlarges(strategy: Any) -> bool:
+    """Tell whether a strategy brings all classes to more than the largest has."""
+    return isinstance(strategy, str) and strategy == ENLARGE
 
 
 def enlargement(y_or_counts: Any) -> float:

@@ -576,3 +576,18 @@ def test_a_dataset_is_sent_to_wrap(images):
     X, y = map(torch.from_numpy, images)
     with pytest.raises(InvalidTypeError, match="wrap"):
         GANOverSampler(tiny_augmenter()).fit_resample(TensorDataset(X, y), y)
+
+
+def test_all_are_warped_where_all_classes_are_enlarged(imbalanced_digits):
+    X, y = imbalanced_digits
+
+    sampler = GANOverSampler(
+        image_shape=(8, 8), sampling_strategy="enlarge", synthetic_share=0, random_state=0
+    )
+    _, enlarged = sampler.fit_resample(X, y)
+    kinds = set(sampler.kinds_)
+    sampler.set_params(augmentation="mixed").fit_resample(X, y)
+
+    assert kinds == {"real", "augmented"}
+    assert set(sampler.kinds_) == {"real", "augmented", "interpolated"}
+    assert set(np.unique(enlarged, return_counts=True)[1]) == {8 * np.bincount(y).max()}
