@@ -200,14 +200,14 @@ def mixed(draw: Draw) -> Training:
     return by_ganaug(draw, None, 0.0, image_shape=draw.image_shape)
 
 
-def enlarged(draw: Draw) -> Training:
+def enlarged(draw: Draw, augmentation: str | None = None) -> Training:
     """Let the over-sampler bring all classes to more than the largest has, by warped images."""
     return by_ganaug(
         draw,
         None,
         0.0,
         image_shape=draw.image_shape,
-        augmentation="fitted",
+        augmentation=augmentation,
         sampling_strategy=ENLARGE,
     )
 
@@ -260,6 +260,7 @@ OTHERS: dict[str, Callable[[Draw], Training]] = {
     FITTED: augmented_fitted,
     MIXED: mixed,
     ENLARGED: enlarged,
+    "enlarged, half interpolated": partial(enlarged, augmentation="mixed"),
     "enlarged, a quarter by GANs": partial(enlarged_by_gan, share=0.25),
     "enlarged, half by GANs": partial(enlarged_by_gan, share=0.5),
     DUPLICATES_ENLARGED: partial(enlarged_by, DUPLICATES),
