@@ -338,17 +338,12 @@ def describe_scores(result: Result, columns: Sequence[str] = COLUMNS) -> str:
     return _scores_table(heads, found, columns)
 
 
-def describe_headline(result: Result, columns: Sequence[str] = COLUMNS) -> str:
+def describe_headline(result: Result) -> str:
     """Give balanced accuracy by task, mean over classifiers: small enough for the README."""
     found = {(TASKS[t].title,): mean_over_classifiers(result, t) for t in result["tasks"]}
     n_draws, n_classifiers = len(result["seeds"]), len(result["settings"]["classifiers"])
     head = f"balanced accuracy, %, mean of {n_classifiers} classifiers, {n_draws} draws"
-    return _scores_table([head], found, columns)
-
-
-def describe_few_headline(result: Result) -> str:
-    """Give the same of classes that are equally large, and small."""
-    return describe_headline(result, COLUMNS_OF_FEW)
+    return _scores_table([head], found)
 
 
 def _scores_table(
