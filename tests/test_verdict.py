@@ -41,6 +41,11 @@ def test_the_pipeline_is_unfitted_and_the_measured_one():
     assert not hasattr(pipeline[1], "classes_")
 
 
+@pytest.mark.parametrize(("gan", "is_told"), [("not tried", False), ("not worth it", True)])
+def test_gains_over_what_needs_no_gan_are_told_only_where_one_was_trained(gan, is_told):
+    assert ("over the best without a GAN" in verdict_of(gan=gan).text) == is_told
+
+
 def test_another_estimator_is_said_not_to_be_measured():
     with pytest.warns(GanaugWarning, match="'smote' was not measured with this GaussianNB"):
         pipeline = verdict_of().make_pipeline(GaussianNB())

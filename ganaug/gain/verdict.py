@@ -259,7 +259,8 @@ class Verdict:
         how = "" if self.is_decided else " (the scores hardly tell it from others)"
         lines = [f"Use '{self.choice}'{how}."]
         lines.append(f"{self.scoring}: {self.gain} over nothing, 95% interval;")
-        lines.append(f"{self.gain_over_best_without_gan} over the best without a GAN;")
+        if self.gan != "not tried":
+            lines.append(f"{self.gain_over_best_without_gan} over the best without a GAN;")
         lines.append(f"the same choice on {self.agreement:.0%} of the folds.")
         lines.append(self._about_gan())
         if self.needed:
