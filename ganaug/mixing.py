@@ -30,7 +30,7 @@ from ganaug.resampling import (
     ClassPlan,
     carry_out,
     default_share,
-    enlarges,
+    is_enlarging,
     plan,
 )
 from ganaug.sampler import TrainedSampler
@@ -97,7 +97,7 @@ def plan_by_code(
         strategy,
         synthetic_share=usual if share is None else share,
         trust=trust,
-        interpolated_share=interpolated_share(augmentation, kind, enlarges=enlarges(strategy)),
+        interpolated_share=interpolated_share(augmentation, kind, enlarges=is_enlarging(strategy)),
         augments=augments(augmentation),
     )
     noted = [p.label for p in plans.values() if p.note]

@@ -39,7 +39,7 @@ from ganaug.resampling import (
     ENOUGH_SAMPLES,
     STRATEGIES,
     default_share,
-    enlarges,
+    is_enlarging,
     plan,
 )
 from ganaug.seeds import draw_seed
@@ -79,8 +79,8 @@ class GANOverSampler(BaseOverSampler):
         imbalanced-learn's: a string equalises classes, a float is the ratio of minority to
         majority (two classes only), a dict gives the total of each class, and a callable returns
         such a dict. Ours is ``"enlarge"``: all classes, also equally large ones, are brought to
-        eight times the size of the largest, as far as that makes 10,000 samples in all. The
-        augmenter's own `sampling_strategy` is not used.
+        eight times the size of the largest, as far as that makes 10,000 samples in all, but at
+        least to its size. The augmenter's own `sampling_strategy` is not used.
     random_state : int, RandomState or None, default=None
         Seed of everything. None leaves the augmenter its own.
     n_jobs : int, optional
@@ -308,7 +308,7 @@ class GANOverSampler(BaseOverSampler):
             self._strategy,
             synthetic_share=0,
             interpolated_share=interpolated_share(
-                augmenter.augmentation, data.spec.kind, enlarges=enlarges(self._strategy)
+                augmenter.augmentation, data.spec.kind, enlarges=is_enlarging(self._strategy)
             ),
             augments=augments(augmenter.augmentation),
         )
@@ -348,7 +348,7 @@ class GANOverSampler(BaseOverSampler):
         plans = plan(labels, self.sampling_strategy, synthetic_share=0)
         self.sampling_strategy_ = {label: p.n_added for label, p in plans.items() if p.n_added}
         totals = {label: p.n_total for label, p in plans.items()}
-        self._strategy: Any = ENLARGE if enlarges(self.sampling_strategy) else totals
+        self._strategy: Any = ENLARGE if is_enlarging(self.sampling_strategy) else totals
         return labels, is_one_hot
 
     def _check_X_y(  # noqa: N802 - imbalanced-learn's name

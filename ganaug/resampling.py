@@ -107,7 +107,7 @@ def plan(
         - ``"minority"``, ``"not minority"``, ``"not majority"``, ``"all"`` or ``"auto"`` (= ``"not
           majority"``): bring these classes to the size of the largest;
         - ``"enlarge"``, ours: bring every class, the largest too, to eight times the size of the
-          largest, as far as that makes 10,000 samples in all; at least what ``"all"`` does;
+          largest, as far as that makes 10,000 samples in all, but at least to its size;
         - float in (0, 1], two classes only: minority / majority afterwards;
         - dict: samples of each class named in it afterwards, real ones included;
         - callable: takes y, returns such a dict.
@@ -177,7 +177,7 @@ def new_samples(counts: dict[Any, int], y: Any, strategy: Strategy) -> dict[Any,
         strategy = _called(strategy, y)
     if isinstance(strategy, Mapping):
         return _new_by_targets(counts, strategy)
-    if enlarges(strategy):
+    if is_enlarging(strategy):
         present = {label: n for label, n in counts.items() if n}
         goal = _enlarged_size([*present.values()]) if present else 0
         return {label: goal - n for label, n in present.items()}
@@ -189,7 +189,7 @@ def is_trusted(share: float) -> bool:
     return share >= MIN_TRUST
 
 
-def enlarges(strategy: Any) -> bool:
+def is_enlarging(strategy: Any) -> bool:
     """Tell whether a strategy brings all classes to more than the largest has."""
     return isinstance(strategy, str) and strategy == ENLARGE
 
@@ -200,7 +200,7 @@ def enlargement(y_or_counts: Any) -> float:
     `y_or_counts`: labels, shape (n,), or dict of label to count.
     """
     present = [n for n in _count(y_or_counts)[0].values() if n]
-    return _enlarged_size(present) / max(present)
+    return _enlarged_size(present) / max(present) if present else 1.0
 
 
 def default_share(n_samples: int, kind: str) -> float:

@@ -94,7 +94,7 @@ def test_evaluate_gives_a_verdict_that_augment_carries_out(data, estimator, run,
 
     assert (code, err) == (0, "")
     with np.load(tmp_path / "new.npz") as arrays:
-        assert np.unique(arrays["y"], return_counts=True)[1].tolist() == [40, 40]
+        assert np.unique(arrays["y"], return_counts=True)[1].tolist() == [320, 320]
 
 
 def test_evaluate_prints_json_draws_and_keeps_groups_together(run, pictures, tmp_path, monkeypatch):

@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     "--enlarge",
     is_flag=True,
     help="Bring every class to eight times the size of the largest, as far as that makes 10,000 "
-    "samples in all, in place of the size of the largest.",
+    "samples in all, and at least to its size.",
 )
 @budget_options
 @jobs_option

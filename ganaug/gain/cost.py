@@ -17,6 +17,7 @@ from ganaug.gain.remedies import Remedy, make_pipeline
 from ganaug.gain.trials import Trials, freeze, training_key, without_our_warnings
 from ganaug.parameters import auto_max_images
 from ganaug.progress import readable_seconds
+from ganaug.resampling import enlargement
 
 FIRST_GAN_FOLDS = 3
 MOST_GAN_FOLDS = 5
@@ -24,6 +25,7 @@ LEAST_GAN_FOLDS = 2  # of one, nothing can be learnt
 LEAST_BUDGET = 0.25  # of the default: GANs of less training do harm
 PILOT_IMAGES = 256
 UNMEASURED = 1.25  # the pilot may be wrong by as much
+GROWTH = 2.0  # power of the samples with which a classifier's seconds grow, at most, about
 WORKER_START_SECONDS = 4.0  # of processes that import torch
 
 
@@ -125,33 +127,52 @@ def _budget(augmenter: Any, n_samples: int) -> int | None:
 
 
 def pilots(cheap: Sequence[Remedy]) -> list[Remedy]:
-    """Name the remedies whose first trial says what those take that do not enlarge all classes."""
+    """Name the remedies whose first trials say what others take: none of them enlarges classes.
+
+    The last one has its warp found already where the one before it asked for it, so that it shows
+    what a classifier takes.
+    """
     usual = [remedy for remedy in cheap if not remedy.enlarges]
-    return usual[:1] if len(usual) == 1 else [usual[0], usual[-1]]
+    return list(dict.fromkeys([usual[0], usual[-1], usual[-2 if len(usual) > 2 else -1]]))
+
+
+def seconds_enlarged(trials: Trials, cheap: Sequence[Remedy]) -> float:
+    """Say what enlarging all classes takes on a split, from its trial, or else from the pilots."""
+    known = [seconds for r in cheap if r.enlarges and (seconds := trials.seconds(r)) is not None]
+    if known:
+        return max(known)
+    last = trials.score(pilots(cheap)[-1], 0).seconds
+    return last * math.pow(enlargement(trials.problem.y), GROWTH)
+
+
+def seconds_per_split(trials: Trials, cheap: Sequence[Remedy]) -> float:
+    """Estimate what all of `cheap` take on a split, one after the other."""
+    seconds = [trials.score(remedy, 0).seconds for remedy in pilots(cheap)]
+    n_light = sum(remedy.name in ("nothing", "class weights") for remedy in cheap)
+    n_enlarging = sum(remedy.enlarges for remedy in cheap)
+    n_heavy = len(cheap) - n_light - n_enlarging
+    enlarged = n_enlarging * seconds_enlarged(trials, cheap) if n_enlarging else 0.0
+    return n_light * seconds[0] + n_heavy * max(seconds) + enlarged
 
 
 def estimate(
-    trials: Trials, cheap: Sequence[Remedy], gan: GanCost, n_gan_arms: int
+    trials: Trials, cheap: Sequence[Remedy], gan: GanCost, gans: Sequence[Remedy]
 ) -> CostEstimate:
-    """Estimate the whole from the pilots on the first split, and from what enlarges classes."""
-    seconds = [trials.score(remedy, 0).seconds for remedy in pilots(cheap)]
-    light, heavy = seconds[0], max(seconds)
-    enlarging = [trials.score(remedy, 0).seconds for remedy in cheap if remedy.enlarges]
+    """Estimate the whole from what was tried on the first split."""
     n_workers = joblib.effective_n_jobs(trials.task.n_jobs)
-    n_light = sum(remedy.name in ("nothing", "class weights") for remedy in cheap)
-    n_usual = sum(not remedy.enlarges for remedy in cheap)
-    per_split = n_light * light + (n_usual - n_light) * heavy + sum(enlarging)
+    per_fit = max(trials.score(remedy, 0).seconds for remedy in pilots(cheap))
+    if any(remedy.enlarges and not remedy.fills(trials.task) for remedy in [*cheap, *gans]):
+        per_fit = max(per_fit, seconds_enlarged(trials, cheap))
     starting = WORKER_START_SECONDS if n_workers > 1 else 0.0
-    without = len(trials.splits) * per_split / n_workers + starting
-    per_fold = gan.seconds + n_gan_arms * heavy / n_workers if n_gan_arms else 0.0
+    without = len(trials.splits) * seconds_per_split(trials, cheap) / n_workers + starting
+    per_fold = gan.seconds + len(gans) * per_fit / n_workers if gans else 0.0
     n_folds = min((FIRST_GAN_FOLDS + MOST_GAN_FOLDS) // 2, len(trials.splits))
-    pilot = gan.fixed + sum(seconds) + sum(enlarging)
     return CostEstimate(
-        seconds=pilot + without + n_folds * per_fold,
-        seconds_without_gans=pilot + without,
+        seconds=gan.fixed + without + n_folds * per_fold,
+        seconds_without_gans=gan.fixed + without,
         seconds_per_gan_fold=per_fold,
         n_fits=len(cheap) * len(trials.splits),
-        seconds_per_fit=max(heavy, *enlarging, 0.0),
+        seconds_per_fit=per_fit,
     )
 
 

@@ -23,10 +23,12 @@ from ganaug.gain.cost import (
     measure_gan,
     pilots,
     plan_gans,
+    seconds_enlarged,
+    seconds_per_split,
     time_for_gans,
 )
 from ganaug.gain.judging import Race, default_arm, judge
-from ganaug.gain.problem import Problem, Split, make_splits, pose
+from ganaug.gain.problem import Problem, make_splits, pose
 from ganaug.gain.remedies import Remedy, Synthetic, Task, checked_augmenter, select_remedies
 from ganaug.gain.trials import Trials
 from ganaug.gain.verdict import Verdict
@@ -37,8 +39,8 @@ __all__ = ["evaluate_gain"]
 
 FEW_FOR_A_GAN = 1500  # of fewer samples no GAN was shown to pay for trying (docs/experiments.md)
 WORTH_FILLING = 0.01  # of the samples; below, classes are about equally frequent
+MOST_PILOT_SECONDS = 20.0  # of a dry run, which guesses what takes longer
 WORTH_ENLARGING = 1.25  # times as many samples as equally frequent classes have
-GROWTH = 1.5  # of a classifier's seconds with its samples, about
 AT_MOST_ONE = ("accuracy", "balanced_accuracy", "f1", "precision", "recall", "jaccard", "roc_auc")
 
 
@@ -150,19 +152,19 @@ def evaluate_gain(  # type: ignore[misc]  # the overloads do not repeat every pa
     is_named = isinstance(remedies, list | tuple)
     if augmenter is None and not is_named:
         gans, too_few = _worth_trying(gans, len(problem.y))
-    if not (is_named or _has_rare_classes(problem, splits)):
-        cheap = [remedy for remedy in cheap if not remedy.fills]
+    if not (is_named or _has_rare_classes(problem)):
+        cheap = [remedy for remedy in cheap if not remedy.fills(task)]
         notes.append("the classes are about equally frequent: what fills rare ones was not tried")
     trials = Trials(problem, splits, task)
     for remedy in pilots(cheap):  # they show whether the estimator works, too
         trials.run([remedy], [0])
-    cheap, note = _with_enlarging(trials, cheap, clock, is_named)
+    cheap, note = _with_enlarging(trials, cheap, clock, is_named=is_named, dry_run=dry_run)
     notes += note
-    is_filled = gans and _is_to_be_filled(problem, splits, gans)
+    is_filled = gans and _is_to_be_filled(trials, gans)
     gan_cost = GanCost(0.0, 0.0, None)
     if is_filled and (dry_run or max_seconds is not None):
         gan_cost = measure_gan(trials, gans, math.inf if dry_run else clock.left)
-    costs = estimate(trials, cheap, gan_cost, len(gans) if is_filled else 0)
+    costs = estimate(trials, cheap, gan_cost, gans if is_filled else [])
     if dry_run:
         return costs
     kept = time_for_gans(clock.left, costs, gan_cost, len(splits)) if max_seconds else 0.0
@@ -188,18 +190,24 @@ def _worth_trying(gans: list[Remedy], n_samples: int) -> tuple[list[Remedy], str
 
 
 def _with_enlarging(
-    trials: Trials, cheap: list[Remedy], clock: Clock, is_named: bool
+    trials: Trials, cheap: list[Remedy], clock: Clock, *, is_named: bool, dry_run: bool
 ) -> tuple[list[Remedy], list[str]]:
-    """Leave out what adds to all classes where that is hardly more, or takes too long; say so."""
+    """Try what adds to all classes on the first split; leave it out, and say so, where unwise.
+
+    That is where it is hardly more than filling them, or would take too long.
+    """
+    enlarging = [remedy for remedy in cheap if remedy.enlarges]
     usual = [remedy for remedy in cheap if not remedy.enlarges]
-    ratio = enlargement(trials.problem.y)
-    if len(usual) == len(cheap) or (ratio < WORTH_ENLARGING and not is_named):
+    names = " and ".join(f"'{remedy.name}'" for remedy in enlarging)
+    if not enlarging:
         return usual, []
-    per_fit = trials.score(pilots(usual)[-1], 0).seconds * ratio**GROWTH
-    if clock.left < per_fit * len(trials.splits):
-        names = ", ".join(f"'{remedy.name}'" for remedy in cheap if remedy.enlarges)
+    if not is_named and enlargement(trials.problem.y) < WORTH_ENLARGING:
+        return usual, [f"{names} not tried: the largest class is about as large as all would be"]
+    seconds, n_splits = seconds_enlarged(trials, cheap), min(2, len(trials.splits))
+    if clock.left < seconds * n_splits * len(enlarging):
         return usual, [f"`max_seconds` left no time for {names}"]
-    trials.run([remedy for remedy in cheap if remedy.enlarges], [0])
+    if not dry_run or seconds < MOST_PILOT_SECONDS:
+        trials.run(enlarging, [0])
     return cheap, []
 
 
@@ -226,13 +234,14 @@ def _try_cheap(trials: Trials, cheap: Sequence[Remedy], clock: Clock, kept: floa
         return numbers
     at_once = max(1, joblib.effective_n_jobs(trials.task.n_jobs) // len(cheap))
     done: list[int] = []
-    took = 0.0
+    took = seconds_per_split(trials, cheap)  # of the first split, much is done already
     kept = max(kept, 0.05 * clock.max_seconds)
     while numbers and (not done or clock.left - took > kept):
-        began = clock.seconds
+        began, is_first = clock.seconds, not done
         chunk, numbers = numbers[:at_once], numbers[at_once:]
         trials.run(cheap, chunk)
-        done, took = [*done, *chunk], clock.seconds - began
+        done = [*done, *chunk]
+        took = took if is_first else clock.seconds - began
     return done
 
 
@@ -286,7 +295,7 @@ def _why_no_gan(race: Race, scoring: Any) -> str:
     """Say why training a GAN would be a waste; empty if it would not."""
     if not race.gans:
         return ""
-    if not _is_to_be_filled(race.trials.problem, race.splits, race.gans):
+    if not _is_to_be_filled(race.trials, race.gans):
         return "the classes are about equally frequent, so that there is nothing to fill up"
     if len(race.splits) < 2:
         return "there was time for one split only, of which nothing can be learnt"
@@ -306,15 +315,16 @@ def _why_no_gan(race: Race, scoring: Any) -> str:
     return ""
 
 
-def _is_to_be_filled(problem: Problem, splits: Sequence[Split], gans: Sequence[Remedy]) -> bool:
-    """Tell whether GANs have anything to add: the built-in remedies fill to the largest class."""
-    return _has_rare_classes(problem, splits) or not all(remedy.fills for remedy in gans)
+def _is_to_be_filled(trials: Trials, gans: Sequence[Remedy]) -> bool:
+    """Tell whether GANs have anything to add."""
+    fill_only = all(remedy.fills(trials.task) for remedy in gans)
+    return not fill_only or _has_rare_classes(trials.problem)
 
 
-def _has_rare_classes(problem: Problem, splits: Sequence[Split]) -> bool:
-    counts = [np.unique(problem.y[split.train], return_counts=True)[1] for split in splits]
-    missing = sum(int((n.max() - n).sum()) for n in counts)
-    return missing > WORTH_FILLING * sum(int(n.sum()) for n in counts)
+def _has_rare_classes(problem: Problem) -> bool:
+    """Tell whether filling up to the largest class adds samples; equal folds need not be equal."""
+    missing = problem.counts.max() - problem.counts
+    return bool(missing.sum() > WORTH_FILLING * len(problem.y))
 
 
 def _why_out(race: Race) -> str:

@@ -24,7 +24,7 @@ from ganaug.exceptions import InvalidInputError, InvalidTypeError
 from ganaug.gain.network import SmallNetworkClassifier
 from ganaug.gain.problem import with_seed
 from ganaug.oversampler import GANOverSampler
-from ganaug.resampling import ENLARGE
+from ganaug.resampling import ENLARGE, is_enlarging
 
 Array = npt.NDArray[Any]
 
@@ -78,12 +78,15 @@ class Remedy:
     uses_gan = False
     kind = "synthetic"  # of what its sampler adds, where that does not say so itself
     on_request = False  # tried only where `remedies` names it
-    fills = False  # does nothing where classes are equally frequent
-    enlarges = False  # adds to all classes, so that classifiers take longer
+    enlarges = False  # adds to all classes of images, so that classifiers take longer
 
     def obstacle(self, task: Task, estimator: Any) -> str:  # noqa: ARG002
         """Say why it cannot be tried here; empty where it can."""
         return ""
+
+    def fills(self, task: Task) -> bool:  # noqa: ARG002
+        """Tell whether it does nothing where classes are equally frequent."""
+        return False
 
     def make_sampler(self, task: Task) -> Any:  # noqa: ARG002
         """Give an unfitted imbalanced-learn sampler, or "passthrough"."""
@@ -99,6 +102,10 @@ class ClassWeights(Remedy):
 
     name = "class weights"
     text = "class_weight='balanced'"
+
+    def fills(self, task: Task) -> bool:  # noqa: ARG002
+        """Equally frequent classes weigh the same."""
+        return True
 
     def obstacle(self, task: Task, estimator: Any) -> str:  # noqa: ARG002
         """Classifiers without the parameter, or with one of the user's, are left alone."""
@@ -116,8 +123,12 @@ class ClassWeights(Remedy):
 class Duplicates(Remedy):
     """Random over-sampling."""
 
-    name, kind, fills = "duplicates", "duplicate", True
+    name, kind = "duplicates", "duplicate"
     text = "duplicates (RandomOverSampler)"
+
+    def fills(self, task: Task) -> bool:  # noqa: ARG002
+        """Up to the largest class."""
+        return True
 
     def make_sampler(self, task: Task) -> Any:
         """Random over-sampling, of images of any shape too."""
@@ -127,8 +138,12 @@ class Duplicates(Remedy):
 class Interpolation(Remedy):
     """SMOTE."""
 
-    name, kind, fills = "smote", "interpolated", True
+    name, kind = "smote", "interpolated"
     text = "interpolation (SMOTE)"
+
+    def fills(self, task: Task) -> bool:  # noqa: ARG002
+        """Up to the largest class."""
+        return True
 
     def make_sampler(self, task: Task) -> Any:
         """SMOTE that also takes images of any shape and classes of few samples."""
@@ -147,18 +162,16 @@ class Synthetic(Remedy):
         name: str,
         text: str,
         share: float,
-        augmentation: str = "mixed",
+        augmentation: str = "fitted",
         *,
-        sampling_strategy: str = "auto",
+        enlarges: bool = False,
         on_request: bool = False,
     ) -> None:
         self.name = name
         self.text = text
         self.share = share
         self.augmentation = augmentation
-        self.sampling_strategy = sampling_strategy
-        self.enlarges = sampling_strategy == ENLARGE
-        self.fills = not self.enlarges
+        self.enlarges = enlarges
         self.uses_gan = share != 0
         self.on_request = on_request
 
@@ -168,16 +181,22 @@ class Synthetic(Remedy):
             return ""
         if self.enlarges and isinstance(estimator, SmallNetworkClassifier):
             return "the network warps its images anew in every pass"
+        if self.enlarges and not task.is_image:
+            return "enlarging feature tables gained nothing where it was measured"
         if not task.is_image:
             return "of feature tables, that is 'smote'"
         is_left_out = self.augmentation == "mixed" and _has_own_augmentation(task)
         return "the augmenter has its own `augmentation`" if is_left_out else ""
 
+    def fills(self, task: Task) -> bool:
+        """Of feature tables it does no more: enlarging them gained nothing."""
+        return not (self.enlarges and task.is_image)
+
     def make_sampler(self, task: Task) -> Any:
         """`GANOverSampler`, with the user's augmenter where there is one."""
         parameters: dict[str, Any] = {
             "synthetic_share": self.share,
-            "sampling_strategy": self.sampling_strategy,
+            "sampling_strategy": "auto" if self.fills(task) else ENLARGE,
             "random_state": task.seed,
             "n_jobs": task.n_jobs,
         }
@@ -217,6 +236,9 @@ class UsersSampler(Remedy):
                 "number of samples, and may be another on a fold. Got None instead: set it."
             )
         self.uses_gan = trains and (own if share is None else share) != 0
+        self.enlarges = not self.uses_gan and is_enlarging(
+            getattr(sampler, "sampling_strategy", None)
+        )
         if not trains and isinstance(sampler, BaseSMOTE | ADASYN):
             self.kind = "interpolated"
 
@@ -231,18 +253,12 @@ BUILT_IN: tuple[Remedy, ...] = (  # from the simplest on: of equals the first is
     ClassWeights(),
     Duplicates(),
     Interpolation(),
-    Synthetic("augmented", "augmented duplicates", 0.0, "fitted"),
-    Synthetic("mixed", "half augmented, half interpolated (GANOverSampler without a GAN)", 0.0),
-    Synthetic(
-        "enlarged",
-        "augmented images of all classes (sampling_strategy='enlarge')",
-        0.0,
-        "fitted",
-        sampling_strategy=ENLARGE,
-    ),
-    Synthetic("ganaug", "mixed, and a quarter synthetic (GANOverSampler)", 0.25),
-    Synthetic("half and half", "half mixed, half synthetic samples", 0.5),
-    Synthetic("gan only", "synthetic samples only", 1.0, on_request=True),
+    Synthetic("augmented", "augmented duplicates", 0.0),
+    Synthetic("mixed", "half augmented, half interpolated (GANOverSampler)", 0.0, "mixed"),
+    Synthetic("enlarged", "all classes enlarged by augmented images", 0.0, enlarges=True),
+    Synthetic("ganaug", "enlarged, a quarter of it by synthetic samples", 0.25, enlarges=True),
+    Synthetic("half and half", "enlarged, half of it by synthetic samples", 0.5, enlarges=True),
+    Synthetic("gan only", "enlarged by synthetic samples", 1.0, enlarges=True, on_request=True),
 )
 
 

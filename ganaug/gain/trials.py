@@ -103,6 +103,11 @@ class Trials:
         """Give a remedy's score on a split."""
         return self._scores[remedy.name, number]
 
+    def seconds(self, remedy: Remedy) -> float | None:
+        """What a remedy took on the first split; None where it was not tried there."""
+        score = self._scores.get((remedy.name, 0))
+        return None if score is None else score.seconds
+
     def done(self, remedy: Remedy) -> list[int]:
         """Splits on which a remedy has a score."""
         numbers = range(len(self.splits))
