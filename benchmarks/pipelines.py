@@ -369,22 +369,27 @@ def describe_development(result: Result) -> str:
     return markdown([*columns, f"over {MIXED} (95% interval)"], lines)
 
 
-def describe_arms(result: Result) -> str:
-    """Give all arms of each task, mean over classifiers, beside the mix without a GAN."""
+def describe_enlarged(result: Result) -> str:
+    """Give all arms of each task, mean over classifiers, beside what enlarges by warped images."""
+    return describe_arms(result, ENLARGED)
+
+
+def describe_arms(result: Result, baseline: str = MIXED) -> str:
+    """Give all arms of each task, mean over classifiers, beside one of them."""
     lines = []
     for task in result["tasks"]:
         scores = mean_over_classifiers(result, task)
         arms = [arm for arm in result["tasks"][task]["recalls"] if arm in scores]
         for arm in arms:
             gain = ""
-            if MIXED in scores and arm != MIXED:
-                gain = show_interval(difference(scores[arm], scores[MIXED]))
+            if baseline in scores and arm != baseline:
+                gain = show_interval(difference(scores[arm], scores[baseline]))
             lines.append([TASKS[task].title, arm, _percent(scores[arm]), gain])
         for arm, reason in result["tasks"][task]["failed"].items():
             lines.append(
                 [TASKS[task].title, arm, "failed", " ".join(reason.replace("|", "/").split())[:80]]
             )
-    columns = ["task", "arm", "mean over classifiers, %", f"over {MIXED} (95% interval)"]
+    columns = ["task", "arm", "mean over classifiers, %", f"over {baseline} (95% interval)"]
     return markdown(columns, lines)
 
 

@@ -74,15 +74,17 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         "classifier" rejects samples that a classifier of the real ones takes for another class.
         "auto" does so for images. May be changed after `fit`.
     sampling_strategy : str, float, dict or callable, default="auto"
-        What `augment` and `wrap` add, as in imbalanced-learn: a dict gives totals per class.
+        What `augment` and `wrap` add, as in imbalanced-learn: a dict gives totals per class. Ours
+        is "enlarge", see `GANOverSampler`.
     synthetic_share : float, optional
         Synthetic part of it, in classes that are not distrusted; the rest vary real samples.
         None: for `augment` 0.25 from 5,000 images on, else and for tables 0; for `wrap` 0.
     augmentation : str, callable or None, default=None
         How real images are varied: "fitted" (turned, scaled, shifted as suits them, see
-        `augmented_by_`), "interpolation" (SMOTE), "mixed" (half each; None, but for `wrap`:
-        "affine"), "affine", "mirror", "quarter_turn", "none", or a transform of uint8 tensors
-        (C, H, W), as of torchvision; refused where it changes what images are.
+        `augmented_by_`), "interpolation" (SMOTE), "mixed" (half each; None, but "fitted" with
+        "enlarge", and for `wrap` "affine"), "affine", "mirror", "quarter_turn", "none", or a
+        transform of uint8 tensors (C, H, W), as of torchvision; refused where it changes what
+        images are.
     mix_fraction, min_real : float, int, default=0.3, 100
         `fit_transform` replaces this share of the samples of classes with so many or more.
     cache_dir, checkpoint_dir : str or path, optional

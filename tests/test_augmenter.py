@@ -296,6 +296,22 @@ def test_a_dict_gives_exact_totals_and_the_kinds_tell_them_apart(extra, fitted, 
     } == {label: (n, extra.get(label, 0), 0) for label, n in COUNTS.items()}
 
 
+def test_all_classes_are_enlarged_also_after_loading_and_as_a_dataset(fitted, digits, tmp_path):
+    X, y = digits
+    fitted.save(tmp_path / "model")
+    loaded = GANAugmenter.load(tmp_path / "model").set_params(sampling_strategy="enlarge")
+    images = torch.tensor(X / 16, dtype=torch.float32).reshape(-1, 1, 8, 8)
+    dataset = torch.utils.data.TensorDataset(images, torch.tensor(y))
+
+    _, y_all = loaded.augment(X, y, synthetic_share=0.25)
+    of_images = GANAugmenter(**TINY).fit(dataset)
+    wrapped = of_images.wrap(dataset, sampling_strategy="enlarge", synthetic_share=0.25)
+
+    assert set(loaded.kinds_) <= {"real", "synthetic", "augmented"}
+    assert np.bincount(y_all).tolist() == [320] * 3
+    assert np.bincount([int(label) for label in wrapped.targets]).tolist() == [320] * 3
+
+
 @settings(max_examples=20)
 @given(share=st.floats(0, 1))
 def test_what_is_not_synthetic_repeats_the_classs_own_samples(share, fitted, digits):

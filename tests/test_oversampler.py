@@ -414,11 +414,13 @@ def test_string_labels_stay_strings(table):
     assert Counter(y_out.tolist()) == {"boot": 60, "bag": 30, "shirt": 55}
 
 
-def test_one_hot_labels_come_back_one_hot(table):
+@pytest.mark.parametrize(("strategy", "n_each"), [("auto", 60), ("enlarge", 480)])
+def test_one_hot_labels_come_back_one_hot(strategy, n_each, table):
     X, y = table
-    _, y_out = GANOverSampler(tiny_augmenter(), random_state=0).fit_resample(X, np.eye(3)[y])
-    assert y_out.shape == (180, 3)
-    assert_array_equal(y_out.sum(axis=0), [60, 60, 60])
+    sampler = GANOverSampler(tiny_augmenter(), sampling_strategy=strategy, random_state=0)
+    _, y_out = sampler.fit_resample(X, np.eye(3)[y])
+    assert y_out.shape == (3 * n_each, 3)
+    assert_array_equal(y_out.sum(axis=0), [n_each] * 3)
 
 
 # --- parameters ---

@@ -89,6 +89,8 @@ def test_a_dataset_is_wrapped_by_the_choice():
         assert [int(label) for _, label in wrapped] == [0] * 30 + [1] * 30
         assert wrapped[55][0].shape == (1, 8, 8)
         assert wrapped[55][0].dtype == torch.uint8
+    enlarged = [int(label) for _, label in verdict_of("enlarged").wrap(dataset)]
+    assert np.bincount(enlarged).tolist() == [240, 240]
     with pytest.raises(TypeError, match="`dataset` must be a torch Dataset. Got ndarray"):
         verdict_of("nothing").wrap(np.zeros(3))
 
@@ -141,7 +143,7 @@ def test_what_strangers_named_cannot_steer_a_terminal():
 
 
 @given(
-    choice=st.sampled_from(["nothing", "smote", "augmented", "half and half"]),
+    choice=st.sampled_from(["nothing", "smote", "enlarged", "half and half"]),
     numbers=st.lists(st.floats(-1, 1) | st.just(NAN), min_size=3, max_size=3),
     name=st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=10),
 )
