@@ -122,8 +122,9 @@ def evaluate_gain(  # type: ignore[misc]  # the overloads do not repeat every pa
     -----
     All remedies are tried on the same folds, each with the same seed; a GAN sees only its fold's
     training part, and is trained once for all remedies that use it: on three folds, on up to five
-    while it may still win. Augmented duplicates are chosen unless another remedy is more than a
-    standard error ahead of them, or nothing is best; one with a GAN only where it is as far ahead.
+    while it may still win. "enlarged" (of tables "smote") is chosen unless another remedy is more
+    than a standard error ahead of it, or nothing is best; one with a GAN only where it is as far
+    ahead. Where classes are about equally frequent, what fills rare ones is not tried by default.
     What is reported as gain is that of choosing so: the choice for each fold is made by the others.
 
     Examples
