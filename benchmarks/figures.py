@@ -62,6 +62,9 @@ def draw_gains(result: Result) -> Figure:
     return figure
 
 
+SECONDS_TICKS = (10, 20, 50, 100, 200, 500, 1000)
+
+
 def draw_worth(result: Result) -> Figure:
     """Worth against processor seconds, by task and way of training."""
     tables = result["values"]["curves"]
@@ -74,6 +77,9 @@ def draw_worth(result: Result) -> Figure:
             axis.plot(seconds, gains, "o-", label=way, markersize=3, linewidth=1)
         axis.axhline(0, color="0.7", linewidth=0.8, zorder=0)
         axis.set(xscale="log", title=TASKS[task].title, xlabel="CPU seconds of training")
+        ticks = [n for n in SECONDS_TICKS if axis.get_xlim()[0] < n < axis.get_xlim()[1]]
+        axis.set_xticks(ticks, [str(n) for n in ticks])
+        axis.xaxis.set_minor_formatter(NullFormatter())
         axis.set_ylabel("points over augmented real images")
         axis.legend(frameon=False)
     return figure
