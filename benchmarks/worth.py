@@ -469,7 +469,8 @@ def describe(result: Result) -> str:
             shown = [
                 f"{p['gain']:+.2f}, {p['alone']:.1f} in {p['cpu_seconds']:.0f} s" for p in points
             ]
-            reached = [seconds_to(points, rate) for rate in (0.3, 0.5)]
+            of_real = float(np.mean(result["values"]["real"][task]))
+            reached = [seconds_to(points, rate, of_real) for rate in (0.3, 0.5)]
             lines.append([TASKS[task].title, way, *shown, *reached])
     budgets = [p["budget"] for p in next(iter(next(iter(curves.values())).values()))]
     columns = ["task", "training", *(f"{budget:,} images" for budget in budgets)]
@@ -479,16 +480,20 @@ def describe(result: Result) -> str:
     return f"{table}\n\nFurther real images in the same places: {', '.join(real)} points."
 
 
-def seconds_to(points: list[dict[str, Any]], rate: float) -> str:
-    """Interpolate the seconds after which an exchange rate is first reached."""
-    before: dict[str, Any] = {"cpu_seconds": 0.0, "rate": [0.0]}
+def seconds_to(points: list[dict[str, Any]], rate: float, real_gain: float) -> str:
+    """Interpolate the seconds after which an exchange rate is first reached.
+
+    `real_gain`: points that further real images gain in the same places.
+    """
+    if real_gain <= 0:
+        return "undefined"
+    goal = rate * real_gain
+    before = {"cpu_seconds": 0.0, "gain": 0.0}
     for point in points:
-        if point["rate"][0] is None:
-            return "undefined"
-        if point["rate"][0] >= rate:
-            rise = point["rate"][0] - before["rate"][0]
-            part = (rate - before["rate"][0]) / rise if rise > 0 else 1.0
-            seconds = before["cpu_seconds"]
+        if point["gain"] >= goal:
+            rise = point["gain"] - before["gain"]
+            part = (goal - before["gain"]) / rise if rise > 0 else 1.0
+            seconds: float = before["cpu_seconds"]
             seconds += part * (point["cpu_seconds"] - seconds)
             return f"{seconds:.0f}"
         before = point

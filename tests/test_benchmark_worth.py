@@ -135,14 +135,14 @@ def test_curves_have_gains_and_rates_at_every_budget():
 
 def test_the_seconds_to_a_rate_are_interpolated():
     points = [
-        {"cpu_seconds": 10.0, "rate": [0.2, 0, 1]},
-        {"cpu_seconds": 30.0, "rate": [0.4, 0, 1]},
+        {"cpu_seconds": 10.0, "gain": 0.4},
+        {"cpu_seconds": 30.0, "gain": 0.8},
     ]
 
-    assert worth.seconds_to(points, 0.1) == "5"
-    assert worth.seconds_to(points, 0.3) == "20"
-    assert worth.seconds_to(points, 0.5) == "not reached"
-    assert worth.seconds_to([{"cpu_seconds": 1.0, "rate": [None] * 3}], 0.3) == "undefined"
+    assert worth.seconds_to(points, 0.1, 2.0) == "5"
+    assert worth.seconds_to(points, 0.3, 2.0) == "20"
+    assert worth.seconds_to(points, 0.5, 2.0) == "not reached"
+    assert worth.seconds_to(points, 0.3, -0.1) == "undefined"
 
 
 def test_what_is_told_and_drawn_has_every_way():
