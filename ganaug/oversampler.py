@@ -69,9 +69,8 @@ class GANOverSampler(BaseOverSampler):
     augmentation : str, callable or None, default=None
         How real images are varied, see `GANAugmenter`. By default half of them is interpolated,
         half warped (turned, scaled, shifted) as suits the images: cheap classifiers try ten ways
-        on folds of them, which takes seconds. Where all classes are enlarged, all
-        of them are warped.
-        Feature tables are interpolated.
+        on folds of them, which takes seconds. Where all classes are enlarged, none is
+        interpolated. Feature tables are interpolated always.
     n_generators : int, optional
         Independently trained generators; 3 by default.
     max_images : int, optional
