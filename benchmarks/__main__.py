@@ -28,6 +28,7 @@ NAMES = (
     "ladder",
     "pipelines",
     "pitfalls",
+    "planted",
     "quality",
     "replacing",
     "serving",

@@ -41,6 +41,7 @@ FEW_FOR_A_GAN = 1500  # of fewer samples no GAN was shown to pay for trying (doc
 WORTH_FILLING = 0.01  # of the samples; below, classes are about equally frequent
 MOST_PILOT_SECONDS = 20.0  # of a dry run, which guesses what takes longer
 WORTH_ENLARGING = 1.25  # times as many samples as equally frequent classes have
+ALL_THE_TIME = GanPlan(FIRST_GAN_FOLDS, MOST_GAN_FOLDS)
 AT_MOST_ONE = ("accuracy", "balanced_accuracy", "f1", "precision", "recall", "jaccard", "roc_auc")
 
 
@@ -174,7 +175,8 @@ def evaluate_gain(  # type: ignore[misc]  # the overloads do not repeat every pa
     if len(done) < len(splits):
         notes.append(f"`max_seconds` left time for {len(done)} of {len(splits)} splits")
     race = Race(trials, cheap, gans, done, too_few)
-    race = _try_gans(race, scoring, clock, costs, gan_cost, notes)
+    plan = _plan_gans(race, scoring, clock, costs, gan_cost, notes)
+    race = try_gans(race, plan, clock, notes)
     return judge(race, scoring, notes, clock.seconds)
 
 
@@ -246,25 +248,31 @@ def _try_cheap(trials: Trials, cheap: Sequence[Remedy], clock: Clock, kept: floa
     return done
 
 
-def _try_gans(
+def _plan_gans(
     race: Race,
     scoring: Any,
     clock: Clock,
     costs: CostEstimate,
     gan_cost: GanCost,
     notes: list[str],
-) -> Race:
+) -> GanPlan:
+    """Say on how many splits GANs are tried; on none, with the reason as its note."""
+    reason = race.gan_reason if not race.gans else why_no_gan(race, scoring)
+    if reason or not race.gans:
+        return GanPlan(0, 0, note=reason)
+    if clock.left == math.inf:
+        return ALL_THE_TIME
+    left = clock.left - 0.02 * clock.max_seconds
+    plan = plan_gans(left, costs.seconds_per_gan_fold, gan_cost, len(race.numbers))
+    notes += [plan.note] if plan.n_first and plan.note else []
+    return plan
+
+
+def try_gans(race: Race, plan: GanPlan, clock: Clock, notes: list[str]) -> Race:
     """Try what uses a GAN, on as many splits as it takes; give the race with its reason to end."""
     trials, gans = race.trials, race.gans
-    reason = race.gan_reason if not gans else _why_no_gan(race, scoring)
-    plan = GanPlan(FIRST_GAN_FOLDS, MOST_GAN_FOLDS)
-    if not reason and clock.left < math.inf:
-        left = clock.left - 0.02 * clock.max_seconds
-        plan = plan_gans(left, costs.seconds_per_gan_fold, gan_cost, len(race.numbers))
-        notes += [plan.note] if plan.n_first and plan.note else []
-        reason = "" if plan.n_first else plan.note
-    if reason or not gans:
-        return replace(race, gans=(), gan_reason=reason)
+    if not plan.n_first:
+        return replace(race, gans=(), gan_reason=plan.note)
     if plan.max_images is not None:
         trials.task = _with_budget(trials.task, plan.max_images)
     took = 0.0
@@ -292,7 +300,7 @@ def _standing(race: Race) -> str:
     return standing(scores, arms, race.test_over_train)
 
 
-def _why_no_gan(race: Race, scoring: Any) -> str:
+def why_no_gan(race: Race, scoring: Any) -> str:
     """Say why training a GAN would be a waste; empty if it would not."""
     if not race.gans:
         return ""
