@@ -203,7 +203,7 @@ def measure_sampling(shape: str, options: argparse.Namespace) -> list[dict[str, 
     n = 2 * BLOCK_SIZE * N_CLASSES * augmenter.n_generators
     cases = []
     for is_filtered in (False, True):
-        sampler = TrainedSampler(augmenter.model_, augmenter.device_, is_filtered)
+        sampler = TrainedSampler(augmenter.model_, augmenter.sampler_.device, is_filtered)
         for member in sampler._members if is_filtered else ():
             member.accepts = partial(_accept_all, member.accepts)
         sampler.sample(n)

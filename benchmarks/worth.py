@@ -7,7 +7,7 @@ regression gain in balanced accuracy, mean, over augmented real images in these 
 development part; the exchange rate is that over what further real images gain there. Beside it
 stands how good nearest neighbours are that see synthetic samples only. Further settings:
 
-    python -m benchmarks worth --gan "with DiffAugment" '{"diffaugment": true}' --step-sizes
+    python -m benchmarks worth --gan augmented '{"gan_options": {"diffaugment": true}}'
 """
 
 from __future__ import annotations

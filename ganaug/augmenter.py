@@ -23,16 +23,22 @@ from ganaug.augmentation import (
 from ganaug.cache import obtain_model
 from ganaug.checks import check_parameter_names, check_parameters, warn_user
 from ganaug.dataset import AugmentedDataset, read_dataset_labels
-from ganaug.devices import available_device, resolve_device
+from ganaug.devices import resolve_device
 from ganaug.exceptions import NotFittedError, TrainingWarning
 from ganaug.fitting import estimate_cost
 from ganaug.history import attributes_of, describe_troubles
-from ganaug.inputs import DataSpec, TrainingSet, encode_dataset, encode_labels, read_training_set
+from ganaug.inputs import DataSpec, encode_dataset, encode_labels
 from ganaug.inputs.labels import warn_of_small_classes
 from ganaug.mixing import add_samples, plan_by_code, read_real, wrap_dataset
 from ganaug.model import FittedModel
 from ganaug.model_audit import audit_model
-from ganaug.parameters import CHECKS, check_augmenter, model_to_start_from, training_options
+from ganaug.parameters import (
+    CHECKS,
+    check_augmenter,
+    model_to_start_from,
+    read_for_training,
+    training_options,
+)
 from ganaug.persistence import load_model, plain_parameters, read_parameters, save_model
 from ganaug.replacing import check_before_replacing, check_samples, replace_share
 from ganaug.resampling import ClassPlan
@@ -61,15 +67,16 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         One network for all classes, so that rare ones borrow from frequent ones, or one for each.
     n_generators : int, default=3
         Independently trained generators that samples are drawn from in turn.
-    width, latent_dim, batch_size : int, default=16, 64, 64
-        Channels at half resolution, length of the noise, real images per step (a multiple of 4).
+    width : int, default=16
+        Channels of the networks at half resolution.
     max_images : int, "auto" or None, default="auto"
         Images shown to each discriminator. "auto" is 40 per sample, within 60,000 and 100,000.
         After an alarm up to as many again go into remedies, see `ladder_`.
     max_seconds : float, optional
         Budget of all generators in seconds; results then depend on the machine's speed.
-    learning_rate, loss, diffaugment, lecam, class_power, ema_halflife_images : optional
-        Of the engine, see `ganaug.gan.config.GANConfig`. None is the recipe's own value.
+    gan_options : dict, optional
+        For experiments: `batch_size`, `latent_dim`, `learning_rate`, `loss`, ... in place of the
+        recipe's, see `ganaug.gan.config.GANConfig`.
     filter : {"auto", "classifier"} or None, default="auto"
         "classifier" rejects samples that a classifier of the real ones takes for another class.
         "auto" does so for images. May be changed after `fit`.
@@ -185,16 +192,9 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         conditioning: str = "joint",
         n_generators: int = 3,
         width: int = 16,
-        latent_dim: int = 64,
-        batch_size: int = 64,
         max_images: int | Literal["auto"] | None = "auto",
         max_seconds: float | None = None,
-        learning_rate: float | None = None,
-        loss: str | None = None,
-        diffaugment: bool | None = None,
-        lecam: float | None = None,
-        class_power: float | None = None,
-        ema_halflife_images: float | None = None,
+        gan_options: dict[str, Any] | None = None,
         filter: str | None = "auto",  # noqa: A002
         sampling_strategy: Any = "auto",
         synthetic_share: float | None = None,
@@ -218,16 +218,9 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.conditioning = conditioning
         self.n_generators = n_generators
         self.width = width
-        self.latent_dim = latent_dim
-        self.batch_size = batch_size
         self.max_images = max_images
         self.max_seconds = max_seconds
-        self.learning_rate = learning_rate
-        self.loss = loss
-        self.diffaugment = diffaugment
-        self.lecam = lecam
-        self.class_power = class_power
-        self.ema_halflife_images = ema_halflife_images
+        self.gan_options = gan_options
         self.filter = filter
         self.sampling_strategy = sampling_strategy
         self.synthetic_share = synthetic_share
@@ -280,13 +273,13 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         raised then to other code that called `fit`, such as a cross-validation; called by a script
         or a notebook itself, `fit` returns.
         """
-        data, device = self.read(X, y), resolve_device(self.device)
+        data, device = read_for_training(self, X, y), resolve_device(self.device)
         warn_of_small_classes(data.labels, data.class_names or data.classes.tolist())
         start_from = model_to_start_from(self.warm_start_from)
         options = training_options(self, data, device)
         augmentation = make_augmentation(self.augmentation, data.spec.kind)
         found = accept_transform(augmentation, data.values, data.labels, seed=options.seed)
-        for name in [name for name in vars(self) if name.endswith("_") or name in _PRIVATE]:
+        for name in [name for name in vars(self) if name.endswith("_")]:
             delattr(self, name)  # what an earlier fit has left
         if data.spec.layout == "rows":
             validate_data(self, X, skip_check_array=True)
@@ -307,30 +300,18 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             raise KeyboardInterrupt
         return self
 
-    def read(self, X: Any, y: Any = None) -> TrainingSet:
-        """Check parameters and data as `fit` does, and give what the networks would see."""
-        check_augmenter(self)
-        return read_training_set(
-            X,
-            y,
-            image_shape=self.image_shape,
-            value_range=self.value_range,
-            resize=self.resize,
-            image_key=self.image_key,
-            label_key=self.label_key,
-        )
-
     def estimate_fit_seconds(self, X: Any, y: Any = None) -> float:
         """Estimate from a few steps of throw-away networks how many seconds `fit` will train.
 
         A cache or a checkpoint may spare them.
         """
-        data, device = self.read(X, y), resolve_device(self.device)
+        data, device = read_for_training(self, X, y), resolve_device(self.device)
         return estimate_cost(data, training_options(self, data, device), self.n_jobs)[1]
 
     def _take_up(self, model: FittedModel, device: str) -> None:
         """Set the fitted attributes."""
-        self.model_, self.device_, self.augmentation_check_ = model, device, None
+        self.model_, self._sampler = model, TrainedSampler(model, device)
+        self.augmentation_check_, self._checked_augmentation = None, None
         self.__dict__.update(attributes_of(model))
 
     # --- samples ---
@@ -371,8 +352,8 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         model = self._fitted_model()
         check_parameters(self, {"filter": CHECKS["filter"]})
         is_filtered = model.is_filtered if self.filter == "auto" else self.filter is not None
-        if "_sampler" not in vars(self) or self._sampler.is_filtered != is_filtered:
-            self._sampler = TrainedSampler(model, self.device_, is_filtered)
+        if self._sampler.is_filtered != is_filtered:
+            self._sampler = TrainedSampler(model, self._sampler.device, is_filtered)
         return self._sampler
 
     def augment(
@@ -418,7 +399,15 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self._fitted_model()
         X, values, codes = read_real(X, y, spec=self.spec_, classes=self.classes_)
         seed = self.seed_ if random_state is None else draw_seed(random_state)
-        plans = self._plan(codes, sampling_strategy, synthetic_share, self.augmentation)
+        plans = plan_by_code(
+            codes,
+            self.sampling_strategy if sampling_strategy is None else sampling_strategy,
+            self.synthetic_share if synthetic_share is None else synthetic_share,
+            self.augmentation,
+            sampler=self.sampler_,
+            trust=self.trust_,
+        )
+        self.resampling_report_ = list(plans.values())
         mixed = add_samples(
             X,
             y,
@@ -480,7 +469,16 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         augmentation = self.augmentation
         if augmentation is None and self.spec_.kind == "image":
             augmentation = "affine"  # interpolated images harm a network that augments
-        plans = self._plan(labels.codes, sampling_strategy, synthetic_share, augmentation, True)
+        plans = plan_by_code(
+            labels.codes,
+            self.sampling_strategy if sampling_strategy is None else sampling_strategy,
+            self.synthetic_share if synthetic_share is None else synthetic_share,
+            augmentation,
+            sampler=self.sampler_,
+            trust=self.trust_,
+            for_network=True,
+        )
+        self.resampling_report_ = list(plans.values())
         return wrap_dataset(
             dataset,
             labels,
@@ -498,29 +496,6 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             directory=directory,
         )
 
-    def _plan(
-        self,
-        codes: Array,
-        sampling_strategy: Any,
-        synthetic_share: float | None,
-        augmentation: Any,
-        for_network: bool = False,
-    ) -> dict[int, ClassPlan]:
-        """Say what each class code gets, and report it."""
-        strategy = self.sampling_strategy if sampling_strategy is None else sampling_strategy
-        plans = plan_by_code(
-            codes,
-            self.model_.by_label(strategy) if isinstance(strategy, Mapping) else strategy,
-            self.synthetic_share if synthetic_share is None else synthetic_share,
-            augmentation,
-            classes=self.classes_,
-            trust=self.trust_,
-            kind=self.spec_.kind,
-            for_network=for_network,
-        )
-        self.resampling_report_ = list(plans.values())
-        return plans
-
     def _augmentation(
         self,
         parameter: Any,
@@ -532,15 +507,10 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         augmentation = make_augmentation(parameter, self.spec_.kind)
         if augmentation is None or not augmentation.needs_check:
             return augmentation
-        checked = getattr(self, "_checked_augmentation", None)
-        is_checked = checked is self.augmentation or (
-            isinstance(checked, str) and checked == self.augmentation
-        )
-        if not is_checked and any(p.n_augmented for p in plans.values()):
-            self.augmentation_check_ = accept_transform(
-                augmentation, read(), codes, seed=self.seed_
-            )
-            self._checked_augmentation = self.augmentation
+        is_new = self._checked_augmentation != parameter
+        if is_new and any(plan.n_augmented for plan in plans.values()):
+            found = accept_transform(augmentation, read(), codes, seed=self.seed_)
+            self.augmentation_check_, self._checked_augmentation = found, parameter
         return augmentation
 
     def fit_transform(self, X: Any, y: Any = None, **fit_params: Any) -> Any:
@@ -637,7 +607,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             n_samples=n_samples,
             verdict=verdict.to_dict() if hasattr(verdict, "to_dict") else verdict,
             extractor=extractor,
-            device=self.device_,
+            device=self.sampler_.device,
             title=title,
         )
 
@@ -718,18 +688,6 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         check_augmenter(augmenter)
         return augmenter
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave the networks on the device out: they are rebuilt from the weights."""
-        state = dict(super().__getstate__())
-        state.pop("_sampler", None)
-        return state
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Sample on the CPU where the device of the pickled one is not there."""
-        super().__setstate__(state)
-        if self.__sklearn_is_fitted__():
-            self.device_ = available_device(self.device_)
-
     # --- what scikit-learn asks for ---
 
     def set_params(self, **params: Any) -> GANAugmenter:
@@ -754,6 +712,3 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         tags.target_tags.required = True
         tags.input_tags.three_d_array = True
         return tags
-
-
-_PRIVATE = ("_sampler", "_checked_augmentation")

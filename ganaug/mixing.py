@@ -75,26 +75,24 @@ def plan_by_code(
     share: float | None,
     augmentation: Any,
     *,
-    classes: Array,
+    sampler: TrainedSampler,
     trust: Mapping[Any, float],
-    kind: str,
-    for_network: bool,
+    for_network: bool = False,
 ) -> dict[int, ClassPlan]:
     """Decide what a fitted model's classes get; warn where that is nothing synthetic.
 
     `codes` (int64 (n,)): class codes of the real samples. `strategy`, `trust`: as in
     `ganaug.resampling.plan`. `share`, `augmentation`: the estimator's parameters; None is what was
-    best where it was measured. `classes`: array (n_classes,). `kind`: "image" or "table".
-    `for_network`: whether the samples are for a network trained with augmentation. Returns: dict of
-    class code to ClassPlan.
+    best where it was measured. `for_network`: whether the samples are for a network trained with
+    augmentation. Returns: dict of class code to ClassPlan.
     """
     if mistake := number(0, 1, None)("synthetic_share", share):
         raise InvalidInputError(mistake)
+    kind, classes = sampler.spec.kind, sampler.classes
     usual = NETWORK_SHARE if for_network else default_share(len(codes), kind)
-    labels = classes[codes]
     plans = plan(
-        labels,
-        strategy,
+        classes[codes],
+        sampler.model.by_label(strategy) if isinstance(strategy, Mapping) else strategy,
         synthetic_share=usual if share is None else share,
         trust=trust,
         interpolated_share=interpolated_share(augmentation, kind, enlarges=is_enlarging(strategy)),

@@ -34,6 +34,7 @@ from ganaug.inputs import as_labels
 from ganaug.inputs.containers import as_list, is_pandas, refuse_two_looks, refuse_unsupported
 from ganaug.inputs.labels import one_hot_codes, one_hot_like
 from ganaug.mixing import add_samples, plans_by_code
+from ganaug.parameters import read_for_training
 from ganaug.resampling import (
     ENLARGE,
     ENOUGH_SAMPLES,
@@ -301,7 +302,7 @@ class GANOverSampler(BaseOverSampler):
 
     def _without_gan(self, augmenter: GANAugmenter, X: Any, y: Any) -> tuple[Any, Any]:
         """Check parameters and samples as the augmenter's `fit` does, and add real ones only."""
-        data, seed = augmenter.read(X, y), draw_seed(augmenter.random_state)
+        data, seed = read_for_training(augmenter, X, y), draw_seed(augmenter.random_state)
         augmentation = make_augmentation(augmenter.augmentation, data.spec.kind)
         plans = plan(
             data.classes[data.labels],

@@ -24,7 +24,7 @@ from ganaug.devices import resolve_device
 from ganaug.exceptions import InvalidInputError
 from ganaug.fitting import TrainingOptions
 from ganaug.gan.config import GROUP_SIZE, LOSSES, classic_options
-from ganaug.inputs import TrainingSet
+from ganaug.inputs import TrainingSet, read_training_set
 from ganaug.inputs.labels import listed
 from ganaug.jsonable import plain_scalar
 from ganaug.model import FittedModel
@@ -36,24 +36,40 @@ from ganaug.seeds import draw_seed
 IMAGES_PER_SAMPLE = 40
 MIN_AUTO_IMAGES, MAX_AUTO_IMAGES = 60_000, 100_000
 
-_ENGINE_OPTIONS = (
-    *("learning_rate", "loss", "diffaugment", "lecam", "class_power", "ema_halflife_images"),
-)
+GAN_OPTIONS = {
+    "latent_dim": whole_number(1, 4096),
+    "batch_size": multiple_of(GROUP_SIZE, 65536),
+    "learning_rate": number(0, 1),
+    "loss": one_of(*LOSSES),
+    "diffaugment": one_of(True, False),
+    "lecam": number(0, float("inf")),
+    "class_power": number(0, 1),
+    "ema_halflife_images": number(0, float("inf")),
+}
+"""Fields of `GANConfig` that experiments may set."""
+
+
+def _gan_options(name: str, value: Any) -> str | None:
+    """Check a dict of fields of `GANConfig`."""
+    if value is None:
+        return None
+    if not isinstance(value, Mapping):
+        return f"`{name}` must be a dict, or None. Got {value!r} instead."
+    mistakes = [one_of(*GAN_OPTIONS)(f"a key of {name}", key) for key in value]
+    mistakes += [
+        check(f"{name}[{k!r}]", value[k]) for k, check in GAN_OPTIONS.items() if k in value
+    ]
+    return " ".join(filter(None, mistakes)) or None
+
+
 CHECKS = {
     "recipe": one_of(*RECIPES),
     "conditioning": one_of(*CONDITIONINGS),
     "n_generators": whole_number(1, 64),
     "width": whole_number(4, 1024),
-    "latent_dim": whole_number(1, 4096),
-    "batch_size": multiple_of(GROUP_SIZE, 65536),
     "max_images": whole_number(1, float("inf"), "auto", None),
     "max_seconds": number(0, float("inf"), None),
-    "learning_rate": number(0, 1, None),
-    "loss": one_of(None, *LOSSES),
-    "diffaugment": one_of(None, True, False),
-    "lecam": number(0, float("inf"), None),
-    "class_power": number(0, 1, None),
-    "ema_halflife_images": number(0, float("inf"), None),
+    "gan_options": _gan_options,
     "filter": one_of("auto", "classifier", None),
     "sampling_strategy": strategy(STRATEGIES),
     "synthetic_share": number(0, 1, None),
@@ -72,6 +88,13 @@ def check_augmenter(augmenter: Any) -> None:
     make_augmentation(augmenter.augmentation)
     check_cache_dir(augmenter.cache_dir)
     resolve_device(augmenter.device)
+
+
+def read_for_training(augmenter: Any, X: Any, y: Any) -> TrainingSet:
+    """Check parameters and samples as `GANAugmenter.fit` does; give what the networks would see."""
+    check_augmenter(augmenter)
+    names = ("image_shape", "value_range", "resize", "image_key", "label_key")
+    return read_training_set(X, y, **{name: getattr(augmenter, name) for name in names})
 
 
 def model_to_start_from(warm_start_from: Any) -> FittedModel | None:
@@ -100,9 +123,10 @@ def training_options(estimator: Any, data: TrainingSet, device: torch.device) ->
     """Turn an estimator's parameters into what decides its training."""
     _check_strategy_names(estimator.sampling_strategy, data)
     config_options = classic_options() if estimator.recipe == "classic" else {}
-    set_ones = [name for name in _ENGINE_OPTIONS if getattr(estimator, name) is not None]
-    for name in (*set_ones, "width", "latent_dim", "batch_size", "max_seconds", "max_images"):
-        config_options[name] = plain_scalar(getattr(estimator, name))
+    names = ("width", "max_seconds", "max_images")
+    config_options |= {name: getattr(estimator, name) for name in names}
+    config_options |= estimator.gan_options or {}
+    config_options = {name: plain_scalar(value) for name, value in config_options.items()}
     is_table = data.spec.kind == "table"
     if estimator.max_images == "auto":
         config_options["max_images"] = auto_max_images(len(data.labels))

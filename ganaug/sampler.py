@@ -6,7 +6,6 @@ the command line need of it. Counts and labels are the user's, values on request
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -17,6 +16,7 @@ import torch
 from torch import Tensor
 
 from ganaug.checks import check_count, did_you_mean
+from ganaug.devices import available_device
 from ganaug.exceptions import InvalidInputError, SamplingError
 from ganaug.gan.sampling import BLOCK_SIZE, AcceptanceError, Sampler
 from ganaug.inputs import DataSpec, LabelKind
@@ -51,6 +51,7 @@ class TrainedSampler:
     model : FittedModel
     seed : int
         The seed that samples are drawn from by default.
+    device : str
     """
 
     @own_settings()
@@ -62,23 +63,28 @@ class TrainedSampler:
     ) -> None:
         self.model = model
         self.seed = model.seed
+        self.device = str(device)
         self.is_filtered = model.is_filtered if is_filtered is None else is_filtered
         if self.is_filtered and model.classifier is None:
             raise InvalidInputError(
                 "filter='classifier' needs the classifier that `fit` trains when it is set before. "
                 "Fit again."
             )
-        self._members = [self._build_member(index, device) for index in range(model.n_generators)]
+        self._members = [self._build_member(index) for index in range(model.n_generators)]
 
-    def _build_member(self, index: int, device: torch.device | str) -> Sampler:
+    def _build_member(self, index: int) -> Sampler:
         accepts = partial(self._accepts, index) if self.is_filtered else None
-        return Sampler(self.model.generator(index), device, accepts)
+        return Sampler(self.model.generator(index), self.device, accepts)
 
     def reseeded(self, seed: int) -> TrainedSampler:
         """Give the same sampler with another `seed`."""
-        other = copy.copy(self)
-        other.seed = seed
+        other = TrainedSampler.__new__(TrainedSampler)
+        vars(other).update(vars(self), seed=seed)  # of the same networks
         return other
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Leave the networks on the device out: they are rebuilt from the model's weights."""
+        return _rebuilt, (self.model, self.device, self.is_filtered, self.seed)
 
     # --- what the model is ---
 
@@ -288,3 +294,8 @@ class TrainedSampler:
     def _calibration(self, index: int, code: int) -> Tensor:
         member = self._members[index]
         return torch.cat([member.block(code, ~self.seed, b) for b in range(CALIBRATION_BLOCKS)])
+
+
+def _rebuilt(model: FittedModel, device: str, is_filtered: bool, seed: int) -> TrainedSampler:
+    """Rebuild a pickled sampler, on the CPU where its device is not there."""
+    return TrainedSampler(model, available_device(device), is_filtered).reseeded(seed)

@@ -50,13 +50,13 @@ TINY = {
     "n_generators": 1,
     "synthetic_share": 0.5,
     "width": 4,
-    "latent_dim": 4,
-    "batch_size": 32,
+    "gan_options": {"latent_dim": 4, "batch_size": 32},
     "max_images": 64,
     "filter": None,
     "random_state": 0,
     "verbose": 0,
 }
+STILL = {**TINY["gan_options"], "learning_rate": 0.0}
 COUNTS = {0: 40, 1: 30, 2: 20}
 
 
@@ -783,23 +783,24 @@ def test_the_classic_recipe_trains_the_classic_networks(digits):
 
 
 def test_options_of_the_engine_reach_it(digits):
-    options = {
+    gan_options = {
         "learning_rate": 1e-3,
         "loss": "bce",
         "diffaugment": True,
         "lecam": 0.5,
         "class_power": 0.25,
         "ema_halflife_images": 100.0,
-        "width": np.int64(8),
         "latent_dim": 5,
-        "batch_size": 16,
-        "max_images": 100,
-        "max_seconds": 60.0,
+        "batch_size": np.int64(16),
     }
+    options = {"width": np.int64(8), "max_images": 100, "max_seconds": 60.0}
 
-    augmenter = GANAugmenter(**{**TINY, "image_shape": (8, 8), **options}).fit(*digits)
+    augmenter = GANAugmenter(
+        **{**TINY, "image_shape": (8, 8), "gan_options": gan_options, **options}
+    ).fit(*digits)
 
     config = augmenter.model_.gans[0].config.to_json()
+    options |= gan_options
     assert {name: config[name] for name in options} == options
 
 
@@ -865,7 +866,7 @@ def test_a_new_fit_forgets_the_old_one(digits):
 @pytest.fixture
 def more(digits):
     """Parameters that leave a warm-started network's weights as they were."""
-    return {**TINY, "image_shape": (8, 8), "max_images": 1, "learning_rate": 0.0, "random_state": 5}
+    return {**TINY, "image_shape": (8, 8), "max_images": 1, "gan_options": STILL, "random_state": 5}
 
 
 def same_generators(first, second):
@@ -898,7 +899,7 @@ def test_a_model_may_start_from_itself(more, digits):
     ("change", "error", "said"),
     [
         ({"width": 8}, InvalidInputError, "same networks: width is 8 here. Got 4"),
-        ({"latent_dim": 7}, InvalidInputError, "latent_dim is 7 here. Got 4"),
+        ({"gan_options": {"latent_dim": 7}}, InvalidInputError, "latent_dim is 7 here. Got 4"),
         ({"recipe": "classic"}, InvalidInputError, "recipe is classic here. Got default"),
         ({"conditioning": "per_class"}, InvalidInputError, "n_classes is 1 here. Got 3"),
         ({"warm_start_from": GANAugmenter()}, InvalidInputError, "must be fitted.*FrozenEstimator"),
@@ -959,7 +960,7 @@ def test_other_data_or_parameters_train_again(digits, n_trainings, tmp_path):
 
     GANAugmenter(**parameters).fit(X, y)
     GANAugmenter(**{**parameters, "random_state": 1}).fit(X, y)
-    GANAugmenter(**{**parameters, "lecam": 0.9}).fit(X, y)
+    GANAugmenter(**{**parameters, "gan_options": {"lecam": 0.9}}).fit(X, y)
     GANAugmenter(**parameters).fit(brighter, y)
     GANAugmenter(**parameters).fit(X, np.roll(y, 1))
     GANAugmenter(**parameters).fit(X, y.astype(str))
@@ -1053,12 +1054,12 @@ def test_the_last_line_of_fit_names_distrusted_classes(digits, capfd):
 
 def test_a_pickle_of_another_machine_s_gpu_is_sampled_on_the_cpu(digits):
     augmenter = GANAugmenter(**{**TINY, "filter": "auto"}, image_shape=(8, 8)).fit(*digits)
-    augmenter.device_ = "cuda:99"
+    augmenter.sampler_.device = "cuda:99"
     augmenter.model_.classifier._device = torch.device("cuda:99")
 
     loaded = pickle.loads(pickle.dumps(augmenter))
 
-    assert loaded.device_ == "cpu"
+    assert loaded.sampler_.device == "cpu"
     assert loaded.model_.classifier.predict_proba(np.zeros((1, 1, 8, 8), np.uint8)).shape == (1, 3)
     assert loaded.set_params(filter=None).sample(3)[0].shape == (3, 64)
 
@@ -1105,7 +1106,11 @@ def test_an_interrupted_fit_is_resumed_to_the_same_bytes(conditioning, digits, c
 
 @pytest.mark.parametrize(
     ("change", "said"),
-    [({"random_state": 1}, "seed"), ({"width": 8}, "width"), ({"lecam": 0.7}, "lecam")],
+    [
+        ({"random_state": 1}, "seed"),
+        ({"width": 8}, "width"),
+        ({"gan_options": {**TINY["gan_options"], "lecam": 0.7}}, "lecam"),
+    ],
 )
 def test_a_checkpoint_of_another_training_is_refused(change, said, digits, tmp_path):
     parameters = {**TINY, "image_shape": (8, 8), "checkpoint_dir": str(tmp_path)}
@@ -1266,8 +1271,10 @@ def test_a_training_warning_points_at_the_users_line(digits, ctrl_c):
 BAD_PARAMETERS = [
     ({"recipe": "clasic"}, "`recipe`.*'clasic'.*Did you mean 'classic'"),
     ({"conditioning": "perclass"}, "`conditioning`.*Did you mean 'per_class'"),
-    ({"loss": "hing"}, "`loss`.*Did you mean 'hinge'"),
-    ({"diffaugment": 3}, "`diffaugment`"),
+    ({"gan_options": {"loss": "hing"}}, "`gan_options.*loss.*Did you mean 'hinge'"),
+    ({"gan_options": {"diffaugment": 3}}, "`gan_options.*diffaugment"),
+    ({"gan_options": {"lernrate": 3}}, "`a key of gan_options` must be one of .*Got 'lernrate'"),
+    ({"gan_options": 3}, "`gan_options` must be a dict"),
     ({"filter": "clasifier"}, "`filter`.*Did you mean 'classifier'"),
     ({"filter": ("classifier",)}, "`filter`.*Got \\('classifier',\\)"),
     ({"filter": 3}, "`filter`.*Got 3"),
@@ -1275,24 +1282,27 @@ BAD_PARAMETERS = [
     ({"width": 3}, "`width` must be an integer from 4"),
     ({"width": "32"}, "`width`.*Got '32'"),
     ({"width": None}, "`width`.*Got None"),
-    ({"latent_dim": 0}, "`latent_dim`"),
-    ({"latent_dim": 2.5}, "`latent_dim`.*Got 2.5"),
-    ({"batch_size": 30}, "`batch_size` must be a multiple of 4"),
-    ({"batch_size": np.int64(30)}, "`batch_size` must be a multiple of 4"),
-    ({"batch_size": 128.0}, "`batch_size`.*Got 128.0"),
-    ({"batch_size": None}, "`batch_size`"),
+    ({"gan_options": {"latent_dim": 0}}, "`gan_options.*latent_dim.*`"),
+    ({"gan_options": {"latent_dim": 2.5}}, "`gan_options.*latent_dim.*`.*Got 2.5"),
+    ({"gan_options": {"batch_size": 30}}, "`gan_options.*batch_size.*` must be a multiple of 4"),
+    (
+        {"gan_options": {"batch_size": np.int64(30)}},
+        "`gan_options.*batch_size.*` must be a multiple of 4",
+    ),
+    ({"gan_options": {"batch_size": 128.0}}, "`gan_options.*batch_size.*`.*Got 128.0"),
+    ({"gan_options": {"batch_size": None}}, "`gan_options.*batch_size.*`"),
     ({"max_images": 0}, "`max_images`.*'auto'.*None"),
     ({"max_images": "all"}, "`max_images`.*Got 'all'"),
     ({"max_images": float("inf")}, "`max_images`.*Got inf"),
     ({"max_images": None}, "`max_images` and `max_seconds` are both None"),
     ({"max_seconds": -1}, "`max_seconds`"),
     ({"max_seconds": "60"}, "`max_seconds`"),
-    ({"learning_rate": 2}, "`learning_rate`"),
-    ({"learning_rate": float("nan")}, "`learning_rate`.*nan"),
-    ({"learning_rate": "auto"}, "`learning_rate`.*Got 'auto'"),
-    ({"lecam": -0.1}, "`lecam`"),
-    ({"class_power": 1.5}, "`class_power`"),
-    ({"ema_halflife_images": -1}, "`ema_halflife_images`"),
+    ({"gan_options": {"learning_rate": 2}}, "`gan_options.*learning_rate.*`"),
+    ({"gan_options": {"learning_rate": float("nan")}}, "`gan_options.*learning_rate.*`.*nan"),
+    ({"gan_options": {"learning_rate": "auto"}}, "`gan_options.*learning_rate.*`.*Got 'auto'"),
+    ({"gan_options": {"lecam": -0.1}}, "`gan_options.*lecam.*`"),
+    ({"gan_options": {"class_power": 1.5}}, "`gan_options.*class_power.*`"),
+    ({"gan_options": {"ema_halflife_images": -1}}, "`gan_options.*ema_halflife_images.*`"),
     ({"n_generators": 0}, "`n_generators`"),
     ({"n_generators": 1.5}, "`n_generators`.*Got 1.5"),
     ({"synthetic_share": -1}, "`synthetic_share`"),
@@ -1301,7 +1311,7 @@ BAD_PARAMETERS = [
     ({"n_jobs": 0.5}, "`n_jobs`"),
     ({"mix_fraction": 1.1}, "`mix_fraction`"),
     ({"max_seconds": float("inf")}, "`max_seconds` .*, or None. Got inf"),
-    ({"lecam": float("nan")}, "`lecam`"),
+    ({"gan_options": {"lecam": float("nan")}}, "`gan_options.*lecam.*`"),
     ({"sampling_strategy": None}, "`sampling_strategy` must be a string, a number, a dict"),
     ({"min_real": -1}, "`min_real`"),
     ({"verbose": None}, "`verbose`"),
@@ -1331,8 +1341,8 @@ def test_every_parameter_has_a_value_that_is_refused():
 
 
 def test_all_mistakes_are_told_at_once(digits, no_training):
-    with pytest.raises(InvalidInputError, match=r"`recipe`.*`width`.*`loss`.*`mix_fraction`"):
-        GANAugmenter(recipe="x", loss="y", width=1, mix_fraction=2).fit(*digits)
+    with pytest.raises(InvalidInputError, match=r"`recipe`.*`width`.*loss.*`mix_fraction`"):
+        GANAugmenter(recipe="x", gan_options={"loss": "y"}, width=1, mix_fraction=2).fit(*digits)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="is about machines without CUDA")
@@ -1350,7 +1360,7 @@ def test_cuda_without_cuda_lists_what_is_there(device, fitted, digits, no_traini
 def test_the_gpu_is_used_where_there_is_one(digits):
     augmenter = GANAugmenter(**{**TINY, "filter": "classifier"}, image_shape=(8, 8)).fit(*digits)
 
-    assert augmenter.device_ == "cuda"
+    assert augmenter.sampler_.device == "cuda"
     parameter = next(augmenter.sampler_._members[0].parts[0].generator.parameters())
     assert parameter.is_cuda
 

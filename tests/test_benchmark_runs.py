@@ -465,7 +465,7 @@ def test_a_gan_is_trained_once_per_draw_and_parameters(tmp_path, fake_over_sampl
     assert len(trained) == 1
     assert draw.gan_cpu_seconds("ganaug") > 0
 
-    draw.gans = {"ganaug": {"latent_dim": 8}}
+    draw.gans = {"ganaug": {"gan_options": {"latent_dim": 8}}}
     resamplers.make("ganaug", draw)
     assert len(trained) == 2
 

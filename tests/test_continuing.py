@@ -122,7 +122,7 @@ def test_a_dry_run_tells_what_the_further_training_takes(run, tmp_path, monkeypa
 
 
 def test_weights_are_kept_where_further_training_spoils_them(before, digits):
-    spoils = {**TINY, "learning_rate": 1.0, "random_state": 3}
+    spoils = {**TINY, "gan_options": {"learning_rate": 1.0}, "random_state": 3}
     after = GANAugmenter(**spoils, warm_start_from=before).fit(*digits)
 
     assert after.n_images_seen_ == 2 * before.n_images_seen_

@@ -541,7 +541,7 @@ def with_nan(X, y):
         (lambda X, y: (X, y), {"sampling_strategy": 0.5}, "sampling_strategy"),
         (lambda X, y: (X, y), {"augmenter__image_shape": (8, 8)}, "image_shape"),
         (lambda X, y: (X, y), {"augmenter__device": "cuda:99"}, "device"),
-        (lambda X, y: (X, y), {"augmenter__loss": "hnge"}, "hinge"),
+        (lambda X, y: (X, y), {"augmenter__gan_options": {"loss": "hnge"}}, "hinge"),
     ],
     ids=[
         "NaN",

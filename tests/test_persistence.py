@@ -122,7 +122,7 @@ def test_a_loaded_model_samples_the_same_bytes(kind, rows, tmp_path):
     [
         {"recipe": "classic"},
         {"conditioning": "per_class"},
-        {"loss": "bce", "diffaugment": True, "lecam": 0.0},
+        {"gan_options": {"loss": "bce", "diffaugment": True, "lecam": 0.0}},
     ],
     ids=["classic", "per class", "engine options"],
 )
@@ -195,10 +195,9 @@ def test_parameters_come_back(rows, tmp_path):
         **TINY,
         "image_shape": (8, 8),
         "value_range": (0.0, 16.0),
-        "diffaugment": True,
+        "gan_options": {"diffaugment": True, "learning_rate": np.float32(0.0005)},
         "sampling_strategy": {"one": 50, "two": 40},
         "width": np.int64(8),
-        "learning_rate": np.float32(0.0005),
         "max_seconds": 1e6,
     }
     augmenter = GANAugmenter(**parameters).fit(*rows)

@@ -200,10 +200,11 @@ def _to_continue(model: Path) -> GANAugmenter:
 def _check_alike(augmenter: GANAugmenter, X: Any, y: Any) -> None:
     """Refuse other data than those that the model was trained on."""
     from ganaug.exceptions import GanaugWarning, InvalidInputError
+    from ganaug.parameters import read_for_training
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", GanaugWarning)  # `fit` gives them
-        here = augmenter.read(X, y).fingerprint
+        here = read_for_training(augmenter, X, y).fingerprint
     there = augmenter.warm_start_from.estimator.data_fingerprint_
     if here != there:
         raise InvalidInputError(

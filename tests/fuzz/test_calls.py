@@ -22,7 +22,7 @@ from ganaug.exceptions import GanaugError
 from ganaug.integrations.torchvision import SyntheticMix
 from tests.fuzz.cases import seeds
 
-TINY = dict(width=4, max_images=32, batch_size=16, n_generators=1, filter=None)  # noqa: C408
+TINY = dict(width=4, max_images=32, gan_options={"batch_size": 16}, n_generators=1, filter=None)  # noqa: C408
 TINY |= {"random_state": 0, "verbose": 0}
 PART = 100
 
