@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +12,7 @@ import torch
 from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import validate_data
 
-from ganaug.exceptions import InvalidInputError, InvalidTypeError
+from ganaug.exceptions import InvalidInputError, InvalidTypeError, MissingDependencyError
 from ganaug.inputs import DataSpec
 from ganaug.inputs.containers import (
     refuse_dataset,
@@ -65,7 +66,15 @@ def check_samples(augmenter: Any, X: Any, spec: DataSpec, *, reset: bool = False
 
 
 def _check_output_container(augmenter: Any, ndim: int) -> None:
-    if ndim != 2 and _get_output_config("transform", augmenter)["dense"] != "default":
+    container = _get_output_config("transform", augmenter)["dense"]
+    if container == "default":
+        return
+    if not importlib.util.find_spec(container):
+        raise MissingDependencyError(
+            f"set_output(transform={container!r}) needs {container}, which is not installed.",
+            name=container,
+        )
+    if ndim != 2:
         raise InvalidInputError(
             f"`set_output` is for 2-D X: images do not fit into a data frame. Got {ndim}-D X "
             "instead. Pass 2-D X and `image_shape`, or set_output(transform='default')."

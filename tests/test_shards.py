@@ -132,8 +132,8 @@ def test_finished_shards_are_not_made_again(shards, sample, monkeypatch):
         (("--only", "2:4"), COUNTS, "there are 3 shards"),
         (("--only", "2"), COUNTS, "must look like 0:50"),
         (("--start", 2), COUNTS, "go with --out"),
-        (("--count", 4), COUNTS, "by --class or by --count"),
-        ((), {}, "by --class or by --count"),
+        (("--count", 4), COUNTS, "by --class or by --count. Got both"),
+        ((), {}, "by --class or by --count. Got neither"),
         (("--out", "elsewhere"), COUNTS, "by --out or by --shards"),
     ],
 )

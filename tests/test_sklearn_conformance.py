@@ -5,6 +5,7 @@ A failure is allowed only by the check's name, with the reason.
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import joblib
@@ -17,6 +18,7 @@ from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from ganaug import GANAugmenter, GANOverSampler
+from ganaug.exceptions import MissingDependencyError
 
 # The checks train on a few dozen random rows with a budget of one step. That the classes are too
 # small and the training too short is not what they are about.
@@ -72,6 +74,14 @@ def test_set_output_gives_data_frames_of_rows(imbalanced_digits):
     assert frame.shape == X.shape
     assert frame.columns.tolist() == [f"x{i}" for i in range(64)]
     assert_array_equal(augmenter.transform(X).to_numpy(), X)
+
+
+def test_set_output_needs_its_library_before_training(imbalanced_digits, monkeypatch):
+    monkeypatch.setitem(sys.modules, "polars", None)
+    augmenter = GANAugmenter(**TINY).set_output(transform="polars")
+    with pytest.raises(MissingDependencyError, match="needs polars, which is not installed"):
+        augmenter.fit_transform(*imbalanced_digits)
+    assert not hasattr(augmenter, "model_")
 
 
 def test_set_output_refuses_images_before_training(imbalanced_digits):

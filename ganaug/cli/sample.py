@@ -92,7 +92,8 @@ def command(
     from ganaug.outputs import check_output
 
     if (count is None) == (not counts):
-        raise click.UsageError("Say how many samples: by --class or by --count.")
+        got = "both" if counts else "neither"
+        raise click.UsageError(f"Say how many samples by --class or by --count. Got {got}.")
     if (out is None) == (shards is None):
         raise click.UsageError("Say where to write samples: by --out or by --shards.")
     if shards is not None and (start or overwrite):
