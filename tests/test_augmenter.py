@@ -8,6 +8,7 @@ import pickle
 import random
 import re
 import warnings
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -46,7 +47,7 @@ from ganaug.sampler import TrainedSampler
 # Trainings here are far too short to be any good; what they give is not what is tested.
 pytestmark = pytest.mark.filterwarnings("ignore::ganaug.exceptions.TrainingWarning")
 
-TINY = {
+TINY: dict[str, Any] = {
     "n_generators": 1,
     "synthetic_share": 0.5,
     "width": 4,
