@@ -420,24 +420,21 @@ from ganaug.audit.content import Paragraph, Table
 from ganaug.audit.results import Estimate, Finding, Level, Measure
 
 
-class Brightness:
-    name = "brightness"
-    title = "Brightness: are they as bright?"
-    place = 35
-
-    def measure(self, context):
-        share = float(context.samples.synthetic.values.mean())
-        lines = [["All", f"{share:.3f}"]]
-        return Measure(
-            {"mean": Estimate(share, share, share, 1)},
-            (Finding(Level.POOR, "Brightness: too dark.", "Add light to {classes}.", ("two",)),),
-            (Paragraph("Their mean."), Table.of("Brightness.", ("Samples", "Mean"), lines)),
-            dict.fromkeys(context.samples.class_names, Level.FINE) | {"two": Level.POOR},
-            Level.POOR,
-        )
+NAME = "brightness"
+TITLE = "Brightness: are they as bright?"
+PLACE = 35
 
 
-QUESTION = Brightness()
+def measure(context):
+    share = float(context.samples.synthetic.values.mean())
+    lines = [["All", f"{share:.3f}"]]
+    return Measure(
+        {"mean": Estimate(share, share, share, 1)},
+        (Finding(Level.POOR, "Brightness: too dark.", "Add light to {classes}.", ("two",)),),
+        (Paragraph("Their mean."), Table.of("Brightness.", ("Samples", "Mean"), lines)),
+        dict.fromkeys(context.samples.class_names, Level.FINE) | {"two": Level.POOR},
+        Level.POOR,
+    )
 """
 
 
@@ -464,10 +461,10 @@ def test_a_new_question_is_one_file(parts, monkeypatch, tmp_path):
 
 def test_questions_answer_to_their_own_name_and_come_in_order():
     found = questions.find_questions()
-    modules = {type(question).__module__.rpartition(".")[2] for question in found}
+    modules = {question.__name__.rpartition(".")[2] for question in found}
     assert modules == {module.name for module in pkgutil.iter_modules(questions.__path__)}
-    assert len({question.name for question in found}) == len(found)
-    assert [q.place for q in found] == sorted({q.place for q in found})
+    assert len({question.NAME for question in found}) == len(found)
+    assert [q.PLACE for q in found] == sorted({q.PLACE for q in found})
 
 
 # --- groups ------------------------------------------------------------------------------------

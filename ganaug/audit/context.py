@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -25,7 +25,7 @@ from ganaug.audit.metrics import (
     within_class_variety,
 )
 from ganaug.audit.neighbours import comparison_space
-from ganaug.audit.results import Comparison, Figures, Level, Missing
+from ganaug.audit.results import Comparison, Figure, Figures, Level, Missing
 from ganaug.audit.samples import ENOUGH_SAMPLES, MIN_SAMPLES, Array, Labelled, Samples, halves
 from ganaug.audit.scores import recall_scores
 from ganaug.classifier import RealClassifier, fit_classifier
@@ -43,10 +43,10 @@ Comparisons: TypeAlias = Mapping[str, Comparison | Missing]
 class ModelRecord:
     """What is known of the model beside its samples: see `build_audit`."""
 
-    history: Sequence[Mapping[str, object]] = ()
-    alarms: Sequence[Mapping[str, object]] = ()
+    history: Sequence[Mapping[str, Any]] = ()
+    alarms: Sequence[Mapping[str, Any]] = ()
     card: Mapping[str, object] = field(default_factory=dict)
-    verdict: Mapping[str, object] | None = None
+    verdict: Mapping[str, Any] | None = None
     notes: Sequence[str] = ()
     interpolations: Mapping[int, NDArray[np.uint8]] = field(default_factory=dict)
     trust: Mapping[str, float] = field(default_factory=dict)
@@ -147,6 +147,17 @@ class Context:
             name: _compare(real.of(code), synthetic.of(code), _class_measures, rng)
             for code, name in self.names()
         }
+
+    def compared(
+        self, measures: Sequence[str]
+    ) -> tuple[dict[str, Figure], dict[str, dict[str, Figure]]]:
+        """Pick some measures: of all classes at once, and of each class by name."""
+
+        def some_of(found: Comparisons) -> dict[str, Figure]:
+            return {measure: found[measure] for measure in measures}
+
+        per_class = {name: some_of(found) for name, found in self.comparisons.items()}
+        return some_of(self.overall_comparisons), per_class
 
     @cached_property
     def overall_comparisons(self) -> Comparisons:

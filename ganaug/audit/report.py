@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -110,10 +111,10 @@ def build_audit(
     holdout: Array | None = None,
     holdout_labels: NDArray[np.int64] | None = None,
     groups: object = None,
-    history: Sequence[Mapping[str, object]] = (),
-    alarms: Sequence[Mapping[str, object]] = (),
+    history: Sequence[Mapping[str, Any]] = (),
+    alarms: Sequence[Mapping[str, Any]] = (),
     model_card: Mapping[str, object] | None = None,
-    verdict: Mapping[str, object] | None = None,
+    verdict: Mapping[str, Any] | None = None,
     notes: Sequence[str] = (),
     interpolations: Mapping[int, NDArray[np.uint8]] | None = None,
     trust: Mapping[str, float] | None = None,
@@ -206,7 +207,7 @@ def build_audit(
         None if groups is None else check_groups(groups, len(training_labels)),
     )
     asked = ((question, question.measure(context)) for question in find_questions())
-    sections = [Section(q.name, q.title, answer) for q, answer in asked if answer is not None]
+    sections = [Section(q.NAME, q.TITLE, answer) for q, answer in asked if answer is not None]
     settings: dict[str, Json] = {
         "seed": seed,
         "n_features": context.real_features.values.shape[1],

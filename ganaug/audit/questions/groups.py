@@ -22,10 +22,14 @@ from ganaug.audit.comparison import compare_repeats, compare_with_floor
 from ganaug.audit.content import Block, Cell, Paragraph, Table, figure, name_classes, percent
 from ganaug.audit.context import Context, predicted
 from ganaug.audit.metrics import fakes_inside, kernel_distance
-from ganaug.audit.results import Comparison, Estimate, Finding, Level, Measure, Missing, Question
+from ganaug.audit.results import Comparison, Estimate, Finding, Level, Measure, Missing
 from ganaug.audit.samples import MIN_SAMPLES, Array, Labelled, halves
 from ganaug.audit.scores import recall_scores
 from ganaug.classifier import fit_classifier
+
+NAME = "groups"
+TITLE = "Groups: are all served?"
+PLACE = 80
 
 MAX_GROUPS = 20
 N_REPEATS = 10
@@ -71,29 +75,19 @@ class GroupFigures:
     per_group: Mapping[str, OneGroup]
 
 
-class Groups:
-    """Reach, shares and fidelity per group."""
-
-    name = "groups"
-    title = "Groups: are all served?"
-    place = 80
-
-    def measure(self, context: Context) -> Measure | Missing | None:
-        """Measure each group; None where no groups were passed in."""
-        if context.groups is None:
-            return None
-        names = context.groups.astype(str)
-        found, sizes = np.unique(names, return_counts=True)
-        n_large = min(MAX_GROUPS, int(np.sum(sizes >= MIN_SAMPLES)))
-        if n_large < 2:
-            counted = f"{n_large} of {len(found)} groups have at least {MIN_SAMPLES} samples"
-            return Missing(f"{counted}; two needed")
-        large = np.sort(found[np.argsort(-sizes, kind="stable")][:n_large])
-        figures = _measure(context, names, large, len(found))
-        return Measure(figures, (_finding(figures),), _blocks(figures))
-
-
-QUESTION: Question = Groups()
+def measure(context: Context) -> Measure | Missing | None:
+    """Measure reach, shares and fidelity of each group; None where no groups were passed in."""
+    if context.groups is None:
+        return None
+    names = context.groups.astype(str)
+    found, sizes = np.unique(names, return_counts=True)
+    n_large = min(MAX_GROUPS, int(np.sum(sizes >= MIN_SAMPLES)))
+    if n_large < 2:
+        counted = f"{n_large} of {len(found)} groups have at least {MIN_SAMPLES} samples"
+        return Missing(f"{counted}; two needed")
+    large = np.sort(found[np.argsort(-sizes, kind="stable")][:n_large])
+    figures = _measure(context, names, large, len(found))
+    return Measure(figures, (_finding(figures),), _blocks(figures))
 
 
 @dataclass(frozen=True)
@@ -127,9 +121,14 @@ def _measure(context: Context, names: Array, large: Array, n_groups: int) -> Gro
             _compare_fidelity(members, reading, group, rng),
             _is_under_reached(reach[group], overall) or _is_under_represented(shares),
         )
-    left_out, chance = n_groups - len(large), 1 / len(large)
-    is_reliable = reading.is_reliable
-    return GroupFigures(n_groups, left_out, reading.accuracy, chance, is_reliable, per_group)
+    return GroupFigures(
+        n_groups,
+        n_groups - len(large),
+        reading.accuracy,
+        1 / len(large),
+        reading.is_reliable,
+        per_group,
+    )
 
 
 @dataclass(frozen=True)
@@ -152,12 +151,13 @@ def _read_groups(
         real.values[train], groups[train], n, seed=context.seed + 2, device=context.device
     )
     in_real = predicted(classifier, real.values[test])
-    scores = recall_scores(in_real, groups[test], n)
+    accuracy = recall_scores(in_real, groups[test], n).mean()
+    assert isinstance(accuracy, Estimate)
     return _Reading(
         Labelled(in_real, real.labels[test]),
         Labelled(predicted(classifier, synthetic.values), synthetic.labels),
-        Estimate(scores.acsa, *scores.acsa_interval, len(test)),
-        is_reliable=scores.acsa_interval[0] > 1 / n + RECOGNISABLE,
+        accuracy,
+        is_reliable=accuracy.low > 1 / n + RECOGNISABLE,
     )
 
 
@@ -187,20 +187,18 @@ def _measure_reach(
     """Coverage of each group's real samples, by synthetic and by other real ones of their class."""
     repeats = [_reach_once(members, rng) for _ in range(N_REPEATS)]
     covered, covered_by_real, n = np.array(repeats).transpose(1, 2, 0)  # (group, repeat)
-    reach: list[Comparison | Missing] = []
-    for group in range(members.n_groups):
-        if n[group].min() < MIN_SAMPLES / 2:
-            reach.append(
-                Missing(f"fewer than {MIN_SAMPLES} samples in classes that can be measured")
-            )
-            continue
-        values, floors = covered[group] / n[group], covered_by_real[group] / n[group]
-        reach.append(compare_repeats(values, floors, int(n[group].mean())))
-    total = n.sum(axis=0)
-    if not total.all():
-        return reach, None
-    values, floors = covered.sum(axis=0) / total, covered_by_real.sum(axis=0) / total
-    return reach, compare_repeats(values, floors, int(total.mean()))
+    few = Missing(f"fewer than {MIN_SAMPLES} samples in classes that can be measured")
+    reach = [
+        few if n[group].min() < MIN_SAMPLES / 2
+        else _compare_rates(covered[group], covered_by_real[group], n[group])
+        for group in range(members.n_groups)
+    ]  # fmt: skip
+    totals = [counts.sum(axis=0) for counts in (covered, covered_by_real, n)]
+    return reach, _compare_rates(*totals) if totals[2].all() else None
+
+
+def _compare_rates(hits: Array, hits_of_real: Array, n: Array) -> Comparison:
+    return compare_repeats(hits / n, hits_of_real / n, int(n.mean()))
 
 
 def _reach_once(members: _Members, rng: np.random.Generator) -> list[NDArray[np.int64]]:
