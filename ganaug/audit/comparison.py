@@ -32,31 +32,8 @@ def compare_with_floor(
     Each repeat cuts the real samples at random into two halves, takes as many fake samples, and
     measures (one half, other half) and (one half, fakes). Sizes are the same on all sides because
     most measures depend on them. The spread over half-samples estimates the sampling error of
-    measures on all samples; a bootstrap would not do here, since it repeats samples, and a repeated
-    sample is its own nearest neighbour.
-
-    `features_real`, `features_fake`: float (n, d) and (m, d), at least four samples each.
-    `measure`: called with two arrays of one size; returns named numbers. `rng`: draws the halves.
-    `n_repeats`, `max_samples`: how many times, and most samples per side.
-
-    References
-    ----------
-    Shao and Tu, "The jackknife and bootstrap", 1995, on half-sampling.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from ganaug.audit.metrics import frechet_distance
-    >>> rng = np.random.default_rng(0)
-    >>> samples = rng.normal(size=(400, 2))
-    >>> shifted = compare_with_floor(
-    ...     samples[:200],
-    ...     samples[200:] + 1,
-    ...     lambda a, b: {"frechet": frechet_distance(a, b)},
-    ...     rng=rng,
-    ... )["frechet"]
-    >>> shifted.value > shifted.floor_high
-    True
+    measures on all samples (Shao and Tu, "The jackknife and bootstrap", 1995); a bootstrap would
+    not do here, since it repeats samples, and a repeated sample is its own nearest neighbour.
     """
     real, fake = feature_pair(features_real, features_fake, min_samples=4)
     n_samples = min(len(real) // 2, max(2, len(fake) // 2), max_samples)

@@ -41,16 +41,26 @@ Comparisons: TypeAlias = Mapping[str, Comparison | Missing]
 
 @dataclass(frozen=True)
 class ModelRecord:
-    """What is known of the model beside its samples: see `build_audit`."""
+    """What is known of the model beside its samples."""
 
     history: Sequence[Mapping[str, Any]] = ()
+    """The training's records: what the monitor saw, with the names of classes."""
     alarms: Sequence[Mapping[str, Any]] = ()
+    """What is wrong with the model by its own monitor: `kind`, `class`, `value`, `remedy`."""
     card: Mapping[str, object] = field(default_factory=dict)
+    """Shown as it is: versions, seeds, fingerprint, recipe, ... Nested dicts become tables."""
     verdict: Mapping[str, Any] | None = None
+    """What `evaluate_gain` found, with `text` and `gan`, which is "chosen" where a GAN is worth its
+    training; `per_class` (`gain`, `low`, `high` in recall, by class name) is shown as a table."""
     notes: Sequence[str] = ()
+    """Sentences about what is doubtful, for the summary."""
     interpolations: Mapping[int, NDArray[np.uint8]] = field(default_factory=dict)
+    """By class code, images uint8 (k, C, H, W) on the way between two latent points."""
     trust: Mapping[str, float] = field(default_factory=dict)
+    """By name of every class, the share of unfiltered synthetic samples that a classifier of the
+    real ones takes for their class; empty where it is unknown."""
     unfiltered: Labelled | None = None
+    """Synthetic samples as the generator makes them, where a filter judges those that it serves."""
 
 
 @dataclass(frozen=True)

@@ -241,18 +241,11 @@ def stratified_rank_test(
 ) -> CopyTest | None:
     """Test, within strata, whether distances tend to be smaller than the reference's.
 
-    Van Elteren's stratified form of the Wilcoxon rank-sum test, one-sided, in its normal
-    approximation with ties. With one stratum it is the Mann-Whitney test.
-
-    `strata` (classes) without samples on both sides are left out; without any, there is no test.
-    The effect is the chance that one of the distances is smaller than one of the reference of the
-    same stratum.
-
-    References
-    ----------
-    van Elteren, "On the combination of independent two-sample tests of Wilcoxon", 1960. Meehan,
-    Chaudhuri and Dasgupta, "A non-parametric test to detect data-copying in generative models",
-    AISTATS 2020, on rank tests of such distances.
+    Van Elteren's stratified form (1960) of the Wilcoxon rank-sum test, one-sided, in its normal
+    approximation with ties; Meehan, Chaudhuri and Dasgupta, "A non-parametric test to detect
+    data-copying in generative models", AISTATS 2020, on rank tests of such distances. Strata
+    (classes) without samples on both sides are left out; without any, there is no test. The effect
+    is the chance that one of the distances is smaller than one of the reference.
     """
     statistic = variance = smaller = n_compared = 0.0
     for stratum in np.intersect1d(strata, reference_strata):
@@ -277,15 +270,11 @@ def membership_test(
 ) -> CopyTest | None:
     """Test whether synthetic samples sit nearer to training samples than to held-out samples.
 
-    Within a class, a generator that has learnt what the class looks like is as near to samples it
-    was trained on as to samples it was not: which real samples are 'training' samples could be
-    dealt anew. Each synthetic sample votes for its nearest real sample of its class, and the share
-    of votes for training samples is compared with its share when the same real samples are dealt
-    anew at random. The votes stay with the real samples, so samples in crowded places do not feign
-    certainty.
-
-    The effect is the share of votes for training samples. There is no test when no class has
-    samples of all three kinds.
+    Each synthetic sample votes for its nearest real sample of its class. If nothing was copied,
+    which of these are training samples could be dealt anew at random: the share of votes for
+    training samples, the effect, is compared with its share in such deals. The votes stay with the
+    real samples, so samples in crowded places do not feign certainty. There is no test when no
+    class has samples of all three kinds.
     """
     strata = []
     for code in np.unique(synthetic.labels):

@@ -31,7 +31,7 @@ def comparison_space(values: Array, reference: Array | None = None) -> NDArray[n
         table = (values - reference.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
         return np.asarray(table, dtype=np.float32)
     parts = [_image_space(values[start : start + 4096]) for start in range(0, len(values), 4096)]
-    return np.concatenate(parts) if parts else _image_space(values)
+    return np.concatenate(parts)
 
 
 def _image_space(images: NDArray[np.uint8]) -> NDArray[np.float32]:
