@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ganaug.audit import MIN_SAMPLES, AuditReport, Labelled, ModelRecord, build_audit
 from ganaug.checks import check_count
 from ganaug.exceptions import InvalidInputError, SamplingError
-from ganaug.history import alarm_in_words, alarms_of, history_of, ladder_in_words
+from ganaug.history import alarm_in_words, alarms_of, history_of, ladder_in_words, trust_of
 from ganaug.inputs import TrainingSet, read_labelled
 from ganaug.model import FittedModel
 from ganaug.persistence import library_versions
@@ -64,7 +64,7 @@ def audit_model(
         verdict=verdict,
         notes=notes,
         interpolations=_interpolations(sampler),
-        trust=dict(zip(model.class_names, model.trust or [], strict=False)),
+        trust=trust_of(model),
         unfiltered=unfiltered,
     )
     return build_audit(

@@ -65,19 +65,16 @@ class ModelRecord:
 
 @dataclass(frozen=True)
 class Recalls:
-    """Recalls by a classifier trained on synthetic samples, and by one trained on real ones.
-
-    `figures`: `trained_on_synthetic` and `trained_on_real`: recall of real test samples by either;
-    per class also `recognised`: share of synthetic samples that the classifier of real ones takes
-    for their class. `read_as`: int64 (K,): synthetic samples by the class that the classifier of
-    real ones reads in them. `held_out`: whether the test samples are held out, or a half of the
-    training samples.
-    """
+    """Recalls by a classifier trained on synthetic samples, and by one trained on real ones."""
 
     figures: Figures
+    """`trained_on_synthetic`, `trained_on_real`: recall of real test samples by either; per class
+    also `recognised`: share of synthetic samples that the latter takes for their class."""
     read_as: NDArray[np.int64]
+    """Synthetic samples by the class that the classifier of real ones reads in them."""
     n_test: int
     held_out: bool
+    """Whether the test samples are held out, or a half of the training samples."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,12 +210,10 @@ class Context:
             test = samples.training.take(tested)
             of_real = self.fit(samples.training.take(trained), seed=1)
         of_synthetic = self.fit(samples.synthetic, seed=1)
+        classifiers = {"trained_on_synthetic": of_synthetic, "trained_on_real": of_real}
         scores = {
             key: recall_scores(predicted(classifier, test.values), test.labels, n)
-            for key, classifier in (
-                ("trained_on_synthetic", of_synthetic),
-                ("trained_on_real", of_real),
-            )
+            for key, classifier in classifiers.items()
         }
         reading = predicted(of_real, samples.synthetic.values)
         recognised = recall_scores(reading, samples.synthetic.labels, n)

@@ -143,7 +143,7 @@ def _squared_distances(
     same = samples is others
     samples, others = samples - centre, others - centre
     norms, other_norms = (samples**2).sum(axis=1), (others**2).sum(axis=1)
-    step = max(1, _BLOCK_ENTRIES // max(1, len(others)))
+    step = max(1, _BLOCK_ENTRIES // len(others))
     for start in range(0, len(samples), step):
         part = slice(start, min(start + step, len(samples)))
         block = samples[part] @ others.T
