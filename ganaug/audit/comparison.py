@@ -7,6 +7,7 @@ therefore measured against other real samples at the same sizes, beside real aga
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import astuple
 from typing import TypeAlias
 
 import numpy as np
@@ -72,23 +73,23 @@ def mean_comparison(comparisons: Sequence[Comparison | Missing]) -> Comparison |
     if not known:
         return Missing("no class has enough samples that differ")
 
-    def all_of(name: str) -> Array:
-        return np.array([getattr(comparison, name) for comparison in known])
+    values, low, high, floors, floor_low, floor_high, gap_low, gap_high, n_samples = np.array(
+        [astuple(comparison) for comparison in known]
+    ).T
 
-    def error(values: Array, bound: str) -> float:
+    def error(of_classes: Array, bounds: Array) -> float:
         # The classes share no samples: their errors add up as independent ones do.
-        return float(np.sqrt(((all_of(bound) - values) ** 2).sum()) / len(known))
+        return float(np.sqrt(((bounds - of_classes) ** 2).sum()) / len(known))
 
-    values, floors = all_of("value"), all_of("floor")
-    value, floor = float(values.mean()), float(floors.mean())
+    value, floor, gaps = float(values.mean()), float(floors.mean()), values - floors
     return Comparison(
         value,
-        value - error(values, "low"),
-        value + error(values, "high"),
+        value - error(values, low),
+        value + error(values, high),
         floor,
-        floor - error(floors, "floor_low"),
-        floor + error(floors, "floor_high"),
-        value - floor - error(values - floors, "gap_low"),
-        value - floor + error(values - floors, "gap_high"),
-        int(all_of("n_samples").min()),
+        floor - error(floors, floor_low),
+        floor + error(floors, floor_high),
+        value - floor - error(gaps, gap_low),
+        value - floor + error(gaps, gap_high),
+        int(n_samples.min()),
     )

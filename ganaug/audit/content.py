@@ -166,12 +166,11 @@ def figure_table(caption: str, labels: Mapping[str, str], figures: Figures) -> T
 
 def charts_of(labels: Mapping[str, str], figures: Figures) -> list[Dots]:
     """Chart the figures that have a floor beside it, class by class."""
-    charts = []
-    for key, label in labels.items():
-        pairs = {name: _with_floor(found[key]) for name, found in figures.per_class.items()}
-        if any(pairs.values()):
-            charts.append(Dots(label, tuple(pairs.items())))
-    return charts
+    charts = [
+        Dots(label, tuple((name, _with_floor(of[key])) for name, of in figures.per_class.items()))
+        for key, label in labels.items()
+    ]
+    return [chart for chart in charts if any(pair for _, pair in chart.lines)]
 
 
 def _with_floor(found: Figure) -> tuple[Estimate, Estimate] | None:
