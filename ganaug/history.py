@@ -33,6 +33,11 @@ def attributes_of(model: FittedModel) -> dict[str, Any]:
     }
 
 
+def trust_of(model: FittedModel) -> dict[str, float]:
+    """Give the trust in each class by its name; empty where it is unknown."""
+    return dict(zip(model.class_names, model.trust, strict=True)) if model.trust else {}
+
+
 def history_of(model: FittedModel) -> list[dict[str, Any]]:
     """Give the record of every evaluation, network by network, with names in place of codes."""
     history = []
@@ -89,10 +94,9 @@ def alarm_in_words(alarm: Mapping[str, Any]) -> str:
 
 def describe_distrust(model: FittedModel) -> str:
     """Name the classes whose synthetic samples plans do not use; empty where there are none."""
-    shares = zip(model.class_names, model.trust or [], strict=False)
     found = [
         f"{printable(label)} ({f'{share:.0%}' if share else 'collapsed, or 0%'})"
-        for label, share in shares
+        for label, share in trust_of(model).items()
         if share < MIN_TRUST
     ]
     if not found:

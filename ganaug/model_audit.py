@@ -7,19 +7,16 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+from numpy.typing import NDArray
 
-from ganaug.audit import MIN_SAMPLES, AuditReport, build_audit
+from ganaug.audit import MIN_SAMPLES, AuditReport, Labelled, ModelRecord, build_audit
 from ganaug.checks import check_count
 from ganaug.exceptions import InvalidInputError, SamplingError
-from ganaug.history import alarm_in_words, alarms_of, history_of, ladder_in_words
+from ganaug.history import alarm_in_words, alarms_of, history_of, ladder_in_words, trust_of
 from ganaug.inputs import TrainingSet, read_labelled
 from ganaug.model import FittedModel
 from ganaug.persistence import library_versions
 from ganaug.sampler import TrainedSampler
-
-Array = npt.NDArray[Any]
-Codes = npt.NDArray[np.int64]
 
 N_STEPS = 10
 """Between two latent points, for the page."""
@@ -48,62 +45,60 @@ def audit_model(
         )
     if X_holdout is None and y_holdout is not None:
         raise InvalidInputError("`y_holdout` came without `X_holdout`: pass both or none.")
-    model, classes = sampler.model, sampler.classes
-    values, codes = _read_training_samples(sampler, X, y)
+    model = sampler.model
+    training = _read_training_samples(sampler, X, y)
     _check_verdict(verdict, model)
-    held_out, held_out_codes = None, None
-    if X_holdout is not None:
-        held_out, held_out_codes = _read_labelled(sampler, X_holdout, y_holdout)
-    synthetic, synthetic_codes, notes = _sample_what_passes(sampler, n)
+    holdout = None if X_holdout is None else _read_labelled(sampler, X_holdout, y_holdout)
+    synthetic, notes = _sample_what_passes(sampler, n)
     unfiltered = None
     if sampler.is_filtered:
-        unfiltered = TrainedSampler(model, device, False).sample_values(
-            dict.fromkeys(range(len(classes)), n)
-        )
-    if alarms_of(model) and (tried := ladder_in_words(model)):
+        counts = dict.fromkeys(range(len(model.classes)), n)
+        unfiltered = Labelled(*TrainedSampler(model, device, False).sample_values(counts))
+    alarms = alarms_of(model)
+    if alarms and (tried := ladder_in_words(model)):
         notes.append(f"Training: {tried}")
-    return build_audit(
-        values,
-        codes,
-        synthetic,
-        synthetic_codes,
-        class_names=model.class_names,
-        holdout=held_out,
-        holdout_labels=held_out_codes,
-        groups=groups,
+    record = ModelRecord(
         history=history_of(model),
-        alarms=alarms_of(model),
-        model_card=_describe(sampler),
+        alarms=alarms,
+        card=_describe(sampler),
         verdict=verdict,
         notes=notes,
         interpolations=_interpolations(sampler),
-        trust=dict(zip(model.class_names, model.trust or [], strict=False)),
+        trust=trust_of(model),
         unfiltered=unfiltered,
+    )
+    return build_audit(
+        training,
+        synthetic,
+        holdout,
+        class_names=model.class_names,
+        model=record,
+        groups=groups,
         extractor=extractor,
         title="Audit of synthetic samples" if title is None else title,
-        facts=_facts(model, None if held_out is None else len(held_out)),
+        facts=_facts(model, holdout),
         seed=model.seed,
         device=device,
     )
 
 
-def _read_training_samples(sampler: TrainedSampler, X: Any, y: Any) -> tuple[Array, Codes]:
+def _read_training_samples(sampler: TrainedSampler, X: Any, y: Any) -> Labelled:
     """Read X and y, and refuse others than those that the model was trained on."""
-    model = sampler.model
-    values, codes = _read_labelled(sampler, X, y)
-    training = TrainingSet(model.spec, values, codes, model.classes, model.label_kind)
+    model, read = sampler.model, _read_labelled(sampler, X, y)
+    training = TrainingSet(model.spec, *read, model.classes, model.label_kind)
     if training.fingerprint != model.fingerprint:
         raise InvalidInputError(
             "X and y must be the samples that the model was trained on, in their order. Their "
             f"fingerprint is {training.fingerprint[:12]}..., the model's "
             f"{model.fingerprint[:12]}...."
         )
-    return values, codes
+    return read
 
 
-def _read_labelled(sampler: TrainedSampler, X: Any, y: Any) -> tuple[Array, Codes]:
+def _read_labelled(sampler: TrainedSampler, X: Any, y: Any) -> Labelled:
     names = sampler.label_kind.class_names
-    return read_labelled(X, y, spec=sampler.spec, classes=sampler.classes, class_names=names)
+    read = read_labelled(X, y, spec=sampler.spec, classes=sampler.classes, class_names=names)
+    return Labelled(*read)
 
 
 def _check_verdict(verdict: Any, model: FittedModel) -> None:
@@ -121,30 +116,27 @@ def _check_verdict(verdict: Any, model: FittedModel) -> None:
     if verdict.get("gan") == "not tried":
         return
     measured, config = verdict.get("augmenter") or {}, model.gans[0].config
-    own: dict[str, Any] = {"width": config.width}
+    own = {"width": config.width}
     if not model.interrupted:
         own["n_generators"] = model.n_generators
     # a network of one class has its share of the budget only, a model trained on has the sum of two
-    if model.is_joint and _is_less(config.max_images, measured.get("max_images")):
-        own["max_images"] = config.max_images
-    for name in own.keys() & measured.keys():
-        if isinstance(measured[name], int) and measured[name] != own[name]:
+    budget = measured.get("max_images")
+    if model.is_joint and config.max_images and isinstance(budget, int):
+        own["max_images"] = min(config.max_images, budget)
+    for name, value in own.items():
+        if isinstance(measured.get(name), int) and measured[name] != value:
             raise InvalidInputError(
-                f"`verdict` must be of a GAN like the model, with {name}={own[name]}. Got one of "
+                f"`verdict` must be of a GAN like the model, with {name}={value}. Got one of "
                 f"{name}={measured[name]} instead: fit with these settings, measure the gain with "
                 "`augmenter` set as for the model, or pass `verdict=None`."
             )
 
 
-def _is_less(own: int | None, measured: Any) -> bool:
-    return own is not None and isinstance(measured, int) and own < measured
-
-
-def _facts(model: FittedModel, n_held_out: int | None) -> dict[str, str]:
+def _facts(model: FittedModel, holdout: Labelled | None) -> dict[str, str]:
     """Say of what the report is: date, data and budget."""
     counts, images = model.class_counts.tolist(), model.spec.image_shape
     looks = f"{images[1]} x {images[2]} pixels, " if images else ""
-    held_out = "none" if n_held_out is None else f"{n_held_out:,}"
+    held_out = "none" if holdout is None else f"{len(holdout.labels):,}"
     return {
         "Date": dt.date.today().isoformat(),
         "Data": f"{sum(counts):,} training samples of {len(counts)} classes, {looks}"
@@ -154,30 +146,29 @@ def _facts(model: FittedModel, n_held_out: int | None) -> dict[str, str]:
     }
 
 
-def _sample_what_passes(sampler: TrainedSampler, n: int) -> tuple[Array, Codes, list[str]]:
-    """Make n samples of each class; say which classes the filter rejects."""
-    made, rejected, failure = [], [], None
+def _sample_what_passes(sampler: TrainedSampler, n: int) -> tuple[Labelled, list[str]]:
+    """Make n samples of each class; note which classes the filter rejects."""
+    made, rejected = [], []
     for code, name in enumerate(sampler.model.class_names):
         try:
             made.append(sampler.sample_values({code: n}))
-        except SamplingError as error:
-            failure = error
+        except SamplingError:
             rejected.append(name)
-    if failure is not None and not made:
-        raise failure
-    values, codes = map(np.concatenate, zip(*made, strict=True))
+            if len(rejected) == len(sampler.classes):
+                raise
+    synthetic = Labelled(*map(np.concatenate, zip(*made, strict=True)))
     if not rejected:
-        return values, codes, []
+        return synthetic, []
     note = (
         "Sampling: the filters reject nearly all synthetic samples of class "
         f"{', '.join(rejected)}, so that there is nothing to measure."
     )
-    return values, codes, [note]
+    return synthetic, [note]
 
 
-def _interpolations(sampler: TrainedSampler) -> dict[int, Array] | None:
+def _interpolations(sampler: TrainedSampler) -> dict[int, NDArray[np.uint8]]:
     if sampler.spec.kind == "table":
-        return None
+        return {}
     codes = range(len(sampler.classes))
     return {code: sampler.interpolate(code, n_steps=N_STEPS) for code in codes}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ganaug.history import ladder_in_words
 from ganaug.model import FittedModel
+from ganaug.naming import printable
 
 MOST_CLASSES = 100
 MARKDOWN = set("\\`*_{}[]()<>#!|~&$:@")
@@ -89,7 +90,4 @@ def _alarms(model: FittedModel) -> str:
 
 def _escaped(text: object) -> str:
     """Keep a name from being read as Markdown, HTML or a terminal's commands."""
-    shown = "".join(
-        c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text)
-    )
-    return "".join(f"\\{c}" if c in MARKDOWN else c for c in shown)
+    return "".join(f"\\{c}" if c in MARKDOWN else c for c in printable(text))

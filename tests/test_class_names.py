@@ -124,9 +124,9 @@ def test_a_dataset_that_numbers_its_classes_otherwise_is_audited_by_their_names(
     boots = images[labels == 1]
     held_out = Shoes(boots[:, ::-1], np.zeros(len(boots), dtype=int), ("ankle boot",))
     renumbered = Shoes(images, 1 - labels, ("ankle boot", "bag"))
-    read, options = augmenter.audit(renumbered, X_holdout=held_out, n_samples=20)
-    assert read[1].tolist() == labels.tolist()
-    assert options["holdout_labels"].tolist() == [1] * 25
+    read, _ = augmenter.audit(renumbered, X_holdout=held_out, n_samples=20)
+    assert read[0].labels.tolist() == labels.tolist()
+    assert read[2].labels.tolist() == [1] * 25
     with pytest.raises(InvalidInputError, match="y must hold classes.*Got 'sandal'"):
         augmenter.audit(Shoes(images, labels, ("bag", "sandal")))
 

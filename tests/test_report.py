@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import warnings
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import date
 from html.parser import HTMLParser
 from unittest.mock import Mock
@@ -22,7 +22,7 @@ import torch
 from sklearn.datasets import load_digits
 
 from ganaug import GANAugmenter
-from ganaug.audit import build_audit, page, questions
+from ganaug.audit import Labelled, ModelRecord, build_audit, page, questions
 from ganaug.audit.content import name_classes
 from ganaug.audit.copies import CopyTest
 from ganaug.audit.questions import variety
@@ -67,14 +67,16 @@ def audit(parts, *, table=False, with_holdout=True, **options):
         images = parts[name][0]
         return images.reshape(len(images), -1).astype(np.float32) if table else images
 
-    if with_holdout:
-        options |= {"holdout": values("holdout"), "holdout_labels": parts["holdout"][1]}
+    def labelled(name):
+        return Labelled(values(name), parts[name][1])
+
+    known = {field.name: options.pop(field.name) for field in fields(ModelRecord)
+             if field.name in options}  # fmt: skip
     return build_audit(
-        values("training"),
-        parts["training"][1],
-        values("synthetic"),
-        parts["synthetic"][1],
-        **{"class_names": NAMES, **options},
+        labelled("training"),
+        labelled("synthetic"),
+        options.pop("holdout", labelled("holdout") if with_holdout else None),
+        **{"class_names": NAMES, "model": ModelRecord(**known), **options},
     )
 
 
@@ -123,7 +125,7 @@ def ideal(parts):
     return audit(
         parts,
         history=HISTORY,
-        model_card={"Recipe": "default", "Versions": {"torch": "2.15.0"}, "Filters": []},
+        card={"Recipe": "default", "Versions": {"torch": "2.15.0"}, "Filters": []},
         interpolations=steps,
         title="Digits & others",
     )
@@ -254,16 +256,17 @@ def test_rows_that_real_data_repeat_are_no_copies_when_repeated_again():
     rng = np.random.default_rng(0)
     coarse = rng.integers(0, 2, (600, 6)).astype(np.float32)  # 64 different rows
     labels = rng.integers(0, 2, 600)
-    figures = build_audit(
-        coarse[:300], labels[:300], coarse[300:], labels[300:], class_names="ab"
-    ).to_dict()
+    training, synthetic = (
+        Labelled(coarse[half], labels[half]) for half in (slice(300), slice(300, None))
+    )
+    figures = build_audit(training, synthetic, class_names="ab").to_dict()
     assert figures["questions"]["copying"]["n_identical"] > 250
     assert figures["questions"]["copying"]["level"] != "poor"
 
 
 def test_one_row_per_class_leaves_gaps_and_no_figures(monkeypatch):
     rows, labels = np.eye(4, 5, dtype=np.float32), np.arange(4)
-    report = build_audit(rows, labels, rows + 0.1, labels, class_names="abcd")
+    report = build_audit(Labelled(rows, labels), Labelled(rows + 0.1, labels), class_names="abcd")
     figures = report.to_dict()
     headline = "Cannot tell: there are too few samples."
     assert figures["summary"]["headline"] == headline
@@ -378,7 +381,7 @@ def test_unfiltered_figures_stand_beside_filtered_ones(parts):
     images, labels = parts["synthetic"]
     unfiltered = 255 - images.reshape(len(images), -1).astype(np.float32), labels
     trust = dict.fromkeys(NAMES, 0.9)
-    report = audit(parts, table=True, trust=trust, unfiltered=unfiltered)
+    report = audit(parts, table=True, trust=trust, unfiltered=Labelled(*unfiltered))
     figures = report.to_dict()
 
     found = figures["questions"]["trust"]
@@ -420,24 +423,21 @@ from ganaug.audit.content import Paragraph, Table
 from ganaug.audit.results import Estimate, Finding, Level, Measure
 
 
-class Brightness:
-    name = "brightness"
-    title = "Brightness: are they as bright?"
-    place = 35
-
-    def measure(self, context):
-        share = float(context.samples.synthetic.values.mean())
-        lines = [["All", f"{share:.3f}"]]
-        return Measure(
-            {"mean": Estimate(share, share, share, 1)},
-            (Finding(Level.POOR, "Brightness: too dark.", "Add light to {classes}.", ("two",)),),
-            (Paragraph("Their mean."), Table.of("Brightness.", ("Samples", "Mean"), lines)),
-            dict.fromkeys(context.samples.class_names, Level.FINE) | {"two": Level.POOR},
-            Level.POOR,
-        )
+NAME = "brightness"
+TITLE = "Brightness: are they as bright?"
+PLACE = 35
 
 
-QUESTION = Brightness()
+def measure(context):
+    share = float(context.samples.synthetic.values.mean())
+    lines = [["All", f"{share:.3f}"]]
+    return Measure(
+        {"mean": Estimate(share, share, share, 1)},
+        (Finding(Level.POOR, "Brightness: too dark.", "Add light to {classes}.", ("two",)),),
+        (Paragraph("Their mean."), Table.of("Brightness.", ("Samples", "Mean"), lines)),
+        dict.fromkeys(context.samples.class_names, Level.FINE) | {"two": Level.POOR},
+        Level.POOR,
+    )
 """
 
 
@@ -464,10 +464,10 @@ def test_a_new_question_is_one_file(parts, monkeypatch, tmp_path):
 
 def test_questions_answer_to_their_own_name_and_come_in_order():
     found = questions.find_questions()
-    modules = {type(question).__module__.rpartition(".")[2] for question in found}
+    modules = {question.__name__.rpartition(".")[2] for question in found}
     assert modules == {module.name for module in pkgutil.iter_modules(questions.__path__)}
-    assert len({question.name for question in found}) == len(found)
-    assert [q.place for q in found] == sorted({q.place for q in found})
+    assert len({question.NAME for question in found}) == len(found)
+    assert [q.PLACE for q in found] == sorted({q.PLACE for q in found})
 
 
 # --- groups ------------------------------------------------------------------------------------
@@ -539,15 +539,14 @@ def test_groups_too_small_to_compare_are_a_gap(parts, monkeypatch):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"holdout": np.zeros((5, 3), np.float32), "holdout_labels": np.zeros(5, np.int64)},
+        ({"holdout": Labelled(np.zeros((5, 3), np.float32), np.zeros(5, np.int64))},
          "`holdout` must look like the training samples"),
-        ({"holdout": np.zeros((5, 64), np.float32), "holdout_labels": np.full(5, 4)},
+        ({"holdout": Labelled(np.zeros((5, 64), np.float32), np.full(5, 4))},
          "`holdout_labels` must be class codes from 0 to 3"),
-        ({"holdout": np.zeros((5, 64), np.float32), "holdout_labels": np.zeros(4, np.int64)},
+        ({"holdout": Labelled(np.zeros((5, 64), np.float32), np.zeros(4, np.int64))},
          "`holdout_labels` must hold one class code per sample"),
-        ({"holdout": np.zeros((0, 64), np.float32), "holdout_labels": np.zeros(0, np.int64)},
+        ({"holdout": Labelled(np.zeros((0, 64), np.float32), np.zeros(0, np.int64))},
          "at least two"),
-        ({"holdout": np.zeros((5, 64), np.float32)}, "must come together"),
         ({"groups": ["a", "b"]}, "`groups` must have one value per sample, 280"),
         ({"extractor": lambda values: np.zeros((3, 2))}, "`extractor` must return one feature"),
         ({"class_names": ("zero", "one")}, "from 0 to 1"),

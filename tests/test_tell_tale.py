@@ -5,8 +5,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from ganaug.audit.context import Context, ModelRecord
-from ganaug.audit.questions import find_questions
-from ganaug.audit.questions.tell_tale import QUESTION
+from ganaug.audit.questions import find_questions, tell_tale
 from ganaug.audit.results import Level, Missing
 from ganaug.audit.samples import Labelled, check_samples
 
@@ -22,7 +21,7 @@ def halves():
 def measure(training, synthetic):
     names = tuple(map(str, range(10)))
     samples = check_samples(training, synthetic, None, names)
-    return QUESTION.measure(Context(samples, ModelRecord(), 0))
+    return tell_tale.measure(Context(samples, ModelRecord(), 0))
 
 
 def test_real_images_cannot_be_told_from_real_ones(halves):
@@ -63,6 +62,6 @@ def test_few_images_tell_nothing_and_tables_are_not_asked(halves):
 
 
 def test_the_audit_asks_it_after_fidelity():
-    names = [question.name for question in find_questions()]
+    names = [question.NAME for question in find_questions()]
 
     assert names.index("tell_tale") == names.index("fidelity") + 1

@@ -7,6 +7,7 @@ therefore measured against other real samples at the same sizes, beside real aga
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import astuple
 from typing import TypeAlias
 
 import numpy as np
@@ -32,31 +33,8 @@ def compare_with_floor(
     Each repeat cuts the real samples at random into two halves, takes as many fake samples, and
     measures (one half, other half) and (one half, fakes). Sizes are the same on all sides because
     most measures depend on them. The spread over half-samples estimates the sampling error of
-    measures on all samples; a bootstrap would not do here, since it repeats samples, and a repeated
-    sample is its own nearest neighbour.
-
-    `features_real`, `features_fake`: float (n, d) and (m, d), at least four samples each.
-    `measure`: called with two arrays of one size; returns named numbers. `rng`: draws the halves.
-    `n_repeats`, `max_samples`: how many times, and most samples per side.
-
-    References
-    ----------
-    Shao and Tu, "The jackknife and bootstrap", 1995, on half-sampling.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from ganaug.audit.metrics import frechet_distance
-    >>> rng = np.random.default_rng(0)
-    >>> samples = rng.normal(size=(400, 2))
-    >>> shifted = compare_with_floor(
-    ...     samples[:200],
-    ...     samples[200:] + 1,
-    ...     lambda a, b: {"frechet": frechet_distance(a, b)},
-    ...     rng=rng,
-    ... )["frechet"]
-    >>> shifted.value > shifted.floor_high
-    True
+    measures on all samples (Shao and Tu, "The jackknife and bootstrap", 1995); a bootstrap would
+    not do here, since it repeats samples, and a repeated sample is its own nearest neighbour.
     """
     real, fake = feature_pair(features_real, features_fake, min_samples=4)
     n_samples = min(len(real) // 2, max(2, len(fake) // 2), max_samples)
@@ -95,23 +73,23 @@ def mean_comparison(comparisons: Sequence[Comparison | Missing]) -> Comparison |
     if not known:
         return Missing("no class has enough samples that differ")
 
-    def all_of(name: str) -> Array:
-        return np.array([getattr(comparison, name) for comparison in known])
+    values, low, high, floors, floor_low, floor_high, gap_low, gap_high, n_samples = np.array(
+        [astuple(comparison) for comparison in known]
+    ).T
 
-    def error(values: Array, bound: str) -> float:
+    def error(of_classes: Array, bounds: Array) -> float:
         # The classes share no samples: their errors add up as independent ones do.
-        return float(np.sqrt(((all_of(bound) - values) ** 2).sum()) / len(known))
+        return float(np.sqrt(((bounds - of_classes) ** 2).sum()) / len(known))
 
-    values, floors = all_of("value"), all_of("floor")
-    value, floor = float(values.mean()), float(floors.mean())
+    value, floor, gaps = float(values.mean()), float(floors.mean()), values - floors
     return Comparison(
         value,
-        value - error(values, "low"),
-        value + error(values, "high"),
+        value - error(values, low),
+        value + error(values, high),
         floor,
-        floor - error(floors, "floor_low"),
-        floor + error(floors, "floor_high"),
-        value - floor - error(values - floors, "gap_low"),
-        value - floor + error(values - floors, "gap_high"),
-        int(all_of("n_samples").min()),
+        floor - error(floors, floor_low),
+        floor + error(floors, floor_high),
+        value - floor - error(gaps, gap_low),
+        value - floor + error(gaps, gap_high),
+        int(n_samples.min()),
     )

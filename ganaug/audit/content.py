@@ -143,15 +143,7 @@ def _cell(content: object) -> Cell:
 
 
 def figure(found: Figure | None) -> Cell:
-    """Show a measure with its interval and that of real samples, or why there is none.
-
-    Examples
-    --------
-    >>> str(figure(Estimate(0.9, 0.85, 0.94, 80)))
-    '0.90 (0.85 to 0.94)'
-    >>> str(figure(Missing("3 samples; 20 are needed")))
-    'too few samples'
-    """
+    """Show a measure with its interval and that of real samples, or why there is none."""
     if found is None:
         return Cell("–")
     if isinstance(found, Missing):
@@ -174,12 +166,11 @@ def figure_table(caption: str, labels: Mapping[str, str], figures: Figures) -> T
 
 def charts_of(labels: Mapping[str, str], figures: Figures) -> list[Dots]:
     """Chart the figures that have a floor beside it, class by class."""
-    charts = []
-    for key, label in labels.items():
-        pairs = {name: _with_floor(found[key]) for name, found in figures.per_class.items()}
-        if any(pairs.values()):
-            charts.append(Dots(label, tuple(pairs.items())))
-    return charts
+    charts = [
+        Dots(label, tuple((name, _with_floor(of[key])) for name, of in figures.per_class.items()))
+        for key, label in labels.items()
+    ]
+    return [chart for chart in charts if any(pair for _, pair in chart.lines)]
 
 
 def _with_floor(found: Figure) -> tuple[Estimate, Estimate] | None:
@@ -211,13 +202,7 @@ def _interval(low: float, high: float) -> str:
 
 
 def points(share: float) -> str:
-    """Write a difference of shares in percentage points.
-
-    Examples
-    --------
-    >>> points(0.0123), points(-0.004)
-    ('+1.2', '−0.4')
-    """
+    """Write a difference of shares in percentage points."""
     return f"{100 * share:+.1f}".replace("-", "−")
 
 
@@ -237,24 +222,12 @@ def percent(share: float | None) -> str:
 
 
 def p_value(value: float) -> str:
-    """Write a p-value.
-
-    Examples
-    --------
-    >>> p_value(0.0312), p_value(1e-9)
-    ('0.031', '< 0.001')
-    """
+    """Write a p-value."""
     return "< 0.001" if value < 0.001 else f"{value:.2g}"
 
 
 def join(parts: Sequence[str]) -> str:
-    """Join with commas and 'and'.
-
-    Examples
-    --------
-    >>> join(["a", "b", "c"])
-    'a, b and c'
-    """
+    """Join with commas and 'and'."""
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 

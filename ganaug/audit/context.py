@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -25,7 +25,7 @@ from ganaug.audit.metrics import (
     within_class_variety,
 )
 from ganaug.audit.neighbours import comparison_space
-from ganaug.audit.results import Comparison, Figures, Level, Missing
+from ganaug.audit.results import Comparison, Figure, Figures, Level, Missing
 from ganaug.audit.samples import ENOUGH_SAMPLES, MIN_SAMPLES, Array, Labelled, Samples, halves
 from ganaug.audit.scores import recall_scores
 from ganaug.classifier import RealClassifier, fit_classifier
@@ -41,33 +41,40 @@ Comparisons: TypeAlias = Mapping[str, Comparison | Missing]
 
 @dataclass(frozen=True)
 class ModelRecord:
-    """What is known of the model beside its samples: see `build_audit`."""
+    """What is known of the model beside its samples."""
 
-    history: Sequence[Mapping[str, object]] = ()
-    alarms: Sequence[Mapping[str, object]] = ()
+    history: Sequence[Mapping[str, Any]] = ()
+    """The training's records: what the monitor saw, with the names of classes."""
+    alarms: Sequence[Mapping[str, Any]] = ()
+    """What is wrong with the model by its own monitor: `kind`, `class`, `value`, `remedy`."""
     card: Mapping[str, object] = field(default_factory=dict)
-    verdict: Mapping[str, object] | None = None
+    """Shown as it is: versions, seeds, fingerprint, recipe, ... Nested dicts become tables."""
+    verdict: Mapping[str, Any] | None = None
+    """What `evaluate_gain` found, with `text` and `gan`, which is "chosen" where a GAN is worth its
+    training; `per_class` (`gain`, `low`, `high` in recall, by class name) is shown as a table."""
     notes: Sequence[str] = ()
+    """Sentences about what is doubtful, for the summary."""
     interpolations: Mapping[int, NDArray[np.uint8]] = field(default_factory=dict)
+    """By class code, images uint8 (k, C, H, W) on the way between two latent points."""
     trust: Mapping[str, float] = field(default_factory=dict)
+    """By name of every class, the share of unfiltered synthetic samples that a classifier of the
+    real ones takes for their class; empty where it is unknown."""
     unfiltered: Labelled | None = None
+    """Synthetic samples as the generator makes them, where a filter judges those that it serves."""
 
 
 @dataclass(frozen=True)
 class Recalls:
-    """Recalls by a classifier trained on synthetic samples, and by one trained on real ones.
-
-    `figures`: `trained_on_synthetic` and `trained_on_real`: recall of real test samples by either;
-    per class also `recognised`: share of synthetic samples that the classifier of real ones takes
-    for their class. `read_as`: int64 (K,): synthetic samples by the class that the classifier of
-    real ones reads in them. `held_out`: whether the test samples are held out, or a half of the
-    training samples.
-    """
+    """Recalls by a classifier trained on synthetic samples, and by one trained on real ones."""
 
     figures: Figures
+    """`trained_on_synthetic`, `trained_on_real`: recall of real test samples by either; per class
+    also `recognised`: share of synthetic samples that the latter takes for their class."""
     read_as: NDArray[np.int64]
+    """Synthetic samples by the class that the classifier of real ones reads in them."""
     n_test: int
     held_out: bool
+    """Whether the test samples are held out, or a half of the training samples."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,6 +155,17 @@ class Context:
             for code, name in self.names()
         }
 
+    def compared(
+        self, measures: Sequence[str]
+    ) -> tuple[dict[str, Figure], dict[str, dict[str, Figure]]]:
+        """Pick some measures: of all classes at once, and of each class by name."""
+
+        def some_of(found: Comparisons) -> dict[str, Figure]:
+            return {measure: found[measure] for measure in measures}
+
+        per_class = {name: some_of(found) for name, found in self.comparisons.items()}
+        return some_of(self.overall_comparisons), per_class
+
     @cached_property
     def overall_comparisons(self) -> Comparisons:
         """All classes at once, the synthetic samples in the real samples' class shares."""
@@ -192,12 +210,10 @@ class Context:
             test = samples.training.take(tested)
             of_real = self.fit(samples.training.take(trained), seed=1)
         of_synthetic = self.fit(samples.synthetic, seed=1)
+        classifiers = {"trained_on_synthetic": of_synthetic, "trained_on_real": of_real}
         scores = {
             key: recall_scores(predicted(classifier, test.values), test.labels, n)
-            for key, classifier in (
-                ("trained_on_synthetic", of_synthetic),
-                ("trained_on_real", of_real),
-            )
+            for key, classifier in classifiers.items()
         }
         reading = predicted(of_real, samples.synthetic.values)
         recognised = recall_scores(reading, samples.synthetic.labels, n)

@@ -16,34 +16,36 @@ anything that shows only in some part of a picture.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
 from ganaug.audit.neighbours import nearest_samples
+from ganaug.audit.results import Estimate, Missing
 from ganaug.audit.samples import Array, Labelled
+from ganaug.audit.scores import share_of
 
 NEAR_COPY = 0.3
 """Near-copies are nearer than this share of the median distance of real samples of their class."""
 _MIN_REFERENCE = 20
 """Fewest real samples of a class for its distances to be compared."""
+_MAX_REFERENCE = 1000
+"""Most held-out and most training samples per class to compare with."""
 _N_PERMUTATIONS = 999
 
 
 @dataclass(frozen=True)
 class CopyTest:
-    """One test's outcome.
-
-    `p_value`: chance of such a result, or one pointing more to copying, if nothing were copied.
-    `effect`: what the test is about, as a share from 0 to 1 (see the function that made it).
-    `expected`: what the effect would be, on average, if nothing were copied.
-    """
+    """One test's outcome."""
 
     p_value: float
+    """Chance of such a result, or one pointing more to copying, if nothing were copied."""
     effect: float
+    """What the test is about, as a share from 0 to 1: see `CopyScreen`."""
     expected: float
+    """What the effect would be, on average, if nothing were copied."""
 
 
 @dataclass(frozen=True)
@@ -78,16 +80,6 @@ class Distances(NamedTuple):
         members = self.labels == code
         return Distances(*(field[members] for field in self))
 
-    def over(self, reference: Distances) -> NDArray[np.float64]:
-        """Return the distances over the reference's median in the same class, NaN without one."""
-        medians = np.full(int(self.labels.max(initial=-1)) + 1, np.nan)
-        for code in np.unique(self.labels):
-            distances = reference.of(int(code)).distances
-            if len(distances) and (median := np.median(distances)) > 0:
-                medians[code] = median
-        relative: NDArray[np.float64] = self.distances / medians[self.labels]
-        return relative
-
 
 @dataclass(frozen=True)
 class CopyScreen:
@@ -104,21 +96,25 @@ class CopyScreen:
     by the numbers of training and held-out samples. None without held-out samples."""
     per_class: dict[int, ClassCopying]
     """By class code, for every class with synthetic samples."""
-    distances: NDArray[np.float32]
-    nearest: NDArray[np.int64]
-    """Distance of each synthetic sample to the nearest training sample, and which one that is."""
+    synthetic: Distances
     relative_distances: NDArray[np.float64]
-    """The same distances over the median of the real samples of that class; NaN where unknown."""
+    """Of the synthetic samples: distances over the median of the real samples of the class; NaN
+    where that is unknown."""
     reference: Distances
     reference_relative: NDArray[np.float64]
     """The real samples compared with, of the held-out or of the training samples (see `per_class`),
     and their distances over the median."""
-    near_copies: NDArray[np.int64]
-    """Indices of near-copies among synthetic samples, nearest first."""
-    near_duplicates: NDArray[np.int64]
-    """int64 (k, 2): pairs (sample, its nearest synthetic one) of near-duplicates, nearest first."""
-    real_near_duplicate_share: float
-    """Share of training samples as near to another training sample; NaN where unknown."""
+    usual_near_duplicates: float | None
+    """Share of training samples as near to another training sample, where that is known."""
+
+    def share(
+        self, code: int, counted: Literal["n_near_copies", "n_near_duplicates"]
+    ) -> Estimate | Missing:
+        """Return the share of near-copies or near-duplicates in a class."""
+        found = self.per_class.get(code)
+        if found is None or found.median_reference is None:
+            return Missing("too few samples to know what is near")
+        return share_of(getattr(found, counted), found.n_synthetic)
 
 
 def screen_copies(
@@ -127,70 +123,66 @@ def screen_copies(
     holdout: Labelled | None = None,
     *,
     rng: np.random.Generator,
-    max_reference: int = 1000,
 ) -> CopyScreen:
     """Look for synthetic samples that copy training samples or one another.
 
     Every synthetic sample is compared with all training samples, of whatever class. What is near is
     judged within each class by real samples: held-out ones, where the class has at least 20 of
-    them, else training samples, each compared with all the others.
-
-    `synthetic`, `training`, `holdout`: samples in the `comparison_space`. `rng`: draws the real
-    samples compared with, and the permutations. `max_reference`: most held-out and most training
-    samples per class to compare with.
+    them, else training samples, each compared with all the others. All samples are in the
+    `comparison_space`; `rng` draws the real samples compared with, and the permutations.
     """
     places = np.arange(len(synthetic.labels))
-    own, twins = (
-        Distances(distances, synthetic.labels, places, nearest)
-        for distances, nearest in (
-            nearest_samples(synthetic.values, training.values),
-            nearest_samples(synthetic.values, synthetic.values, own=places),
-        )
-    )
-    leave_one_out = _distances_of_some(training, training, rng, max_reference)
-    held_out = _NOTHING
-    if holdout is not None:
-        held_out = _distances_of_some(holdout, training, rng, max_reference)
+    distances, nearest = nearest_samples(synthetic.values, training.values)
+    own = Distances(distances, synthetic.labels, places, nearest)
+    to_twins, _ = nearest_samples(synthetic.values, synthetic.values, own=places)
+    leave_one_out = _distances_of_some(training, training, rng)
+    held_out = _NOTHING if holdout is None else _distances_of_some(holdout, training, rng)
     kinds, reference = _choose_reference(np.unique(synthetic.labels), held_out, leave_one_out)
-    relative, twin_relative = own.over(reference), twins.over(reference)
-    real_relative = [real.over(reference) for real in (held_out, leave_one_out)]
-    copies, twinned = (np.flatnonzero(near < NEAR_COPY) for near in (relative, twin_relative))
-    twinned = twinned[np.argsort(twin_relative[twinned], kind="stable")]
+    medians = {
+        code: float(np.median(reference.of(code).distances)) if kind else None
+        for code, kind in kinds.items()
+    }
+    labels = np.concatenate([part.labels for part in (own, held_out, leave_one_out)])
+    # Real samples that are all the same, with a median of 0, say nothing of what is near.
+    usual = np.array([medians.get(code) or np.nan for code in range(labels.max() + 1)])
+    relative, twin_relative = own.distances / usual[own.labels], to_twins / usual[own.labels]
+    of_held_out, of_training, of_reference = (
+        real.distances / usual[real.labels] for real in (held_out, leave_one_out, reference)
+    )
+    per_class = {}
+    for code, kind in kinds.items():
+        members, real = synthetic.labels == code, reference.of(code)
+        per_class[code] = ClassCopying(
+            int(members.sum()),
+            len(real.labels),
+            kind,
+            float(np.median(own.distances[members])),
+            medians[code],
+            _rank_test(own.of(code), real),
+            int(np.sum(relative[members] < NEAR_COPY)),
+            int(np.sum(twin_relative[members] < NEAR_COPY)),
+        )
     return CopyScreen(
-        stratified_rank_test(
-            own.distances, synthetic.labels, reference.distances, reference.labels
-        ),
-        _near_copy_test(relative, np.concatenate(real_relative)),
+        _rank_test(own, reference),
+        _near_copy_test(relative, np.concatenate([of_held_out, of_training])),
         None if holdout is None else membership_test(synthetic, training, holdout, rng=rng),
-        {
-            code: _class_copying(
-                kind, own.of(code).distances, relative[members], twin_relative[members],
-                reference.of(code).distances,
-            )
-            for code, kind in kinds.items()
-            for members in [synthetic.labels == code]
-        },
-        own.distances,
-        own.nearest,
+        per_class,
+        own,
         relative,
         reference,
-        reference.over(reference),
-        copies[np.argsort(relative[copies], kind="stable")],
-        np.stack([twinned, twins.nearest[twinned]], axis=1),
-        _share_near(real_relative[1]),
-    )  # fmt: skip
+        of_reference,
+        _share_near(of_training),
+    )
 
 
 _NOTHING = Distances(np.empty(0, np.float32), *np.empty((3, 0), np.int64))
 
 
-def _distances_of_some(
-    real: Labelled, training: Labelled, rng: np.random.Generator, max_per_class: int
-) -> Distances:
+def _distances_of_some(real: Labelled, training: Labelled, rng: np.random.Generator) -> Distances:
     """Look for the training samples nearest to some real samples, other than themselves."""
     labels = real.labels
     chosen = [
-        rng.permutation(np.flatnonzero(labels == code))[:max_per_class]
+        rng.permutation(np.flatnonzero(labels == code))[:_MAX_REFERENCE]
         for code in np.unique(labels)
     ]
     places = np.sort(np.concatenate(chosen))
@@ -203,49 +195,42 @@ def _choose_reference(
     codes: NDArray[np.int64], held_out: Distances, leave_one_out: Distances
 ) -> tuple[dict[int, str | None], Distances]:
     """Per class: held-out samples where there are enough, else training samples, else none."""
-    kinds: dict[int, str | None] = {}
+    kinds: dict[int, str | None] = dict.fromkeys(codes.tolist())
     chosen = [_NOTHING]
-    for code in map(int, codes):
-        kinds[code] = None
+    for code in kinds:
         for kind, real in (("holdout", held_out.of(code)), ("training", leave_one_out.of(code))):
-            if kinds[code] is None and len(real.places) >= _MIN_REFERENCE:
+            if len(real.places) >= _MIN_REFERENCE:
                 kinds[code] = kind
                 chosen.append(real)
+                break
     return kinds, Distances(*map(np.concatenate, zip(*chosen, strict=True)))
-
-
-def _class_copying(
-    kind: str | None, distances: Array, relative: Array, twin_relative: Array, reference: Array
-) -> ClassCopying:
-    strata = [np.zeros(len(array), np.int64) for array in (distances, reference)]
-    return ClassCopying(
-        len(distances),
-        len(reference),
-        kind,
-        float(np.median(distances)),
-        float(np.median(reference)) if len(reference) else None,
-        stratified_rank_test(distances, strata[0], reference, strata[1]),
-        int(np.sum(relative < NEAR_COPY)),
-        int(np.sum(twin_relative < NEAR_COPY)),
-    )
 
 
 # --- tests -------------------------------------------------------------------------------------
 
 
-def _share_near(relative: NDArray[np.float64]) -> float:
-    known = np.isfinite(relative)
-    return float((relative[known] < NEAR_COPY).mean()) if known.any() else float("nan")
+def _known(relative: Array) -> Array:
+    return relative[np.isfinite(relative)]
+
+
+def _share_near(relative: Array) -> float | None:
+    known = _known(relative)
+    return float((known < NEAR_COPY).mean()) if len(known) else None
 
 
 def _near_copy_test(relative: Array, real_relative: Array) -> CopyTest | None:
     """Fisher's exact test of whether near-copies are more frequent than among real samples."""
-    both = [array[np.isfinite(array)] for array in (relative, real_relative)]
-    if not all(map(len, both)):
+    share, real_share = _share_near(relative), _share_near(real_relative)
+    if share is None or real_share is None:
         return None
-    table = [[int(np.sum(near)), int(np.sum(~near))] for near in (a < NEAR_COPY for a in both)]
+    near = [_known(array) < NEAR_COPY for array in (relative, real_relative)]
+    table = [[int(np.sum(is_near)), int(np.sum(~is_near))] for is_near in near]
     p_value = stats.fisher_exact(table, alternative="greater").pvalue
-    return CopyTest(float(p_value), *map(_share_near, both))
+    return CopyTest(float(p_value), share, real_share)
+
+
+def _rank_test(own: Distances, reference: Distances) -> CopyTest | None:
+    return stratified_rank_test(own.distances, own.labels, reference.distances, reference.labels)
 
 
 def stratified_rank_test(
@@ -256,18 +241,11 @@ def stratified_rank_test(
 ) -> CopyTest | None:
     """Test, within strata, whether distances tend to be smaller than the reference's.
 
-    Van Elteren's stratified form of the Wilcoxon rank-sum test, one-sided, in its normal
-    approximation with ties. With one stratum it is the Mann-Whitney test.
-
-    `strata` (classes) without samples on both sides are left out; without any, there is no test.
-    The effect is the chance that one of the distances is smaller than one of the reference of the
-    same stratum.
-
-    References
-    ----------
-    van Elteren, "On the combination of independent two-sample tests of Wilcoxon", 1960. Meehan,
-    Chaudhuri and Dasgupta, "A non-parametric test to detect data-copying in generative models",
-    AISTATS 2020, on rank tests of such distances.
+    Van Elteren's stratified form (1960) of the Wilcoxon rank-sum test, one-sided, in its normal
+    approximation with ties; Meehan, Chaudhuri and Dasgupta, "A non-parametric test to detect
+    data-copying in generative models", AISTATS 2020, on rank tests of such distances. Strata
+    (classes) without samples on both sides are left out; without any, there is no test. The effect
+    is the chance that one of the distances is smaller than one of the reference.
     """
     statistic = variance = smaller = n_compared = 0.0
     for stratum in np.intersect1d(strata, reference_strata):
@@ -292,15 +270,11 @@ def membership_test(
 ) -> CopyTest | None:
     """Test whether synthetic samples sit nearer to training samples than to held-out samples.
 
-    Within a class, a generator that has learnt what the class looks like is as near to samples it
-    was trained on as to samples it was not: which real samples are 'training' samples could be
-    dealt anew. Each synthetic sample votes for its nearest real sample of its class, and the share
-    of votes for training samples is compared with its share when the same real samples are dealt
-    anew at random. The votes stay with the real samples, so samples in crowded places do not feign
-    certainty.
-
-    The effect is the share of votes for training samples. There is no test when no class has
-    samples of all three kinds.
+    Each synthetic sample votes for its nearest real sample of its class. If nothing was copied,
+    which of these are training samples could be dealt anew at random: the share of votes for
+    training samples, the effect, is compared with its share in such deals. The votes stay with the
+    real samples, so samples in crowded places do not feign certainty. There is no test when no
+    class has samples of all three kinds.
     """
     strata = []
     for code in np.unique(synthetic.labels):

@@ -86,8 +86,8 @@ def class_findings(
 
     `topic`: what the sentences open with. `levels`, `quotes`: levels and figures, by class. `fine`:
     what it means to be fine. `defects`: what is wrong in each class; those with the same share a
-    sentence. `advice` (mapping of Level to str): what to
-    do, with ``{classes}``. `unfit`: whether poor classes should get no synthetic samples.
+    sentence. `advice`: what to do, by level, with ``{classes}``. `unfit`: whether poor classes
+    should get no synthetic samples.
     """
     findings = []
     n_fine = len(at_level(levels, Level.FINE))

@@ -31,7 +31,7 @@ def comparison_space(values: Array, reference: Array | None = None) -> NDArray[n
         table = (values - reference.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
         return np.asarray(table, dtype=np.float32)
     parts = [_image_space(values[start : start + 4096]) for start in range(0, len(values), 4096)]
-    return np.concatenate(parts) if parts else _image_space(values)
+    return np.concatenate(parts)
 
 
 def _image_space(images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -51,20 +51,13 @@ def nearest_samples(
 
     `own` is each query's own place in the pool, which is left out; where it is the only one, the
     distance is infinite.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> samples = np.array([[0.0], [1.0], [3.0]], dtype=np.float32)
-    >>> nearest_samples(samples, samples, own=np.arange(3))
-    (array([1., 1., 2.], dtype=float32), array([1, 0, 1]))
     """
     centre = pool.mean(axis=0)  # far from the origin, products in float32 have no digits left
     centred = pool - centre
     half_norms = (centred**2).sum(axis=1) / 2
     distances = np.full(len(queries), np.inf, dtype=np.float32)
     indices = np.zeros(len(queries), dtype=np.int64)
-    step = max(1, _BLOCK_ENTRIES // max(1, len(pool)))
+    step = max(1, _BLOCK_ENTRIES // len(pool))
     if own is not None and len(pool) < 2:
         return distances, indices
     for start in range(0, len(queries), step):

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib import resources
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -145,54 +146,45 @@ class _Axes:
 
     def path(self, series: Series) -> str:
         """Return the points as an SVG path: joined, or each one a dot."""
-        known = [(x, y) for x, y in zip(series.x, series.y, strict=True)
-                 if math.isfinite(x) and math.isfinite(y)]  # fmt: skip
-        places = [f"{self.left(x)} {self.top(y)}" for x, y in known]
+        points = zip(series.x, series.y, strict=True)
+        places = [f"{self.left(x)} {self.top(y)}" for x, y in points if math.isfinite(x + y)]
         if series.style == "dots":
             return "".join(f"M{place}h0" for place in places)
         return f"M{'L'.join(places)}" if places else ""
 
 
-@dataclass(frozen=True)
-class _Picture:
+class _Picture(NamedTuple):
     uri: str
     width: int
     height: int
 
 
 def _picture(strip: Strip) -> _Picture:
-    return _Picture(*_picture_strip(_scaled_down(strip.images), strip.columns))
-
-
-def _scaled_down(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Average blocks of pixels until the longer side fits into a tile."""
-    factor = -(-max(images.shape[2:]) // MAX_TILE)
-    if factor == 1:
-        return images
-    n, channels, height, width = images.shape
-    height, width = height // factor, width // factor
-    blocks = images[:, :, : height * factor, : width * factor].reshape(
-        n, channels, height, factor, width, factor
-    )
-    averaged: NDArray[np.uint8] = blocks.mean(axis=(3, 5)).round().astype("uint8")
-    return averaged
-
-
-def _picture_strip(images: NDArray[np.uint8], columns: int) -> tuple[str, int, int]:
-    """Lay images out in lines; return a PNG as data URI, its width and height."""
+    """Lay images out in lines, as a PNG."""
+    images, columns = _scaled_down(strip.images), strip.columns
     n, _, height, width = images.shape
     gap = max(1, width // 16)
-    n_lines = -(-n // columns)
-    canvas = np.zeros(
-        (n_lines * (height + gap) - gap, columns * (width + gap) - gap, 4), dtype=np.uint8
-    )
+    n_lines = math.ceil(n / columns)
+    shape = (n_lines * (height + gap) - gap, columns * (width + gap) - gap, 4)
+    canvas = np.zeros(shape, dtype=np.uint8)
     for place, image in enumerate(images):
         top, left = (place // columns) * (height + gap), (place % columns) * (width + gap)
         canvas[top : top + height, left : left + width] = _to_rgba(image)
     buffer = io.BytesIO()
     Image.fromarray(canvas, "RGBA").save(buffer, format="PNG", optimize=True)
     uri = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
-    return uri, canvas.shape[1], canvas.shape[0]
+    return _Picture(uri, canvas.shape[1], canvas.shape[0])
+
+
+def _scaled_down(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Average blocks of pixels until the longer side fits into a tile."""
+    factor = math.ceil(max(images.shape[2:]) / MAX_TILE)
+    n, channels, *sides = images.shape
+    height, width = (side // factor for side in sides)
+    whole = images[:, :, : height * factor, : width * factor]
+    blocks = whole.reshape(n, channels, height, factor, width, factor)
+    averaged: NDArray[np.uint8] = blocks.mean(axis=(3, 5)).round().astype("uint8")
+    return averaged
 
 
 def _to_rgba(image: NDArray[np.uint8]) -> NDArray[np.uint8]:

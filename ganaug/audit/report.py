@@ -7,16 +7,14 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from ganaug.audit.context import Context, Extractor, ModelRecord
 from ganaug.audit.markdown import render_markdown
 from ganaug.audit.page import render_html
 from ganaug.audit.questions import find_questions
 from ganaug.audit.results import Json, Measure, Missing, plain
-from ganaug.audit.samples import Array, Labelled, check_samples
+from ganaug.audit.samples import Labelled, check_samples
 from ganaug.audit.summary import Document, Section
 from ganaug.checks import check_groups, check_path
 from ganaug.exceptions import InvalidInputError
@@ -101,23 +99,13 @@ class AuditReport:
 
 
 def build_audit(
-    training: Array,
-    training_labels: NDArray[np.int64],
-    synthetic: Array,
-    synthetic_labels: NDArray[np.int64],
+    training: Labelled,
+    synthetic: Labelled,
+    holdout: Labelled | None = None,
     *,
     class_names: Sequence[object],
-    holdout: Array | None = None,
-    holdout_labels: NDArray[np.int64] | None = None,
+    model: ModelRecord | None = None,
     groups: object = None,
-    history: Sequence[Mapping[str, object]] = (),
-    alarms: Sequence[Mapping[str, object]] = (),
-    model_card: Mapping[str, object] | None = None,
-    verdict: Mapping[str, object] | None = None,
-    notes: Sequence[str] = (),
-    interpolations: Mapping[int, NDArray[np.uint8]] | None = None,
-    trust: Mapping[str, float] | None = None,
-    unfiltered: tuple[Array, NDArray[np.int64]] | None = None,
     extractor: Extractor | None = None,
     title: str = "Audit of synthetic samples",
     facts: Mapping[str, str] | None = None,
@@ -126,28 +114,13 @@ def build_audit(
 ) -> AuditReport:
     """Measure synthetic samples against real ones.
 
-    - `training`, `synthetic`, `holdout`: samples: uint8 (n, C, H, W), or float32 (n, d). Held-out
-      ones are real samples that the generator was not trained on; those that are training samples
-      all the same are left out.
-    - `training_labels`, `synthetic_labels`, `holdout_labels`: class codes int64 (n,), positions in
-      `class_names`.
+    - `training`, `synthetic`, `holdout`: samples, uint8 (n, C, H, W) or float32 (n, d), and class
+      codes int64 (n,), positions in `class_names`. Held-out ones are real samples that the
+      generator was not trained on; those that are training samples all the same are left out.
     - `class_names`: names of the classes, by code; their text is shown.
+    - `model`: what is known of the model beside its samples.
     - `groups` (array-like of shape (n,), optional): group (site, device, ...) of each training
       sample: adds how well each group is served.
-    - `history`: the training's records: `images_seen`, any numbers, and `alarms`.
-    - `alarms`: what is wrong with the model by its own monitor: `kind`, `class`, `value`, `remedy`.
-    - `model_card`: shown as it is: versions, seeds, fingerprint, recipe, ... Nested dicts become
-      tables.
-    - `verdict`: what `evaluate_gain` found, with `text` and `gan`, which is "chosen" where a GAN is
-      worth its training; `per_class` (dicts of `gain`, `low`, `high` in recall, by class name) is
-      shown as a table.
-    - `notes`: sentences about what is doubtful, for the summary.
-    - `interpolations` (dict of int to numpy.ndarray, optional): by class code, images uint8 (k, C,
-      H, W) on the way between two latent points.
-    - `trust` (dict of str to float, optional): by class name, the share of unfiltered synthetic
-      samples that a classifier of the real ones takes for their class.
-    - `unfiltered`: synthetic samples and their class codes as the generator makes them, where
-      `synthetic` are those that a filter lets through.
     - `extractor`: samples -> features (n, d) in which distances mean something. By default those of
       a small classifier trained here on the training samples.
     - `title`: heading of the report.
@@ -155,58 +128,40 @@ def build_audit(
     - `seed`: fixes the report on one machine.
     - `device`: where classifiers are trained.
 
-    Raises InvalidInputError when samples, labels, or groups do not fit one another, `trust` names
+    Raises InvalidInputError when samples, labels, or groups do not fit one another, trust is in
     other classes, or all held-out samples are training samples.
 
     Examples
     --------
     >>> import numpy as np
     >>> from sklearn.datasets import load_digits
-    >>> from ganaug.audit import build_audit
+    >>> from ganaug.audit import Labelled, build_audit
     >>> X, y = load_digits(n_class=2, return_X_y=True)
     >>> X = (X * (255 / 16)).astype(np.uint8).reshape(-1, 1, 8, 8)
     >>> order = np.random.default_rng(0).permutation(len(X))
-    >>> real, others = order[:200], order[200:]  # real samples, in the place of synthetic ones
-    >>> audit = build_audit(X[real], y[real], X[others], y[others], class_names=[0, 1])
+    >>> real, others = (Labelled(X[rows], y[rows]) for rows in (order[:200], order[200:]))
+    >>> audit = build_audit(real, others, class_names=[0, 1])  # real ones for synthetic ones
     >>> audit.to_dict()["summary"]["level"]
     'fine'
     """
-    if (holdout is None) != (holdout_labels is None):
-        missing = "holdout_labels" if holdout_labels is None else "holdout"
-        raise InvalidInputError(
-            f"`holdout` and `holdout_labels` must come together. Got no `{missing}`."
-        )
-    samples = check_samples(
-        Labelled(training, training_labels),
-        Labelled(synthetic, synthetic_labels),
-        None if holdout is None or holdout_labels is None else Labelled(holdout, holdout_labels),
-        tuple(map(str, class_names)),
-    )
-    unknown = [name for name in trust or {} if name not in samples.class_names]
-    if unknown:
-        raise InvalidInputError(
-            f"`trust` must have class names as keys, of {list(samples.class_names)}. Got "
-            f"{unknown[0]!r} instead: name classes as in `class_names`."
-        )
+    names = tuple(map(str, class_names))
+    model = model or ModelRecord()
+    for name in model.trust:
+        if name not in names:
+            raise InvalidInputError(
+                f"`trust` must have class names as keys, of {list(names)}. Got {name!r} instead: "
+                "name classes as in `class_names`."
+            )
     context = Context(
-        samples,
-        ModelRecord(
-            history,
-            alarms,
-            model_card or {},
-            verdict,
-            notes,
-            interpolations or {},
-            trust or {},
-            None if unfiltered is None else Labelled(*unfiltered),
-        ),
+        check_samples(training, synthetic, holdout, names),
+        model,
         seed % 2**63,  # NumPy takes no negative seeds
         device,
         extractor,
-        None if groups is None else check_groups(groups, len(training_labels)),
+        None if groups is None else check_groups(groups, len(training.labels)),
     )
     asked = ((question, question.measure(context)) for question in find_questions())
-    sections = [Section(q.name, q.title, answer) for q, answer in asked if answer is not None]
+    sections = [Section(q.NAME, q.TITLE, answer) for q, answer in asked if answer is not None]
     settings: dict[str, Json] = {
         "seed": seed,
         "n_features": context.real_features.values.shape[1],
@@ -214,12 +169,12 @@ def build_audit(
         if extractor is None
         else "of the extractor passed in",
     }
-    return AuditReport(Document.of(title, sections, samples.class_names, facts or {}), settings)
+    return AuditReport(Document.of(title, sections, names, facts or {}), settings)
 
 
 def _figures(answer: Measure | Missing) -> Json:
-    if isinstance(answer, Missing) or answer.level is None:
-        return plain(answer.figures if isinstance(answer, Measure) else answer)
+    if isinstance(answer, Missing):
+        return plain(answer)
     figures = plain(answer.figures)
     assert isinstance(figures, dict)
-    return {"level": answer.level.value, **figures}
+    return figures if answer.level is None else {"level": answer.level.value, **figures}

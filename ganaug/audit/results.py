@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-import numpy as np
+from ganaug.jsonable import jsonable, plain_scalar
 
 if TYPE_CHECKING:
     from ganaug.audit.content import Block
-    from ganaug.audit.context import Context
 
 Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
 
@@ -27,13 +25,7 @@ class Level(StrEnum):
 
 
 def worst(levels: Iterable[Level]) -> Level:
-    """Return the worst level.
-
-    Examples
-    --------
-    >>> str(worst([Level.FINE, Level.DOUBTFUL, Level.UNKNOWN]))
-    'doubtful'
-    """
+    """Return the worst level."""
     return max(levels, key=list(Level).index, default=Level.UNKNOWN)
 
 
@@ -123,43 +115,15 @@ class Measure:
     """Of the question as a whole, where it is judged as one."""
 
 
-class Question(Protocol):
-    """One question of the audit: a class in a module of its own."""
-
-    @property
-    def name(self) -> str:
-        """Key of the figures in ``AuditReport.to_dict()["questions"]``."""
-
-    @property
-    def title(self) -> str:
-        """Heading in the report."""
-
-    @property
-    def place(self) -> int:
-        """Where it stands in the report: those with lower numbers come first."""
-
-    def measure(self, context: Context) -> Measure | Missing | None:
-        """Answer it; None where it does not arise, as without groups for that of groups."""
-
-
 def plain(value: object) -> Json:
-    """Return nested dataclasses, mappings and NumPy's values as what JSON can hold.
-
-    Examples
-    --------
-    >>> plain({1: Missing("too few"), "x": (np.float32(0.5), float("nan"))})
-    {'1': {'reason': 'too few'}, 'x': [0.5, None]}
-    """
+    """Return nested dataclasses, mappings and NumPy's values as what JSON can hold."""
     if isinstance(value, Missing):
         return {"reason": value.reason}
     if is_dataclass(value):
         return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset | np.ndarray):
+    if isinstance(value, list | tuple):
         return [plain(item) for item in value]
-    if isinstance(value, np.generic):
-        return plain(value.item())
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value if value is None or isinstance(value, bool | int) else str(value)
+    found: Json = jsonable(plain_scalar(value))
+    return found

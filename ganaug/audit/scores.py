@@ -13,16 +13,14 @@ from ganaug.audit.results import Estimate, Missing
 
 @dataclass(frozen=True)
 class ClassScores:
-    """Recall per class of one classifier on one test set.
-
-    `recall`: float64 (K,); NaN for classes without test samples. `low`, `high`: float64 (K,): 95%
-    Wilson intervals over test samples. `n_test`: int64 (K,): test samples per class.
-    """
+    """Recall per class of one classifier on one test set, with 95% Wilson intervals."""
 
     recall: NDArray[np.float64]
+    """NaN for classes without test samples."""
     low: NDArray[np.float64]
     high: NDArray[np.float64]
     n_test: NDArray[np.int64]
+    """Test samples per class."""
 
     @property
     def acsa(self) -> float:
@@ -56,14 +54,7 @@ class ClassScores:
 def recall_scores(
     predicted: NDArray[np.int64], labels: NDArray[np.int64], n_classes: int
 ) -> ClassScores:
-    """Count, per class, how many test samples were recognised.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> recall_scores(np.array([0, 0, 1, 0]), np.array([0, 0, 1, 1]), 2).recall
-    array([1. , 0.5])
-    """
+    """Count, per class, how many test samples were recognised."""
     n_test = np.bincount(labels, minlength=n_classes)
     n_right = np.bincount(labels[predicted == labels], minlength=n_classes)
     recall = np.where(n_test > 0, n_right / np.maximum(n_test, 1), np.nan)
@@ -72,17 +63,10 @@ def recall_scores(
 
 
 def wilson_interval(
-    n_successes: NDArray[np.int64], n_trials: NDArray[np.int64], *, z: float = 1.96
+    n_successes: NDArray[np.int64], n_trials: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return Wilson's score interval for proportions; 0 to 1 where there were no trials.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> low, high = wilson_interval(np.array([10]), np.array([10]))
-    >>> round(float(low[0]), 3), float(high[0])
-    (0.722, 1.0)
-    """
+    """Return Wilson's 95% score interval for proportions; 0 to 1 where there were no trials."""
+    z = 1.96
     n = np.maximum(n_trials, 1)
     share = n_successes / n
     centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)

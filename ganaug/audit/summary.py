@@ -65,12 +65,11 @@ def _class_levels(sections: Sequence[Section], class_names: Sequence[str]) -> Le
         for section in sections
         if isinstance(section.answer, Measure) and section.answer.levels is not None
     }
-    by_class = {
-        name: {question: levels[name] for question, levels in asked.items()} for name in class_names
-    }
-    return {
-        name: {**levels, "overall": worst(levels.values())} for name, levels in by_class.items()
-    }
+    levels = {}
+    for name in class_names:
+        by_question = {question: found[name] for question, found in asked.items()}
+        levels[name] = {**by_question, "overall": worst(by_question.values())}
+    return levels
 
 
 def _summarise(sections: Sequence[Section], levels: Levels) -> Summary:
@@ -117,20 +116,20 @@ _OPENINGS = {
     Level.POOR: "Do not use as it is.",
 }
 _WORDS = {
-    Level.FINE: ("measured fine", "measured fine"),
-    Level.DOUBTFUL: ("are doubtful", "doubtful"),
-    Level.POOR: ("are poor", "poor"),
-    Level.UNKNOWN: ("", "not measured"),
+    Level.FINE: "measured fine",
+    Level.DOUBTFUL: "doubtful",
+    Level.POOR: "poor",
+    Level.UNKNOWN: "not measured",
 }
 
 
 def _headline(opening: str, overall: Mapping[str, Level]) -> str:
     n = len(overall)
-    by_level = {level: len(at_level(overall, level)) for level in _WORDS}
-    if by_level[Level.UNKNOWN] == n:
+    found = {level: count for level in _WORDS if (count := len(at_level(overall, level)))}
+    if list(found) == [Level.UNKNOWN]:
         return "Cannot tell: there are too few samples."
-    for found, n_found in by_level.items():
-        if n_found == n:
-            return f"{opening} All {n} classes {_WORDS[found][0]}."
-    parts = [f"{n_found} {_WORDS[found][1]}" for found, n_found in by_level.items() if n_found]
+    if len(found) == 1:
+        (level,) = found
+        return f"{opening} All {n} classes {'' if level is Level.FINE else 'are '}{_WORDS[level]}."
+    parts = [f"{count} {_WORDS[level]}" for level, count in found.items()]
     return f"{opening} Of {n} classes, {join(parts)}."

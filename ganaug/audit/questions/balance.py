@@ -3,87 +3,67 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-from ganaug.audit.content import Bars, Block, Table, name_classes, percent
+from ganaug.audit.content import Bars, Table, name_classes, percent
 from ganaug.audit.context import Context
-from ganaug.audit.results import Finding, Level, Measure, Question
+from ganaug.audit.results import Finding, Level, Measure
 from ganaug.audit.samples import MIN_SAMPLES
 
-
-@dataclass(frozen=True)
-class BalanceFigures:
-    """Samples per class, and class shares."""
-
-    training: Mapping[str, int | float]
-    holdout: Mapping[str, int | float] | None
-    synthetic: Mapping[str, int | float]
-    holdout_left_out: int
-    training_share: Mapping[str, int | float]
-    synthetic_share: Mapping[str, int | float]
-    synthetic_read_as: Mapping[str, int | float]
-    """Shares of the classes that a classifier of real samples reads in the synthetic ones."""
+NAME = "balance"
+TITLE = "Balance: how many of each class?"
+PLACE = 70
 
 
-class Balance:
-    """Counts, shares, and what there is too little of to measure."""
-
-    name = "balance"
-    title = "Balance: how many of each class?"
-    place = 70
-
-    def measure(self, context: Context) -> Measure:
-        """Count the samples."""
-        samples = context.samples
-        real, synthetic = samples.counts(samples.training), samples.counts(samples.synthetic)
-        figures = BalanceFigures(
-            samples.by_class(real),
-            samples.by_class(samples.counts(samples.holdout)) if samples.holdout else None,
-            samples.by_class(synthetic),
-            samples.n_leaked,
-            samples.by_class(real / real.sum()),
-            samples.by_class(synthetic / synthetic.sum()),
-            samples.by_class(context.recalls.read_as / synthetic.sum()),
-        )
-        return Measure(figures, tuple(_findings(figures)), _blocks(figures))
-
-
-QUESTION: Question = Balance()
-
-
-def _blocks(figures: BalanceFigures) -> tuple[Block, ...]:
-    counts = {"Training": figures.training, "Held out": figures.holdout or {}}
-    counts = {kind: n for kind, n in counts.items() if n} | {"Synthetic": figures.synthetic}
+def measure(context: Context) -> Measure:
+    """Count the samples of each class, and say of which there are too few to measure."""
+    samples = context.samples
+    training, synthetic = samples.counts(samples.training), samples.counts(samples.synthetic)
+    held_out = samples.counts(samples.holdout) if samples.holdout else None
+    read_as = context.recalls.read_as
     shares = {
-        "training samples": figures.training_share,
-        "synthetic samples": figures.synthetic_share,
-        "synthetic, by their looks": figures.synthetic_read_as,
+        "training samples": samples.by_class(training / training.sum()),
+        "synthetic samples": samples.by_class(synthetic / synthetic.sum()),
+        "synthetic, by their looks": samples.by_class(read_as / synthetic.sum()),
     }
-    names = list(figures.training)
+    counts = {"Training": samples.by_class(training)}
+    if held_out is not None:
+        counts["Held out"] = samples.by_class(held_out)
+    counts["Synthetic"] = samples.by_class(synthetic)
+    figures = {
+        "training": counts["Training"],
+        "holdout": counts.get("Held out"),
+        "synthetic": counts["Synthetic"],
+        "holdout_left_out": samples.n_leaked,
+        "training_share": shares["training samples"],
+        "synthetic_share": shares["synthetic samples"],
+        "synthetic_read_as": shares["synthetic, by their looks"],
+    }
+    bars = Bars(
+        "Share of each class",
+        tuple(shares),
+        tuple((name, tuple(of[name] for of in shares.values())) for name in samples.class_names),
+    )
     table = Table.of(
         "Samples per class, and class shares.",
         ("Class", *counts, *(f"Share of {kind}" for kind in shares)),
         (
             [
                 name,
-                *(int(n[name]) for n in counts.values()),
-                *(percent(of[name]) for of in shares.values()),
+                *(n[name] for n in counts.values()),
+                *(percent(s[name]) for s in shares.values()),
             ]
-            for name in names
+            for name in samples.class_names
         ),
     )
-    lines = tuple((name, tuple(float(of[name]) for of in shares.values())) for name in names)
-    return Bars("Share of each class", tuple(shares), lines), table
+    return Measure(figures, tuple(_findings(counts, samples.n_leaked)), (bars, table))
 
 
-def _findings(figures: BalanceFigures) -> list[Finding]:
-    held_out = figures.holdout or {}
-    n_real = {name: n + held_out.get(name, 0) for name, n in figures.training.items()}
-    small = [name for name, n in n_real.items() if n < MIN_SAMPLES]
-    unsampled = [
-        n for n, made in figures.synthetic.items() if made < MIN_SAMPLES and n not in small
-    ]
+def _findings(counts: Mapping[str, Mapping[str, int | float]], n_leaked: int) -> list[Finding]:
     findings = []
+    synthetic, held_out = counts["Synthetic"], counts.get("Held out", {})
+    n_real = {name: n + held_out.get(name, 0) for name, n in counts["Training"].items()}
+    small = [name for name, n in n_real.items() if n < MIN_SAMPLES]
+    unsampled = [name for name, n in synthetic.items() if n < MIN_SAMPLES and name not in small]
     if small:
         named = name_classes(small, of=n_real)
         text = f"Not measured: {named}, for too few real samples."
@@ -97,13 +77,10 @@ def _findings(figures: BalanceFigures) -> list[Finding]:
             "unless more synthetic samples can be made and measured."
         )
         findings.append(Finding(Level.UNKNOWN, text, advice))
-    if figures.holdout_left_out:
-        text = (
-            f"Held-out samples: {figures.holdout_left_out} of them are training samples too and "
-            "were left out."
-        )
+    if n_leaked:
+        text = f"Held-out samples: {n_leaked} of them are training samples too and were left out."
         findings.append(Finding(Level.DOUBTFUL, text))
-    if figures.holdout is None:
+    if "Held out" not in counts:
         advice = (
             "Hold real samples out for this report: without them usefulness is tested on "
             "samples that the generator has seen, and copying cannot be told from smoothness."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import TypeAlias, TypeGuard
 
 import numpy as np
 
@@ -25,9 +25,12 @@ from ganaug.audit.content import (
 from ganaug.audit.context import Context
 from ganaug.audit.copies import NEAR_COPY, ClassCopying, CopyScreen, CopyTest
 from ganaug.audit.judging import graded, judge_repeats
-from ganaug.audit.results import Figure, Finding, Level, Measure, Missing, Question, worst
+from ganaug.audit.results import Finding, Level, Measure, worst
 from ganaug.audit.samples import Array, Samples, identical
-from ganaug.audit.scores import share_of
+
+NAME = "copying"
+TITLE = "Copying: do they repeat training samples?"
+PLACE = 60
 
 ALPHA = 0.01
 """Level of the copy tests."""
@@ -69,42 +72,32 @@ class CopyingFigures:
     per_class: Mapping[str, ClassCopying] = field(default_factory=dict)
 
 
-class Copying:
-    """Tests of nearness to training samples, near-copies, and exact copies."""
-
-    name = "copying"
-    title = "Copying: do they repeat training samples?"
-    place = 60
-
-    def measure(self, context: Context) -> Measure:
-        """Screen the synthetic samples, and judge the screen."""
-        samples, screen = context.samples, context.screen
-        same = identical(samples.synthetic.values, samples.training.values)
-        figures = CopyingFigures(
-            "sqrt(2 - 2r), r the correlation of the images shrunk to at most 12 x 12"
-            if samples.are_images
-            else "Euclidean distance of standardised columns",
-            screen.distance_test,
-            screen.near_copy_test,
-            screen.membership_test,
-            int(same.sum()),
-            float(same.mean()),
-            _repeated_share(samples.training.values),
-            len(screen.near_copies),
-            tuple(_nearest_pairs(samples, screen)),
-            {samples.class_names[code]: found for code, found in screen.per_class.items()},
-        )
-        usual = None if screen.near_copy_test is None else screen.near_copy_test.expected
-        levels = {
-            name: judge_repeats(_near_copies(figures.per_class.get(name)), usual)
-            for name in samples.class_names
-        }
-        blocks = tuple(_blocks(context, figures))
-        level = judge_copying(figures)
-        return Measure(figures, _findings(figures), blocks, context.told(levels), level)
-
-
-QUESTION: Question = Copying()
+def measure(context: Context) -> Measure:
+    """Screen the synthetic samples for copies, and judge the screen."""
+    samples, screen = context.samples, context.screen
+    same = identical(samples.synthetic.values, samples.training.values)
+    figures = CopyingFigures(
+        "sqrt(2 - 2r), r the correlation of the images shrunk to at most 12 x 12"
+        if samples.are_images
+        else "Euclidean distance of standardised columns",
+        screen.distance_test,
+        screen.near_copy_test,
+        screen.membership_test,
+        int(same.sum()),
+        float(same.mean()),
+        _repeated_share(samples.training.values),
+        sum(found.n_near_copies for found in screen.per_class.values()),
+        tuple(_nearest_pairs(samples, screen)),
+        {samples.class_names[code]: found for code, found in screen.per_class.items()},
+    )
+    usual = None if screen.near_copy_test is None else screen.near_copy_test.expected
+    levels = {
+        name: judge_repeats(screen.share(code, "n_near_copies"), usual)
+        for code, name in context.names()
+    }
+    blocks = tuple(_blocks(context, figures))
+    level = judge_copying(figures)
+    return Measure(figures, _findings(figures), blocks, context.told(levels), level)
 
 
 def _repeated_share(values: Array) -> float:
@@ -112,18 +105,12 @@ def _repeated_share(values: Array) -> float:
     return sum(n for n in counts.values() if n > 1) / len(values)
 
 
-def _near_copies(found: ClassCopying | None) -> Figure:
-    if found is None or found.median_reference is None:
-        return Missing("too few samples to know what is near")
-    return share_of(found.n_near_copies, found.n_synthetic)
-
-
 def _nearest_pairs(samples: Samples, screen: CopyScreen) -> list[NearestPair]:
     """List the synthetic samples nearest to a training one, for their class; a few per class."""
     pairs: list[NearestPair] = []
     taken: Counter[int] = Counter()
     for place in np.argsort(screen.relative_distances, kind="stable").tolist():  # NaN comes last
-        code, nearest = int(samples.synthetic.labels[place]), int(screen.nearest[place])
+        code, nearest = samples.synthetic.labels[place], int(screen.synthetic.nearest[place])
         if len(pairs) == N_PAIRS or taken[code] == MAX_PAIRS_PER_CLASS:
             continue
         taken[code] += 1
@@ -134,7 +121,7 @@ def _nearest_pairs(samples: Samples, screen: CopyScreen) -> list[NearestPair]:
                 nearest,
                 samples.class_names[code],
                 samples.class_names[samples.training.labels[nearest]],
-                float(screen.distances[place]),
+                float(screen.synthetic.distances[place]),
                 relative if np.isfinite(relative) else None,
             )
         )
@@ -152,32 +139,32 @@ def judge_copying(figures: CopyingFigures) -> Level:
     return worst([least, *(level for level, _ in _evidence(figures))])
 
 
-def _rejects(test: CopyTest | None) -> bool:
+def _rejects(test: CopyTest | None) -> TypeGuard[CopyTest]:
     return test is not None and test.p_value < ALPHA and test.effect > test.expected
 
 
 def _evidence(figures: CopyingFigures) -> Evidence:
     """List what speaks for copying, and how much."""
     found: Evidence = []
-    copies, member = figures.near_copy_test, figures.membership_test
-    nearer = figures.distance_test
+    nearer, copies = figures.distance_test, figures.near_copy_test
+    member = figures.membership_test
     if figures.identical_share > figures.real_identical_share:
         text = f"{figures.n_identical} synthetic samples are byte for byte training samples."
         found.append((Level.POOR, text))
-    if copies is not None and _rejects(copies):
+    if _rejects(copies):
         text = (
             f"{copies.effect:.1%} of the synthetic samples nearly repeat a training sample; "
             f"{copies.expected:.1%} of real samples do (p {_sign(copies)})."
         )
         found.append((Level.POOR, text))
-    if member is not None and _rejects(member):
+    if _rejects(member):
         level = graded(member.effect - member.expected, MEMORISED, 5 * MEMORISED)
         text = (
             f"{member.effect:.0%} of the synthetic samples lie nearest to a training sample rather "
             f"than a held-out one; {member.expected:.0%} would be expected (p {_sign(member)})."
         )
         found.append((level, text))
-    if nearer is not None and _rejects(nearer) and nearer.effect > NEARER:
+    if _rejects(nearer) and nearer.effect > NEARER:
         found.append((Level.DOUBTFUL, _describe_nearness(nearer, member)))
     return found
 
@@ -288,13 +275,14 @@ def _histogram(synthetic: Array, real: Array) -> Plot:
 
 
 def _tests_table(figures: CopyingFigures, has_holdout: bool) -> Table:
-    tests = (figures.distance_test, figures.near_copy_test, figures.membership_test)
     lines = []
-    for (key, (question, counted)), test in zip(_TESTS.items(), tests, strict=True):
-        needs_holdout = key == "membership_test" and not has_holdout
-        cells = [Cell("needs held-out samples" if needs_holdout else "too few samples")]
-        cells += [Cell("–"), Cell("–")]
-        if test is not None:
+    for name, (question, counted) in _TESTS.items():
+        test: CopyTest | None = getattr(figures, name)
+        if test is None:
+            needs_holdout = name == "membership_test" and not has_holdout
+            reason = "needs held-out samples" if needs_holdout else "too few samples"
+            cells = [Cell(text) for text in (reason, "–", "–")]
+        else:
             written = percent(test.effect), percent(test.expected), p_value(test.p_value)
             cells = [Cell(text, is_number=True) for text in written]
         lines.append([question, *cells, counted])
@@ -328,44 +316,40 @@ def _class_table(figures: CopyingFigures) -> Table:
     )
 
 
+_NEAREST = (
+    "Left a synthetic image, right the training image nearest to it; the nearest first. 1 is the "
+    "usual distance of real images of the class."
+)
+_REAL = (
+    "Left a real image, right the training image nearest to it. Real images come this near to one "
+    "another by themselves."
+)
+
+
 def _pair_galleries(context: Context, figures: CopyingFigures) -> list[Gallery]:
-    samples = context.samples
+    synthetic = context.samples.synthetic.values
     strips = [
         _pair_strip(
-            samples,
-            ("Synthetic", samples.synthetic.values, pair.synthetic),
-            pair.training,
-            (pair.class_name, pair.relative_distance),
+            context.samples, pair.class_name, pair.relative_distance,
+            ("Synthetic", synthetic, pair.synthetic), pair.training,
         )
         for pair in figures.nearest_pairs
         if pair.relative_distance is not None
-    ]
+    ]  # fmt: skip
     galleries = (
-        Gallery(
-            "Nearest pairs",
-            tuple(strips),
-            "Left a synthetic image, right the training image nearest to it; the nearest first. 1 "
-            "is the usual distance of real images of the class.",
-            are_pairs=True,
-        ),
-        Gallery(
-            "For comparison: real images",
-            _real_strips(context),
-            "Left a real image, right the training image nearest to it. Real images come this near "
-            "to one another by themselves.",
-            are_pairs=True,
-        ),
+        Gallery("Nearest pairs", tuple(strips), _NEAREST, are_pairs=True),
+        Gallery("For comparison: real images", _real_strips(context), _REAL, are_pairs=True),
     )
     return [gallery for gallery in galleries if gallery.strips]
 
 
 def _pair_strip(
-    samples: Samples, source: tuple[str, Array, int], training: int, label: tuple[str, float]
+    samples: Samples, class_name: str, distance: float, left: tuple[str, Array, int], training: int
 ) -> Strip:
-    kind, images, place = source
-    name, distance = label
+    """Show an image, given by what it is, all of its kind, and its place, beside a training one."""
+    kind, images, place = left
     return Strip(
-        f"{name}, {'identical' if distance < 5e-7 else number(distance)}",
+        f"{class_name}, {'identical' if distance < 5e-7 else number(distance)}",
         "",
         f"{kind} image {place}, and training image {training}, nearest to it",
         np.stack([images[place], samples.training.values[training]]),
@@ -385,8 +369,8 @@ def _real_strips(context: Context) -> tuple[Strip, ...]:
         if screen.per_class[code].reference == "holdout" and samples.holdout is not None:
             kind, source = "Held-out", samples.holdout
         place, nearest = int(reference.places[i]), int(reference.nearest[i])
-        label = samples.class_names[code], float(relative[i])
-        strip = _pair_strip(samples, (kind, source.values, place), nearest, label)
+        left = kind, source.values, place
+        strip = _pair_strip(samples, samples.class_names[code], float(relative[i]), left, nearest)
         # Two training images are often nearest to each other: they are shown once.
         strips.setdefault(frozenset([(kind, place), ("Training", nearest)]), strip)
     return tuple(strips.values())

@@ -5,7 +5,11 @@ from __future__ import annotations
 from ganaug.audit.content import Block, Paragraph, charts_of, figure_table
 from ganaug.audit.context import Context
 from ganaug.audit.judging import class_findings, judge_ratio, judge_recall, quote
-from ganaug.audit.results import Figures, Level, Measure, Question, worst
+from ganaug.audit.results import Figures, Level, Measure, worst
+
+NAME = "fidelity"
+TITLE = "Fidelity: do they look real?"
+PLACE = 30
 
 _LABELS = {
     "precision": "Precision",
@@ -25,54 +29,39 @@ _MEANING = (
 )
 
 
-class Fidelity:
-    """Precision, density and distances of the features, and how a classifier reads them."""
-
-    name = "fidelity"
-    title = "Fidelity: do they look real?"
-    place = 30
-
-    def measure(self, context: Context) -> Measure:
-        """Measure it per class and overall."""
-        recalls, compared = context.recalls.figures.per_class, context.comparisons
-        kinds = [kind for kind in _LABELS if kind != "recognised"]
-        figures = Figures(
-            {kind: context.overall_comparisons[kind] for kind in kinds},
-            {
-                name: {kind: of[kind] for kind in kinds}
-                | {"recognised": recalls[name]["recognised"]}
-                for name, of in compared.items()
-            },
-        )
-        levels, quotes = {}, {}
-        for name, found in figures.per_class.items():
-            precision, recognised = found["precision"], found["recognised"]
-            on_real = recalls[name]["trained_on_real"]
-            levels[name] = worst((judge_ratio(precision), judge_recall(recognised, on_real)))
-            quotes[name] = quote(name, "precision", precision) + quote(
-                name, "share recognised", recognised, on_real
-            )
-        levels = context.told(levels)
-        findings = class_findings(
-            "Fidelity",
-            levels,
-            quotes,
-            fine="synthetic samples look like real samples of their class",
-            defects=dict.fromkeys(
-                levels, "many synthetic samples do not look like real samples of their class"
-            ),
-            advice={
-                Level.DOUBTFUL: "Look at the least realistic samples of {classes}; train longer, "
-                "or filter the samples."
-            },
-            unfit=True,
-        )
-        blocks: tuple[Block, ...] = (
-            Paragraph(_MEANING),
-            *charts_of(_LABELS, figures),
-            figure_table("Fidelity, with the interval and the floor.", _LABELS, figures),
-        )
-        return Measure(figures, findings, blocks, levels)
-
-
-QUESTION: Question = Fidelity()
+def measure(context: Context) -> Measure:
+    """Measure precision, density and distances of the features, and what a classifier reads."""
+    kinds = ("precision", "density", "kernel_distance", "frechet_distance")
+    overall, per_class = context.compared(kinds)
+    recalls = context.recalls.figures.per_class
+    levels, quotes = {}, {}
+    for name, found in per_class.items():
+        precision, on_real = found["precision"], recalls[name]["trained_on_real"]
+        recognised = found["recognised"] = recalls[name]["recognised"]
+        levels[name] = worst((judge_ratio(precision), judge_recall(recognised, on_real)))
+        quotes[name] = [
+            *quote(name, "precision", precision),
+            *quote(name, "share recognised", recognised, on_real),
+        ]
+    levels = context.told(levels)
+    findings = class_findings(
+        "Fidelity",
+        levels,
+        quotes,
+        fine="synthetic samples look like real samples of their class",
+        defects=dict.fromkeys(
+            levels, "many synthetic samples do not look like real samples of their class"
+        ),
+        advice={
+            Level.DOUBTFUL: "Look at the least realistic samples of {classes}; train longer, or "
+            "filter the samples."
+        },
+        unfit=True,
+    )
+    figures = Figures(overall, per_class)
+    blocks: tuple[Block, ...] = (
+        Paragraph(_MEANING),
+        *charts_of(_LABELS, figures),
+        figure_table("Fidelity, with the interval and the floor.", _LABELS, figures),
+    )
+    return Measure(figures, findings, blocks, levels)

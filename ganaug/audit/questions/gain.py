@@ -2,40 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from ganaug.audit.content import Block, Cell, Paragraph, Table, points
 from ganaug.audit.context import Context
-from ganaug.audit.results import Finding, Level, Measure, Missing, Question
+from ganaug.audit.results import Finding, Level, Measure, Missing
 
-
-class Gain:
-    """What a verdict says, where there is one."""
-
-    name = "gain"
-    title = "Gain: do they help a classifier?"
-    place = 10
-
-    def measure(self, context: Context) -> Measure | Missing:
-        """Report the verdict."""
-        verdict = context.model.verdict
-        if verdict is None:
-            return Missing("no verdict was passed in", "no verdict", _ADVICE)
-        text, per_class = str(verdict.get("text", "")), verdict.get("per_class")
-        level = Level.FINE if verdict.get("gan") == "chosen" else Level.DOUBTFUL
-        blocks: list[Block] = [Paragraph(text)]
-        if isinstance(per_class, Mapping) and per_class:
-            lines = [
-                [str(name), *(_points(found.get(key)) for key in ("gain", "low", "high"))]
-                for name, found in per_class.items()
-            ]
-            blocks.append(Table.of(_CAPTION, ("Class", "Change", "Low", "High"), lines))
-        finding = Finding(level, f"Downstream gain: {text}")
-        return Measure(verdict, (finding,), tuple(blocks), level=level)
-
-
-QUESTION: Question = Gain()
-
+NAME = "gain"
+TITLE = "Gain: do they help a classifier?"
+PLACE = 10
 
 _ADVICE = (
     "Measure the gain of your own classifier on real samples that neither it nor the generator has "
@@ -47,5 +20,23 @@ _CAPTION = (
 )
 
 
-def _points(value: object) -> Cell:
-    return Cell(points(value) if isinstance(value, int | float) else "–", is_number=True)
+def measure(context: Context) -> Measure | Missing:
+    """Report the verdict."""
+    verdict = context.model.verdict
+    if verdict is None:
+        return Missing("no verdict was passed in", "no verdict", _ADVICE)
+    text = str(verdict.get("text", ""))
+    level = Level.FINE if verdict.get("gan") == "chosen" else Level.DOUBTFUL
+    blocks: list[Block] = [Paragraph(text)]
+    if per_class := verdict.get("per_class"):
+        lines = [
+            [str(name), *(_points(found.get(key)) for key in ("gain", "low", "high"))]
+            for name, found in per_class.items()
+        ]
+        blocks.append(Table.of(_CAPTION, ("Class", "Change", "Low", "High"), lines))
+    finding = Finding(level, f"Downstream gain: {text}")
+    return Measure(verdict, (finding,), tuple(blocks), level=level)
+
+
+def _points(share: float | None) -> Cell:
+    return Cell("–" if share is None else points(share), is_number=True)

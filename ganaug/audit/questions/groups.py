@@ -22,10 +22,14 @@ from ganaug.audit.comparison import compare_repeats, compare_with_floor
 from ganaug.audit.content import Block, Cell, Paragraph, Table, figure, name_classes, percent
 from ganaug.audit.context import Context, predicted
 from ganaug.audit.metrics import fakes_inside, kernel_distance
-from ganaug.audit.results import Comparison, Estimate, Finding, Level, Measure, Missing, Question
+from ganaug.audit.results import Comparison, Estimate, Finding, Level, Measure, Missing
 from ganaug.audit.samples import MIN_SAMPLES, Array, Labelled, halves
 from ganaug.audit.scores import recall_scores
 from ganaug.classifier import fit_classifier
+
+NAME = "groups"
+TITLE = "Groups: are all served?"
+PLACE = 80
 
 MAX_GROUPS = 20
 N_REPEATS = 10
@@ -71,106 +75,90 @@ class GroupFigures:
     per_group: Mapping[str, OneGroup]
 
 
-class Groups:
-    """Reach, shares and fidelity per group."""
-
-    name = "groups"
-    title = "Groups: are all served?"
-    place = 80
-
-    def measure(self, context: Context) -> Measure | Missing | None:
-        """Measure each group; None where no groups were passed in."""
-        if context.groups is None:
-            return None
-        names = context.groups.astype(str)
-        found, sizes = np.unique(names, return_counts=True)
-        n_large = min(MAX_GROUPS, int(np.sum(sizes >= MIN_SAMPLES)))
-        if n_large < 2:
-            counted = f"{n_large} of {len(found)} groups have at least {MIN_SAMPLES} samples"
-            return Missing(f"{counted}; two needed")
-        large = np.sort(found[np.argsort(-sizes, kind="stable")][:n_large])
-        figures = _measure(context, names, large, len(found))
-        return Measure(figures, (_finding(figures),), _blocks(figures))
-
-
-QUESTION: Question = Groups()
-
-
-@dataclass(frozen=True)
-class _Members:
-    """Features of the real samples whose groups are compared, their groups, and of fakes."""
-
-    real: Labelled
-    groups: NDArray[np.int64]
-    n_groups: int
-    synthetic: Labelled
-
-
-def _measure(context: Context, names: Array, large: Array, n_groups: int) -> GroupFigures:
-    rng, kept = context.stream("groups"), np.flatnonzero(np.isin(names, large))
-    # The training samples' features stand in front of those of the held-out ones.
-    members = _Members(
-        context.real_features.take(kept),
-        np.searchsorted(large, names[kept]),
-        len(large),
-        context.synthetic_features,
-    )
-    reading = _read_groups(context, kept, members, rng)
+def measure(context: Context) -> Measure | Missing | None:
+    """Measure reach, shares and fidelity of each group; None where no groups were passed in."""
+    if context.groups is None:
+        return None
+    names = context.groups.astype(str)
+    found, sizes = np.unique(names, return_counts=True)
+    n_large = min(MAX_GROUPS, int(np.sum(sizes >= MIN_SAMPLES)))
+    if n_large < 2:
+        counted = f"{n_large} of {len(found)} groups have at least {MIN_SAMPLES} samples"
+        return Missing(f"{counted}; two needed")
+    large = np.sort(found[np.argsort(-sizes, kind="stable")][:n_large])
+    rng = context.stream("groups")
+    members = _read_groups(context, names, large, rng)
     reach, overall = _measure_reach(members, rng)
     per_group = {}
     for group, name in enumerate(large.tolist()):
-        shares = _compare_shares(reading, group)
+        shares = _compare_shares(members, group)
         per_group[name] = OneGroup(
             int(np.sum(members.groups == group)),
             reach[group],
             shares,
-            _compare_fidelity(members, reading, group, rng),
+            _compare_fidelity(members, group, rng),
             _is_under_reached(reach[group], overall) or _is_under_represented(shares),
         )
-    left_out, chance = n_groups - len(large), 1 / len(large)
-    is_reliable = reading.is_reliable
-    return GroupFigures(n_groups, left_out, reading.accuracy, chance, is_reliable, per_group)
+    n_left_out, chance = len(found) - n_large, 1 / n_large
+    figures = GroupFigures(
+        len(found), n_left_out, members.recognised, chance, members.are_told_apart, per_group
+    )
+    return Measure(figures, (_finding(figures),), _blocks(figures))
 
 
 @dataclass(frozen=True)
-class _Reading:
-    """Groups that the classifier reads in unseen real samples and in synthetic ones."""
+class _Members:
+    """Real samples whose groups are compared, and synthetic ones, as a classifier reads them."""
 
+    n_groups: int
+    groups: NDArray[np.int64]
+    """Group of each real sample."""
     real: Labelled
     synthetic: Labelled
-    accuracy: Estimate
-    is_reliable: bool
+    """Features of either."""
+    read_in_real: Labelled
+    read_in_synthetic: Labelled
+    """Groups that the classifier reads in unseen real samples, and in synthetic ones."""
+    recognised: Estimate
+    are_told_apart: bool
 
 
 def _read_groups(
-    context: Context, kept: NDArray[np.int64], members: _Members, rng: np.random.Generator
-) -> _Reading:
-    groups, n = members.groups, members.n_groups
+    context: Context, names: Array, large: Array, rng: np.random.Generator
+) -> _Members:
+    kept, n = np.flatnonzero(np.isin(names, large)), len(large)
+    groups = np.searchsorted(large, names[kept])
     real, synthetic = context.samples.training.take(kept), context.samples.synthetic
     train, test = halves(groups, rng)
     classifier = fit_classifier(
         real.values[train], groups[train], n, seed=context.seed + 2, device=context.device
     )
     in_real = predicted(classifier, real.values[test])
-    scores = recall_scores(in_real, groups[test], n)
-    return _Reading(
+    recognised = recall_scores(in_real, groups[test], n).mean()
+    assert isinstance(recognised, Estimate)
+    return _Members(
+        n,
+        groups,
+        # The training samples' features stand in front of those of the held-out ones.
+        context.real_features.take(kept),
+        context.synthetic_features,
         Labelled(in_real, real.labels[test]),
         Labelled(predicted(classifier, synthetic.values), synthetic.labels),
-        Estimate(scores.acsa, *scores.acsa_interval, len(test)),
-        is_reliable=scores.acsa_interval[0] > 1 / n + RECOGNISABLE,
+        recognised,
+        recognised.low > 1 / n + RECOGNISABLE,
     )
 
 
-def _compare_shares(reading: _Reading, group: int) -> GroupShare | Missing:
+def _compare_shares(members: _Members, group: int) -> GroupShare | Missing:
     """Compare how often a group is read in synthetic and in real samples of the same classes."""
-    if not reading.is_reliable:
+    if not members.are_told_apart:
         return _NOT_APART
-    labels = reading.synthetic.labels
-    shared = np.intersect1d(reading.real.labels, labels)
+    labels = members.read_in_synthetic.labels
+    shared = np.intersect1d(members.read_in_real.labels, labels)
     weights = np.array([np.mean(labels == code) for code in shared])
     weights /= weights.sum()
     shares, variance = [], 0.0
-    for read in (reading.synthetic, reading.real):
+    for read in (members.read_in_synthetic, members.read_in_real):
         hits = np.array([np.sum(read.of(code) == group) for code in shared])
         n = np.array([np.sum(read.labels == code) for code in shared])
         smoothed = (hits + 0.5) / (n + 1)  # so that 0 of 3 is not taken as certain
@@ -187,20 +175,18 @@ def _measure_reach(
     """Coverage of each group's real samples, by synthetic and by other real ones of their class."""
     repeats = [_reach_once(members, rng) for _ in range(N_REPEATS)]
     covered, covered_by_real, n = np.array(repeats).transpose(1, 2, 0)  # (group, repeat)
-    reach: list[Comparison | Missing] = []
-    for group in range(members.n_groups):
-        if n[group].min() < MIN_SAMPLES / 2:
-            reach.append(
-                Missing(f"fewer than {MIN_SAMPLES} samples in classes that can be measured")
-            )
-            continue
-        values, floors = covered[group] / n[group], covered_by_real[group] / n[group]
-        reach.append(compare_repeats(values, floors, int(n[group].mean())))
-    total = n.sum(axis=0)
-    if not total.all():
-        return reach, None
-    values, floors = covered.sum(axis=0) / total, covered_by_real.sum(axis=0) / total
-    return reach, compare_repeats(values, floors, int(total.mean()))
+    few = Missing(f"fewer than {MIN_SAMPLES} samples in classes that can be measured")
+    reach = [
+        few if n[group].min() < MIN_SAMPLES / 2
+        else _compare_rates(covered[group], covered_by_real[group], n[group])
+        for group in range(members.n_groups)
+    ]  # fmt: skip
+    totals = [counts.sum(axis=0) for counts in (covered, covered_by_real, n)]
+    return reach, _compare_rates(*totals) if totals[2].all() else None
+
+
+def _compare_rates(hits: Array, hits_of_real: Array, n: Array) -> Comparison:
+    return compare_repeats(hits / n, hits_of_real / n, int(n.mean()))
 
 
 def _reach_once(members: _Members, rng: np.random.Generator) -> list[NDArray[np.int64]]:
@@ -222,13 +208,13 @@ def _reach_once(members: _Members, rng: np.random.Generator) -> list[NDArray[np.
 
 
 def _compare_fidelity(
-    members: _Members, reading: _Reading, group: int, rng: np.random.Generator
+    members: _Members, group: int, rng: np.random.Generator
 ) -> Comparison | Missing:
     """Kernel distance between a group's real samples and the synthetic ones that look like it."""
-    if not reading.is_reliable:
+    if not members.are_told_apart:
         return _NOT_APART
     own = members.real.values[members.groups == group]
-    fakes = members.synthetic.values[reading.synthetic.values == group]
+    fakes = members.synthetic.values[members.read_in_synthetic.values == group]
     if min(len(own), len(fakes)) < MIN_SAMPLES:
         counts = f"{len(own)} real and {len(fakes)} synthetic samples"
         return Missing(f"{counts}; {MIN_SAMPLES} needed")

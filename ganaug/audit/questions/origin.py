@@ -1,4 +1,4 @@
-"""How the model came about: its card, with nested values as tables."""
+"""How the model came about: its card, as it was passed in, with nested values as tables."""
 
 from __future__ import annotations
 
@@ -6,29 +6,23 @@ from collections.abc import Mapping
 
 from ganaug.audit.content import Table
 from ganaug.audit.context import Context
-from ganaug.audit.results import Measure, Question
+from ganaug.audit.results import Measure
+
+NAME = "model_card"
+TITLE = "Model card: how was it made?"
+PLACE = 100
 
 
-class Origin:
-    """The model card, as it was passed in."""
-
-    name = "model_card"
-    title = "Model card: how was it made?"
-    place = 100
-
-    def measure(self, context: Context) -> Measure | None:
-        """Show the card; nested values become tables of their own."""
-        card = context.model.card
-        if not card:
-            return None
-        nested = {key: item for key, item in card.items() if isinstance(item, Mapping) and item}
-        flat = {key: item for key, item in card.items() if key not in nested}
-        tables = [_table("The model and its training.", flat)] if flat else []
-        tables += [_table(f"{key[:1].upper()}{key[1:]}.", item) for key, item in nested.items()]
-        return Measure(card, blocks=tuple(tables))
-
-
-QUESTION: Question = Origin()
+def measure(context: Context) -> Measure | None:
+    """Show the card; nested values become tables of their own."""
+    card = context.model.card
+    if not card:
+        return None
+    nested = {key: item for key, item in card.items() if isinstance(item, Mapping) and item}
+    flat = {key: item for key, item in card.items() if key not in nested}
+    tables = [_table("The model and its training.", flat)] if flat else []
+    tables += [_table(f"{key[:1].upper()}{key[1:]}.", item) for key, item in nested.items()]
+    return Measure(card, blocks=tuple(tables))
 
 
 def _table(caption: str, items: Mapping[str, object]) -> Table:

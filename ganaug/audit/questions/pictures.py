@@ -7,8 +7,12 @@ import numpy as np
 from ganaug.audit.content import Gallery, Strip
 from ganaug.audit.context import Context
 from ganaug.audit.metrics import realism
-from ganaug.audit.results import Measure, Question
+from ganaug.audit.results import Measure
 from ganaug.audit.samples import MIN_SAMPLES
+
+NAME = "pictures"
+TITLE = "Pictures: what do they look like?"
+PLACE = 20
 
 COLUMNS = 8
 """Pictures per line: on a phone each is still about 40 pixels wide."""
@@ -19,31 +23,21 @@ _STEPS = (
 )
 
 
-class Pictures:
-    """Samples drawn at random, and the most and least realistic ones."""
-
-    name = "pictures"
-    title = "Pictures: what do they look like?"
-    place = 20
-
-    def measure(self, context: Context) -> Measure | None:
-        """Draw them; None for tables."""
-        samples = context.samples
-        if not samples.are_images:
-            return None
-        galleries = [_gallery(context, code, name) for code, name in context.names()]
-        found = [(name, context.model.interpolations.get(code)) for code, name in context.names()]
-        steps = tuple(
-            Strip(name, "", f"Interpolation within class {name}", images, len(images))
-            for name, images in found
-            if images is not None and len(images)
-        )
-        galleries += [Gallery("Interpolations", steps, _STEPS)] if steps else []
-        figures = {"shape": samples.training.values.shape[1:], "n_interpolations": len(steps)}
-        return Measure(figures, blocks=tuple(galleries))
-
-
-QUESTION: Question = Pictures()
+def measure(context: Context) -> Measure | None:
+    """Draw samples at random, and the most and least realistic ones; None for tables."""
+    samples, interpolations = context.samples, context.model.interpolations
+    if not samples.are_images:
+        return None
+    galleries = [_gallery(context, code, name) for code, name in context.names()]
+    steps = tuple(
+        Strip(name, "", f"Interpolation within class {name}", interpolations[code], n)
+        for code, name in context.names()
+        if (n := len(interpolations.get(code, ())))
+    )
+    if steps:
+        galleries.append(Gallery("Interpolations", steps, _STEPS))
+    figures = {"shape": samples.training.values.shape[1:], "n_interpolations": len(steps)}
+    return Measure(figures, blocks=tuple(galleries))
 
 
 def _gallery(context: Context, code: int, name: str) -> Gallery:

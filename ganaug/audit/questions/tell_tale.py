@@ -1,6 +1,13 @@
-"""Whether synthetic images can be told from real ones by how they look, not by what they show."""
+"""Whether synthetic images can be told from real ones by how they look, not by what they show.
+
+Models that tell real from synthetic images, as a two-sample test: Lopez-Paz and Oquab, "Revisiting
+classifier two-sample tests", ICLR 2017.
+"""
 
 from __future__ import annotations
+
+import math
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,8 +23,12 @@ from torch.nn import functional
 from ganaug.audit.content import Paragraph, figure_table
 from ganaug.audit.context import Context
 from ganaug.audit.judging import graded
-from ganaug.audit.results import Estimate, Figures, Finding, Level, Measure, Missing, Question
+from ganaug.audit.results import Estimate, Figures, Finding, Level, Measure, Missing
 from ganaug.audit.samples import Array, Labelled
+
+NAME = "tell_tale"
+TITLE = "Tell-tales: do they look processed?"
+PLACE = 35
 
 MOST_SAMPLES = 1000  # of each side: enough for an interval of two hundredths
 LEAST_SAMPLES = 40
@@ -39,49 +50,39 @@ _MEANING = (
 )
 
 
-class TellTale:
-    """Models that tell real from synthetic images, as a two-sample test.
-
-    References
-    ----------
-    Lopez-Paz and Oquab, "Revisiting classifier two-sample tests", ICLR 2017.
-    """
-
-    name = "tell_tale"
-    title = "Tell-tales: do they look processed?"
-    place = 35
-
-    def measure(self, context: Context) -> Measure | Missing | None:
-        """Train the models on as many real as synthetic images of each class."""
-        samples = context.samples
-        if samples.training.values.ndim == 2:
-            return None
-        rng = context.stream("tell-tale")
-        real = samples.holdout if samples.holdout is not None else samples.training
-        chosen = _same_classes(real, samples.synthetic, rng)
-        n = len(chosen[0])
-        if n < LEAST_SAMPLES:
-            return Missing(f"{n} pairs of real and synthetic images; {LEAST_SAMPLES} are needed")
-        values = np.concatenate([real.values[chosen[0]], samples.synthetic.values[chosen[1]]])
-        is_synthetic = np.repeat([0, 1], n)
-        told: dict[str, Array] = {"statistics": low_level_statistics(values)}
-        told |= dict.fromkeys(("linear", "forest"), _pixels(values))
-        seed = int(rng.integers(2**31))
-        found = {
-            kind: _area(kind, features, is_synthetic, seed, rng) for kind, features in told.items()
-        }
-        level = graded(found["statistics"].low, DOUBTFUL_AUC, POOR_AUC)
-        most = _most_telling(told["statistics"], is_synthetic)
-        blocks = (
-            Paragraph(f"{_MEANING}The most telling statistic alone: {most}."),
-            figure_table(
-                "Area under the ROC curve, with 95% intervals.", _LABELS, Figures(found, {})
-            ),
+def measure(context: Context) -> Measure | Missing | None:
+    """Train the models on as many real as synthetic images of each class."""
+    samples = context.samples
+    if not samples.are_images:
+        return None
+    rng = context.stream("tell-tale")
+    real, synthetic = samples.holdout or samples.training, samples.synthetic
+    chosen = _same_classes(real, synthetic, rng)
+    n = chosen.shape[1]
+    if n < LEAST_SAMPLES:
+        return Missing(f"{n} pairs of real and synthetic images; {LEAST_SAMPLES} are needed")
+    values = np.concatenate([real.values[chosen[0]], synthetic.values[chosen[1]]])
+    is_synthetic = np.repeat([0, 1], n)
+    statistics, pixels = low_level_statistics(values), _pixels(values)
+    seed = int(rng.integers(2**31))
+    linear = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=200))
+    forest = RandomForestClassifier(min_samples_leaf=3, random_state=seed)
+    found = {
+        kind: _area(model, features, is_synthetic, seed, rng)
+        for kind, model, features in (
+            ("statistics", linear, statistics),
+            ("linear", linear, pixels),
+            ("forest", forest, pixels),
         )
-        return Measure(Figures(found, {}), (_finding(level, found["statistics"], most),), blocks)
+    }
+    most = _most_telling(statistics, is_synthetic)
+    figures = Figures(found, {})
+    blocks = (
+        Paragraph(f"{_MEANING}The most telling statistic alone: {most}."),
+        figure_table("Area under the ROC curve, with 95% intervals.", _LABELS, figures),
+    )
+    return Measure(figures, (_finding(found["statistics"], most),), blocks)
 
-
-QUESTION: Question = TellTale()
 
 STATISTICS = ("brightness", "contrast", "share of black", "share of white", "edges", "noise")
 
@@ -97,22 +98,21 @@ def low_level_statistics(values: Array) -> NDArray[np.float64]:
     pixels = values.astype(np.float64)
     low, high = pixels.min(), max(pixels.max(), 1.0)
     axes = (1, 2, 3)
-    down, right = np.diff(pixels, axis=2), np.diff(pixels, axis=3)
-    second = np.diff(pixels, 2, axis=2)
+    down, right = (np.abs(np.diff(pixels, axis=axis)).mean(axes) for axis in (2, 3))
     columns = (
         pixels.mean(axes),
         pixels.std(axes),
         (pixels == low).mean(axes),
         (pixels == high).mean(axes),
-        np.abs(down).mean(axes) + np.abs(right).mean(axes),
-        np.abs(second).mean(axes),
+        down + right,
+        np.abs(np.diff(pixels, 2, axis=2)).mean(axes),
     )
     return np.stack(columns, axis=1)
 
 
 def _pixels(values: Array) -> Array:
     """Return pixels, 0 to 1; means of blocks where there are more than 32 a side."""
-    block = max(1, -(-max(values.shape[2:]) // MOST_PIXELS))
+    block = math.ceil(max(values.shape[2:]) / MOST_PIXELS)
     pooled = functional.avg_pool2d(torch.from_numpy(values).float(), block, ceil_mode=True)
     pixels: Array = pooled.flatten(1).numpy() / np.float32(255)
     return pixels
@@ -120,33 +120,24 @@ def _pixels(values: Array) -> Array:
 
 def _same_classes(
     real: Labelled, synthetic: Labelled, rng: np.random.Generator
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Draw positions of as many real as synthetic images of each class."""
+) -> NDArray[np.int64]:
+    """Draw positions (2, n) of as many real as synthetic images of each class."""
     share = min(1.0, MOST_SAMPLES / min(len(real.labels), len(synthetic.labels)))
-    drawn: tuple[list[Array], list[Array]] = ([], [])
+    drawn = [np.empty((2, 0), dtype=np.int64)]
     for code in np.intersect1d(real.labels, synthetic.labels):
         members = [rng.permutation(np.flatnonzero(s.labels == code)) for s in (real, synthetic)]
         n = int(np.ceil(share * min(map(len, members))))
-        for positions, found in zip(drawn, members, strict=True):
-            positions.append(found[:n])
-    none = np.empty(0, dtype=np.int64)
-    return np.concatenate([none, *drawn[0]]), np.concatenate([none, *drawn[1]])
+        drawn.append(np.stack([positions[:n] for positions in members]))
+    return np.concatenate(drawn, axis=1)
 
 
 def _area(
-    kind: str, features: Array, is_synthetic: Array, seed: int, rng: np.random.Generator
+    model: Any, features: Array, is_synthetic: Array, seed: int, rng: np.random.Generator
 ) -> Estimate:
     """Cross-validate a model that tells the two apart; bootstrap the interval over images."""
-    model = (
-        RandomForestClassifier(min_samples_leaf=3, random_state=seed)
-        if kind == "forest"
-        else make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=200))
-    )
     folds = StratifiedKFold(N_FOLDS, shuffle=True, random_state=seed)
-    scores = cross_val_predict(model, features, is_synthetic, cv=folds, method="predict_proba")[
-        :, 1
-    ]
-    n = len(scores) // 2
+    shares = cross_val_predict(model, features, is_synthetic, cv=folds, method="predict_proba")
+    scores, n = shares[:, 1], len(shares) // 2
     areas = []
     for _ in range(N_BOOTSTRAPS):
         drawn = np.concatenate([rng.integers(n, size=n), n + rng.integers(n, size=n)])
@@ -164,7 +155,8 @@ def _most_telling(statistics: Array, is_synthetic: Array) -> str:
     return f"{STATISTICS[best]}, {direction} in synthetic images (area {area:.2f})"
 
 
-def _finding(level: Level, area: Estimate, most: str) -> Finding:
+def _finding(area: Estimate, most: str) -> Finding:
+    level = graded(area.low, DOUBTFUL_AUC, POOR_AUC)
     if level is Level.FINE:
         return Finding(
             level, "Tell-tales: low-level statistics tell synthetic images hardly apart."

@@ -2,122 +2,90 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from ganaug.audit.content import Block, Paragraph, Plot, Series
 from ganaug.audit.context import Context
-from ganaug.audit.results import Finding, Level, Measure, Question
+from ganaug.audit.results import Finding, Level, Measure
 
-Record: TypeAlias = Mapping[str, object]
+NAME = "training"
+TITLE = "Training: how did it go?"
+PLACE = 90
 
+Record: TypeAlias = Mapping[str, Any]
 
-@dataclass(frozen=True)
-class TrainingFigures:
-    """The training's records, alarms of the weights that were kept, and notes."""
-
-    history: Sequence[Record]
-    alarms: Sequence[Record]
-    notes: Sequence[str]
+_X_LABEL = "real images seen, thousands"
 
 
-class Training:
-    """Losses, distances, variety and alarms over the training."""
-
-    name = "training"
-    title = "Training: how did it go?"
-    place = 90
-
-    def measure(self, context: Context) -> Measure | None:
-        """Collect the records; None where there are none."""
-        model = context.model
-        if not (model.history or model.alarms or model.notes):
-            return None
-        words = [_in_words(alarm) for alarm in model.alarms]
-        findings = [Finding(Level.DOUBTFUL, f"Training: the {text}.") for text in words]
-        findings += [Finding(Level.DOUBTFUL, note) for note in model.notes]
-        meanings = [str(alarm.get("remedy") or "").partition(". ")[0] for alarm in model.alarms]
-        blocks: list[Block] = [
-            *(
-                Paragraph(f"The {': '.join(filter(None, pair))}.")
-                for pair in zip(words, meanings, strict=True)
-            ),
-            *(drawing for run in _runs(model.history) for drawing in _draw(run)),
-        ]
-        figures = TrainingFigures(model.history, model.alarms, model.notes)
-        return Measure(figures, tuple(findings), tuple(blocks))
+def measure(context: Context) -> Measure | None:
+    """Draw losses, distances and variety, and tell alarms and notes; None where there are none."""
+    model = context.model
+    if not (model.history or model.alarms or model.notes):
+        return None
+    findings, blocks = [], list[Block]()
+    for alarm in model.alarms:
+        where = "" if alarm["class"] is None else f" in class {alarm['class']}"
+        told = f"monitor's alarm '{_words(alarm['kind'])}'{where}"
+        findings.append(Finding(Level.DOUBTFUL, f"Training: the {told}."))
+        blocks.append(Paragraph(f"The {told}: {alarm['remedy'].partition('. ')[0]}."))
+    findings += [Finding(Level.DOUBTFUL, note) for note in model.notes]
+    for run in _runs(model.history):
+        blocks += _plots(run)
+    figures = {"history": model.history, "alarms": model.alarms, "notes": model.notes}
+    return Measure(figures, tuple(findings), tuple(blocks))
 
 
-QUESTION: Question = Training()
-
-
-def _in_words(alarm: Record) -> str:
-    where = "" if alarm.get("class") is None else f" in class {alarm['class']}"
-    return f"monitor's alarm '{str(alarm['kind']).replace('_', ' ')}'{where}"
+def _words(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def _runs(history: Sequence[Record]) -> list[list[Record]]:
     """Cut the records where the count of images starts anew: another network."""
     runs: list[list[Record]] = []
     for record in history:
-        if not runs or not _seen(record) > _seen(runs[-1][-1]):
+        if not runs or record["images_seen"] <= runs[-1][-1]["images_seen"]:
             runs.append([])
         runs[-1].append(record)
     return [run for run in runs if len(run) > 1]
 
 
-def _seen(record: Record) -> float:
-    return _number(record.get("images_seen", 0)) / 1000
-
-
-def _number(value: object) -> float:
-    return float(value) if isinstance(value, int | float) else float("nan")
-
-
-_X_LABEL = "real images seen, thousands"
-
-
-def _draw(run: Sequence[Record]) -> list[Plot]:
-    names = {name for entry in run for name in entry}
-    losses = [name for name in ("generator_loss", "discriminator_loss") if name in names]
-    plots = []
-    if losses:
-        plots.append(_plot(run, losses, "Losses"))
-    if "distance" in names:
-        plots.append(_plot(run, ["distance"], "Distance to real samples"))
-    varieties = [(record, record.get("variety")) for record in run]
-    known = [(record, of) for record, of in varieties if isinstance(of, Mapping) and of]
-    if known:
-        plots.append(_variety_plot(known))
+def _plots(run: Sequence[Record]) -> list[Plot]:
+    plots = [_plot(run, ("generator_loss", "discriminator_loss"), "Losses")]
+    if any("distance" in record for record in run):
+        plots.append(_plot(run, ("distance",), "Distance to real samples"))
+    if with_variety := [record for record in run if record.get("variety")]:
+        plots.append(_variety_plot(with_variety))
     return plots
+
+
+def _thousands_seen(run: Sequence[Record]) -> list[float]:
+    return [record["images_seen"] / 1000 for record in run]
 
 
 def _plot(run: Sequence[Record], names: Sequence[str], title: str) -> Plot:
     """Draw numbers of the records over images seen, with the alarms marked."""
-    x = [_seen(record) for record in run]
-    lines = {name.replace("_", " "): [_number(r.get(name)) for r in run] for name in names}
+    x = _thousands_seen(run)
+    lines = {_words(name): [record.get(name, math.nan) for record in run] for name in names}
     alarms = tuple(
-        (place, f"alarm: {str(alarm['kind']).replace('_', ' ')}")
+        (place, f"alarm: {_words(alarm['kind'])}")
         for place, record in zip(x, run, strict=True)
-        for alarm in _records(record.get("alarms"))
+        for alarm in record["alarms"]
     )
-    alt = " ".join(f"{name}: from {y[0]:.3g} to {y[-1]:.3g}." for name, y in lines.items())
-    alt = f"{title} over the training. {alt} {len(alarms) or 'No'} alarms."
-    first, *others = lines.items()
-    series = [Series(first[0], "synthetic", "line", x, first[1])]
-    series += [Series(name, "real", "line", x, y) for name, y in others]
-    return Plot(title, alt, tuple(series), _X_LABEL, alarms)
+    ends = " ".join(f"{name}: from {y[0]:.3g} to {y[-1]:.3g}." for name, y in lines.items())
+    alt = f"{title} over the training. {ends} {len(alarms) or 'No'} alarms."
+    series = tuple(
+        Series(name, "real" if name.startswith("discriminator") else "synthetic", "line", x, y)
+        for name, y in lines.items()
+    )
+    return Plot(title, alt, series, _X_LABEL, alarms)
 
 
-def _records(value: object) -> list[Record]:
-    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
-
-
-def _variety_plot(records: Sequence[tuple[Record, Mapping[str, object]]]) -> Plot:
+def _variety_plot(run: Sequence[Record]) -> Plot:
     """Draw each class's variety over the training; the two least varied classes are named."""
-    x, last = [_seen(record) for record, _ in records], records[-1][1]
-    lines = {name: [_number(variety.get(name)) for _, variety in records] for name in last}
+    x = _thousands_seen(run)
+    lines = {name: [record["variety"][name] for record in run] for name in run[-1]["variety"]}
     ends = sorted((y[-1], name) for name, y in lines.items() if y[-1] >= 0)[:2]
     if len(ends) == 2:  # one above the other
         ends[1] = (max(ends[1][0], ends[0][0] + 0.1), ends[1][1])

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ganaug.audit.content import Paragraph, Table, figure, name_classes, percent
-from ganaug.audit.context import Comparisons, Context
+from ganaug.audit.context import Context
 from ganaug.audit.results import Finding, Level, Measure
 from ganaug.options import MIN_TRUST
 
-if TYPE_CHECKING:
-    from ganaug.audit.results import Question
+NAME = "trust"
+TITLE = "Trust: what are they without the filter?"
+PLACE = 25
 
 _MEANING = (
     "Without the filter, so many of the synthetic samples of each class are taken for it by a "
@@ -22,59 +21,47 @@ _MEANING = (
 )
 
 
-@dataclass(frozen=True)
-class TrustFigures:
-    """Trust by class, and comparisons by class of samples before the filter, if there is one."""
-
-    shares: Mapping[str, float]
-    unfiltered: Mapping[str, Comparisons]
-
-
-class Trust:
-    """The share of unfiltered samples that a classifier agrees with, measured in training."""
-
-    name = "trust"
-    title = "Trust: what are they without the filter?"
-    place = 25
-
-    def measure(self, context: Context) -> Measure | None:
-        """Name the classes that are distrusted; None where nothing was measured."""
-        trust = context.model.trust
-        if not trust:
-            return None
-        distrusted = tuple(name for name, share in trust.items() if share < MIN_TRUST)
-        levels = dict.fromkeys(trust, Level.FINE) | dict.fromkeys(distrusted, Level.POOR)
-        found = TrustFigures(trust, context.unfiltered_comparisons)
-        findings: tuple[Finding, ...] = ()
-        if distrusted:
-            are_all = len(distrusted) == len(trust)
-            names = name_classes(distrusted, of=trust)
-            text = (
-                f"Trust, poor in {names}: of the unfiltered samples, too few are taken for their "
-                f"class ({percent(min(trust.values()))} at worst)."
-            )
-            opening = "Do not use: all classes are distrusted."
-            opening = opening if are_all else f"Distrusted: {names}."
-            findings = (Finding(Level.POOR, text, "", distrusted, unfit=True, opening=opening),)
-        blocks = Paragraph(_MEANING), _table(context, found)
-        return Measure(found, findings, blocks, context.told(levels))
+def measure(context: Context) -> Measure | None:
+    """Name the classes that are distrusted; None where nothing was measured."""
+    trust = context.model.trust
+    if not trust:
+        return None
+    distrusted = tuple(name for name, share in trust.items() if share < MIN_TRUST)
+    levels = dict.fromkeys(trust, Level.FINE) | dict.fromkeys(distrusted, Level.POOR)
+    return Measure(
+        {"shares": trust, "unfiltered": context.unfiltered_comparisons},
+        (_finding(distrusted, trust),) if distrusted else (),
+        (Paragraph(_MEANING), _table(context)),
+        context.told(levels),
+    )
 
 
-QUESTION: Question = Trust()
+def _finding(distrusted: tuple[str, ...], trust: Mapping[str, float]) -> Finding:
+    names = name_classes(distrusted, of=trust)
+    text = (
+        f"Trust, poor in {names}: of the unfiltered samples, too few are taken for their "
+        f"class ({percent(min(trust.values()))} at worst)."
+    )
+    opening = f"Distrusted: {names}."
+    if len(distrusted) == len(trust):
+        opening = "Do not use: all classes are distrusted."
+    return Finding(Level.POOR, text, classes=distrusted, unfit=True, opening=opening)
 
 
-def _table(context: Context, found: TrustFigures) -> Table:
+def _table(context: Context) -> Table:
     """Lay out, by class, figures of unfiltered samples beside those of filtered ones."""
-    served, recalls = context.comparisons, context.recalls.figures.per_class
+    recalls, unfiltered = context.recalls.figures.per_class, context.unfiltered_comparisons
     header = ["Class", "Taken for their class, unfiltered", "as served"]
-    measures = ("precision", "coverage") if found.unfiltered else ()
-    for measure in measures:
+    lines = {
+        name: [name, percent(share), figure(recalls[name]["recognised"])]
+        for name, share in context.model.trust.items()
+    }
+    for measure in ("precision", "coverage") if unfiltered else ():
         header += [f"{measure.capitalize()}, unfiltered", "as served"]
-    lines = []
-    for name, share in found.shares.items():
-        line = [name, percent(share), figure(recalls[name]["recognised"])]
-        for measure in measures:
-            line += [figure(found.unfiltered[name][measure]), figure(served[name][measure])]
-        lines.append(line)
-    caption = "Unfiltered samples beside those that are served, by class; precision and coverage "
-    return Table.of(caption + "with the interval and the floor.", header, lines)
+        for name, line in lines.items():
+            line += [figure(of[name][measure]) for of in (unfiltered, context.comparisons)]
+    caption = (
+        "Unfiltered samples beside those that are served, by class; precision and coverage with "
+        "the interval and the floor."
+    )
+    return Table.of(caption, header, lines.values())

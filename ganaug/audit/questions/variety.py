@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -20,9 +19,13 @@ from ganaug.audit.content import (
 )
 from ganaug.audit.context import Context
 from ganaug.audit.judging import REPEATS, class_findings, judge_ratio, judge_repeats, quote
-from ganaug.audit.results import Figure, Figures, Finding, Level, Measure, Missing, Question, worst
+from ganaug.audit.results import Figures, Finding, Level, Measure, Missing, worst
 from ganaug.audit.samples import Labelled
 from ganaug.audit.scores import share_of
+
+NAME = "variety"
+TITLE = "Variety: do they vary as real ones do?"
+PLACE = 40
 
 MAX_MAP_SAMPLES = 600
 """Most real, and most synthetic samples on the map."""
@@ -50,94 +53,58 @@ _MAP = (
 )
 
 
-@dataclass(frozen=True)
-class VarietyFigures(Figures):
-    """Measures, and the share of real samples that nearly repeat another one."""
-
-    usual_near_duplicates: float | None
-
-
-class Variety:
-    """Recall, coverage, spread, and near-duplicates."""
-
-    name = "variety"
-    title = "Variety: do they vary as real ones do?"
-    place = 40
-
-    def measure(self, context: Context) -> Measure:
-        """Measure it per class and overall."""
-        figures = _figures(context)
-        usual, levels, quotes, defects = figures.usual_near_duplicates, {}, {}, {}
-        for name, found in figures.per_class.items():
-            coverage, variety, repeats = (
-                found[key] for key in ("coverage", "variety", "near_duplicates")
-            )
-            judged = (judge_ratio(coverage), judge_ratio(variety), judge_repeats(repeats, usual))
-            levels[name] = worst(judged)
-            share = 0.0 if isinstance(repeats, Missing) else repeats.value
-            quoted = [
-                quote(name, "coverage", coverage),
-                quote(name, "variety", variety),
-                [(1 - share, f"{name}: {share:.0%} near-duplicates")],
-            ]
-            at = [i for i, level in enumerate(judged) if level is levels[name]]
-            defects[name] = "synthetic samples " + join([_DEFECTS[i] for i in at])
-            quotes[name] = [one for i in at for one in quoted[i]]
-        levels = context.told(levels)
-        findings = class_findings(
-            "Variety",
-            levels,
-            quotes,
-            fine="synthetic samples vary as real samples do",
-            defects=defects,
-            advice={Level.DOUBTFUL: "Use few synthetic samples of {classes}, or train longer."},
-            unfit=True,
-        )
-        blocks: tuple[Block, ...] = (
-            Paragraph(_MEANING.format(usual=percent(usual))),
-            *charts_of(_LABELS, figures),
-            figure_table("Variety, with the interval and the floor.", _LABELS, figures),
-            Drawing(partial(_draw_map, context)),
-        )
-        return Measure(figures, findings + _repeats(figures), blocks, levels)
-
-
-QUESTION: Question = Variety()
-
-
-def _figures(context: Context) -> VarietyFigures:
-    screen, kinds = context.screen, ("coverage", "variety", "recall")
-    usual = screen.real_near_duplicate_share
-
-    def near_duplicates(code: int) -> Figure:
-        found = screen.per_class.get(code)
-        if found is None or found.median_reference is None:
-            return Missing("too few samples to know what is near")
-        return share_of(found.n_near_duplicates, found.n_synthetic)
-
-    return VarietyFigures(
-        {
-            **{kind: context.overall_comparisons[kind] for kind in kinds},
-            "near_duplicates": share_of(len(screen.near_duplicates), len(screen.distances)),
-        },
-        {
-            name: {
-                **{kind: context.comparisons[name][kind] for kind in kinds},
-                "near_duplicates": near_duplicates(code),
-            }
-            for code, name in context.names()
-        },
-        float(usual) if np.isfinite(usual) else None,
+def measure(context: Context) -> Measure:
+    """Measure recall, coverage, spread and near-duplicates, per class and overall."""
+    screen = context.screen
+    overall, per_class = context.compared(("coverage", "variety", "recall"))
+    usual = screen.usual_near_duplicates
+    n_near = sum(found.n_near_duplicates for found in screen.per_class.values())
+    all_repeats = share_of(n_near, len(screen.relative_distances))
+    overall["near_duplicates"] = all_repeats
+    levels, quotes, defects = {}, {}, {}
+    for code, name in context.names():
+        found = per_class[name]
+        coverage, variety = found["coverage"], found["variety"]
+        repeats = found["near_duplicates"] = screen.share(code, "n_near_duplicates")
+        judged = (judge_ratio(coverage), judge_ratio(variety), judge_repeats(repeats, usual))
+        levels[name] = worst(judged)
+        share = 0.0 if isinstance(repeats, Missing) else repeats.value
+        quoted = [
+            quote(name, "coverage", coverage),
+            quote(name, "variety", variety),
+            [(1 - share, f"{name}: {share:.0%} near-duplicates")],
+        ]
+        at = [i for i, level in enumerate(judged) if level is levels[name]]
+        defects[name] = "synthetic samples " + join([_DEFECTS[i] for i in at])
+        quotes[name] = [one for i in at for one in quoted[i]]
+    levels = context.told(levels)
+    findings = class_findings(
+        "Variety",
+        levels,
+        quotes,
+        fine="synthetic samples vary as real samples do",
+        defects=defects,
+        advice={Level.DOUBTFUL: "Use few synthetic samples of {classes}, or train longer."},
+        unfit=True,
     )
+    figures = Figures(overall, per_class)
+    blocks: tuple[Block, ...] = (
+        Paragraph(_MEANING.format(usual=percent(usual))),
+        *charts_of(_LABELS, figures),
+        figure_table("Variety, with the interval and the floor.", _LABELS, figures),
+        Drawing(partial(_draw_map, context)),
+    )
+    findings += _repeats(all_repeats.value, usual or 0.0)
+    measured = {"overall": overall, "per_class": per_class, "usual_near_duplicates": usual}
+    return Measure(measured, findings, blocks, levels)
 
 
-def _repeats(figures: VarietyFigures) -> tuple[Finding, ...]:
-    repeats = figures.overall["near_duplicates"]
-    if isinstance(repeats, Missing) or repeats.value <= REPEATS:
+def _repeats(share: float, usual: float) -> tuple[Finding, ...]:
+    if share <= REPEATS:
         return ()
     text = (
-        f"Duplicates: {repeats.value:.0%} of the synthetic samples nearly repeat another one; "
-        f"{figures.usual_near_duplicates or 0:.1%} of real samples do."
+        f"Duplicates: {share:.0%} of the synthetic samples nearly repeat another one; "
+        f"{usual:.1%} of real samples do."
     )
     return (Finding(Level.DOUBTFUL, text),)
 
