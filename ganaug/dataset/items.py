@@ -46,8 +46,7 @@ class ItemFormat:
         self._own_transforms = OwnTransforms(dataset)
         raw = without_transforms(dataset)
         items = {i: raw[i] for i in probe_positions(len(raw))}
-        features = getattr(raw, "features", None)
-        self._keys = find_keys(items[0], features, spec.image_key, spec.label_key, "item 0")
+        self._keys = find_keys(raw, items[0], spec.image_key, spec.label_key, "item 0")
         images, labels_of_items = zip(*(self._split(items[i], i) for i in items), strict=True)
         self._has_further_keys = isinstance(items[0], Mapping) and len(items[0]) > 2
         self._empty_item = self._with_parts(items[0], None, None)
@@ -175,7 +174,7 @@ def _spec_of(images: list[Any], spec: DataSpec) -> DataSpec:
             f"The wrapped dataset's items are not like the data seen in fit. {error} Scaling that "
             "it does itself may be passed as `transform` instead, for all images alike."
         ) from None
-    return DataSpec.of(source.format, spec.value_range, spec.levels)
+    return DataSpec(**vars(source.format), value_range=spec.value_range, levels=spec.levels)
 
 
 def _refuse_two_sizes(image: Any, spec: DataSpec) -> None:
