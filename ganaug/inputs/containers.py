@@ -231,7 +231,7 @@ def concatenate_samples(X: Samples, X_new: Samples) -> Samples:
             "before fit, instead of passing `resize`."
         )
     if isinstance(X, torch.Tensor):
-        return torch.cat([X, X_new.to(X)])
+        return torch.cat([X, torch.as_tensor(X_new).to(X)])
     return np.concatenate([X, X_new.astype(X.dtype, copy=False)])
 
 
