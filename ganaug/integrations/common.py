@@ -20,23 +20,14 @@ Array = npt.NDArray[Any]
 
 
 def require_augmenter(augmenter: object) -> None:
-    """Raise unless this is a GANAugmenter.
-
-    Raises
-    ------
-    InvalidTypeError
-    """
+    """Raise unless this is a GANAugmenter."""
     if not isinstance(augmenter, GANAugmenter):
         kind = type(augmenter).__name__
         raise InvalidTypeError(f"`augmenter` must be a GANAugmenter. Got a {kind} instead.")
 
 
 def codes_to_leave_alone(augmenter: GANAugmenter, name: str) -> list[int]:
-    """Find the classes whose synthetic images are not to be used, and warn of them.
-
-    `augmenter`: fitted. `name`: of the tool, for the warning. Returns: list of int: codes of the
-    classes to which `augment` and `wrap` add no synthetic samples. Warns of these.
-    """
+    """Find the classes whose synthetic images `name`, a tool, is not to use, and warn of them."""
     labels = augmenter.sampler_.distrusted
     if labels:
         names = augmenter.sampler_.class_names
@@ -56,8 +47,7 @@ def codes_to_leave_alone(augmenter: GANAugmenter, name: str) -> list[int]:
 def value_range_for(spec: DataSpec, dtype: np.dtype[Any]) -> tuple[float, float]:
     """Give the values of black and white in images of a dtype.
 
-    `spec`: of the images seen in fit. `dtype`: of the images in the tool. Returns: tuple (low,
-    high): those seen in fit, for integers after integers and fractions after fractions. Else what
+    They are those seen in fit, for integers after integers and fractions after fractions; else what
     torchvision and albumentations agree on: 0 to 1 for fractions, and 0 to the dtype's largest
     value for integers.
     """

@@ -19,6 +19,7 @@ from ganaug.checks import check_values, number, require_extra, whole_number
 from ganaug.dataset import SyntheticBank
 from ganaug.exceptions import InvalidInputError, InvalidTypeError
 from ganaug.inputs import encode_labels
+from ganaug.inputs.pixels import is_off_scale
 from ganaug.integrations.common import (
     codes_to_leave_alone,
     require_augmenter,
@@ -180,9 +181,8 @@ class SyntheticMix(v2.Transform):
         """Refuse images that a transform has plainly brought to another scale."""
         low, high = value_range_for(self._spec, _numpy_dtype(images))
         lowest, highest = images.min().item(), images.max().item()
-        slack = (high - low) / 2
-        is_tiny = images.is_floating_point() and highest - lowest < (high - low) / 50
-        if lowest < low - slack or highest > high + slack or is_tiny:
+        can_be_dark = not images.is_floating_point()
+        if is_off_scale((lowest, highest), (low, high), can_be_dark=can_be_dark):
             raise InvalidInputError(
                 f"Images of a batch must have values from {low:g} to {high:g}, as synthetic ones. "
                 f"Got {lowest:g} to {highest:g} instead: pass your dataset's `transform`."
