@@ -16,9 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ganaug.exceptions import GanaugError, InvalidInputError, ModelFileError
+from ganaug.inputs.pixels import Array
 from ganaug.storage import lock_folder
-
-Array = npt.NDArray[Any]
 
 PREFIX = "ganaug-bank-"
 LOCKING_ATTEMPTS = 5

@@ -33,6 +33,7 @@ from ganaug.inputs.class_names import check_unambiguous, names_of_classes
 from ganaug.inputs.containers import take_samples
 from ganaug.inputs.npz import read_npz, warn_of_made
 from ganaug.inputs.pictures import SUFFIXES, is_regular, read_pictures
+from ganaug.inputs.pixels import Array
 from ganaug.naming import (
     MANIFEST_NAME,
     PARTIAL_SUFFIX,
@@ -41,8 +42,6 @@ from ganaug.naming import (
     normalised,
     printable,
 )
-
-Array = npt.NDArray[Any]
 
 TORCHVISION_SETS = ("MNIST", "FashionMNIST", "KMNIST", "QMNIST", "CIFAR10", "SVHN")
 
@@ -114,8 +113,8 @@ def read_data(
     if path.suffix.lower() == ".npz":
         X, y, groups = read_npz(path, train=train)
         return _limited(LabelledData(X, y, groups=groups), limits, seed)
-    if path.suffix.lower() == ".csv" or (data and _is_folder(path)):
-        is_table = path.suffix.lower() == ".csv"
+    is_table = path.suffix.lower() == ".csv"
+    if is_table or (data and _is_folder(path)):
         listing = _list_table(path) if is_table else _list_folder(path, train)
         chosen = _limited(listing, limits, seed)
         images = read_pictures(chosen.X, resize, progress)
@@ -172,12 +171,12 @@ def _list_folder(directory: Path, train: bool) -> LabelledData:
 
 def _part_of(directory: Path, train: bool) -> Path:
     """Choose the training (or test) part where there are such subfolders."""
-    folders = {entry.name.lower(): entry for entry in _entries(directory) if _is_folder(entry)}
+    folders = {name.lower(): folder for name, folder in _folders(directory).items()}
     training = next((folders[name] for name in _TRAIN_NAMES if name in folders), None)
     others = [folders[name] for name in _TEST_NAMES if name in folders]
-    if training is None or not (classes := _names_of_folders(training)):
+    if training is None or not (classes := _folders(training).keys()):
         return directory
-    alike = [other for other in others if classes & _names_of_folders(other)]
+    alike = [other for other in others if classes & _folders(other).keys()]
     if not alike and len(folders) > 1:
         return directory  # 'train' is a class beside others
     part = training if train or not alike else alike[0]
@@ -233,8 +232,8 @@ def _entries(directory: Path) -> list[Path]:
     return sorted(entry for entry in directory.iterdir() if not entry.name.startswith("."))
 
 
-def _names_of_folders(directory: Path) -> set[str]:
-    return {entry.name for entry in _entries(directory) if _is_folder(entry)}
+def _folders(directory: Path) -> dict[str, Path]:
+    return {entry.name: entry for entry in _entries(directory) if _is_folder(entry)}
 
 
 def _is_folder(path: Path) -> bool:

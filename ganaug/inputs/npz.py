@@ -10,15 +10,13 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-import numpy.typing as npt
 from numpy.lib import format as npy
 
 from ganaug.checks import warn_user
 from ganaug.exceptions import GanaugWarning, InvalidInputError
 from ganaug.inputs.pictures import is_regular
+from ganaug.inputs.pixels import Array
 from ganaug.naming import printable
-
-Array = npt.NDArray[Any]
 
 TRAINING_NAMES = (
     ("X", "y"),

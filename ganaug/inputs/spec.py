@@ -17,7 +17,6 @@ from ganaug.inputs.containers import (
     concatenate_samples,
     refuse_kind,
     refuse_non_finite,
-    refuse_two_looks,
     refuse_unsupported,
 )
 from ganaug.inputs.formats import DataFormat
@@ -122,8 +121,6 @@ class DataSpec(DataFormat):
 
     def concatenate(self, X: Samples, X_new: Samples) -> Samples:
         """Put what :meth:`decode` gave, or some of X's own, behind X, as X holds its samples."""
-        if self.kind == "image":
-            refuse_two_looks(X, self.resize)
         if isinstance(X, list | tuple) and self.as_list:
             return [*X, *X_new]
         return concatenate_samples(X, X_new)

@@ -6,24 +6,14 @@ import warnings
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ganaug.augmenter import GANAugmenter
-from ganaug.exceptions import GanaugWarning, InvalidTypeError
+from ganaug.exceptions import GanaugWarning
 from ganaug.inputs import DataSpec
-from ganaug.inputs.pixels import cast_rounded
+from ganaug.inputs.pixels import Array, cast_rounded
 from ganaug.inputs.spec import numpy_dtype
 from ganaug.naming import printable
 from ganaug.options import MIN_TRUST
-
-Array = npt.NDArray[Any]
-
-
-def require_augmenter(augmenter: object) -> None:
-    """Raise unless this is a GANAugmenter."""
-    if not isinstance(augmenter, GANAugmenter):
-        kind = type(augmenter).__name__
-        raise InvalidTypeError(f"`augmenter` must be a GANAugmenter. Got a {kind} instead.")
 
 
 def codes_to_leave_alone(augmenter: GANAugmenter, name: str) -> list[int]:
@@ -51,8 +41,8 @@ def value_range_for(spec: DataSpec, dtype: np.dtype[Any]) -> tuple[float, float]
     torchvision and albumentations agree on: 0 to 1 for fractions, and 0 to the dtype's largest
     value for integers.
     """
-    wants_fractions = dtype.kind == "f"
-    if spec.value_range is not None and wants_fractions == (numpy_dtype(spec.dtype).kind == "f"):
+    wants_fractions, had_fractions = dtype.kind == "f", numpy_dtype(spec.dtype).kind == "f"
+    if spec.value_range is not None and wants_fractions == had_fractions:
         return spec.value_range
     return (0.0, 1.0) if wants_fractions else (0.0, float(np.iinfo(dtype).max))
 

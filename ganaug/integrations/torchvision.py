@@ -20,12 +20,7 @@ from ganaug.dataset import SyntheticBank
 from ganaug.exceptions import InvalidInputError, InvalidTypeError
 from ganaug.inputs import encode_labels
 from ganaug.inputs.pixels import is_off_scale
-from ganaug.integrations.common import (
-    codes_to_leave_alone,
-    require_augmenter,
-    to_dtype,
-    value_range_for,
-)
+from ganaug.integrations.common import codes_to_leave_alone, to_dtype, value_range_for
 from ganaug.seeds import stream
 
 v2: Any = require_extra("torchvision.transforms.v2", "torchvision")
@@ -105,7 +100,7 @@ class SyntheticMix(v2.Transform):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        require_augmenter(augmenter)
+        _check_augmenter(augmenter)
         checks = {"p": number(0, 1), "n_per_class": whole_number(1, 10**6), "seed": whole_number(0)}
         check_values(checks, {"p": p, "n_per_class": n_per_class, "seed": seed})
         self.p = p
@@ -187,6 +182,12 @@ class SyntheticMix(v2.Transform):
                 f"Images of a batch must have values from {low:g} to {high:g}, as synthetic ones. "
                 f"Got {lowest:g} to {highest:g} instead: pass your dataset's `transform`."
             )
+
+
+def _check_augmenter(augmenter: object) -> None:
+    if not isinstance(augmenter, GANAugmenter):
+        kind = type(augmenter).__name__
+        raise InvalidTypeError(f"`augmenter` must be a GANAugmenter. Got a {kind} instead.")
 
 
 def _labels_in_batches(
