@@ -211,10 +211,9 @@ class _Archive(Output):
 
 def to_pictures(X: Any, spec: DataSpec) -> Iterator[Image.Image]:
     """Turn samples into what PNG holds: on the data's own scale where it can be."""
-    if spec.container == "pil" and spec.pil_mode in _MODES_OF_PNG:
-        yield from X
-    elif spec.container == "pil" and spec.pil_mode not in ("I", "F"):
-        yield from (image.convert("RGB") for image in X)
+    if _is_picture(spec):
+        is_kept = spec.pil_mode in _MODES_OF_PNG
+        yield from (image if is_kept else image.convert("RGB") for image in X)
     elif _is_deep(spec):
         yield from map(Image.fromarray, np.asarray(X))
     else:
@@ -223,8 +222,8 @@ def to_pictures(X: Any, spec: DataSpec) -> Iterator[Image.Image]:
 
 def warn_of_scale(spec: DataSpec) -> None:
     """Warn where `to_pictures` cannot keep the data's own scale."""
-    is_kept = spec.container == "pil" and spec.pil_mode not in ("I", "F")
-    if is_kept or _is_deep(spec) or (spec.dtype, spec.value_range) == ("uint8", (0.0, 255.0)):
+    is_usual = (spec.dtype, spec.value_range) == ("uint8", (0.0, 255.0))
+    if is_usual or _is_picture(spec) or _is_deep(spec):
         return
     low, high = spec.value_range or (0.0, 255.0)
     warn_user(
@@ -232,6 +231,11 @@ def warn_of_scale(spec: DataSpec) -> None:
         f"({spec.dtype}). For the data's own values give a .npz as --out.",
         GanaugWarning,
     )
+
+
+def _is_picture(spec: DataSpec) -> bool:
+    """Tell PIL images of modes with a scale that PNG knows."""
+    return spec.container == "pil" and spec.pil_mode not in ("I", "F")
 
 
 def _is_deep(spec: DataSpec) -> bool:

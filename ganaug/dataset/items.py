@@ -157,7 +157,7 @@ def _spec_of(images: list[Any], spec: DataSpec) -> DataSpec:
         if are_rows and isinstance(images[0], Tensor):
             X = torch.stack(images)
         row_shape = spec.row_shape if are_rows else None
-        source = open_source(X, row_shape, spec.resize, spec.image_key, spec.label_key)
+        source = open_source(X, row_shape, spec.resize)
         spec.encode_source(source, is_set=True)
     except GanaugError as error:
         raise type(error)(

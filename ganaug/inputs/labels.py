@@ -247,12 +247,8 @@ def one_hot_like(y: Samples, codes: Codes) -> Samples:
 
 def is_one_hot(labels: Array) -> bool:
     """Tell whether every row of (n, n_classes) has a single 1, and 0 elsewhere."""
-    if (
-        labels.ndim != 2
-        or not len(labels)
-        or labels.shape[1] < 2
-        or labels.dtype.kind not in "biuf"
-    ):
+    is_table = labels.ndim == 2 and len(labels) > 0 and labels.shape[1] > 1
+    if not is_table or labels.dtype.kind not in "biuf":
         return False
     return bool(np.isin(labels, (0, 1)).all() and (labels.sum(axis=1) == 1).all())
 

@@ -45,18 +45,16 @@ FEW_LEVELS = 64
 
 @dataclass
 class TrainingSet:
-    """Everything that training needs to know of the user's data.
-
-    `spec`: what the data looked like. `values`: uint8 (n, C, H, W), contiguous, or float32 (n, d)
-    for tables. May share memory with X: read it, never write to it. `labels` (int64 (n,)): class
-    codes 0..K-1: positions in `classes`. `classes` (array (K,)): sorted distinct labels in the
-    user's dtype. `label_kind`: what the labels looked like.
-    """
+    """Everything that training needs to know of the user's data."""
 
     spec: DataSpec
     values: Array
+    """uint8 (n, C, H, W), contiguous, or float32 (n, d) for tables. May share memory with X: read
+    it, never write to it."""
     labels: Codes
+    """Class codes 0..K-1: positions in `classes`."""
     classes: Array
+    """Sorted distinct labels in the user's dtype."""
     label_kind: LabelKind
 
     @property
@@ -201,13 +199,15 @@ def _with_value_range(source: Source, value_range: tuple[float, float] | None) -
             f"{low:g} to {high:g} instead."
         )
     low, high = float(value_range[0]), float(value_range[1])
-    if levels is not None:  # the slack is no part of the range
-        levels = tuple(sorted({min(max(level, low), high) for level in levels}))
-    return DataSpec(**vars(data), value_range=(low, high), levels=levels)
+    spec = DataSpec(**vars(data), value_range=(low, high))
+    if len(levels) > FEW_LEVELS:
+        return spec
+    within = {min(max(level, low), high) for level in levels}  # the slack is no part of the range
+    return dataclasses.replace(spec, levels=tuple(sorted(within)))
 
 
-def _scan_values(source: Source) -> tuple[float, float, tuple[float, ...] | None]:
-    """Give the smallest and the largest value, and all where they are few; refuse NaN, infinity."""
+def _scan_values(source: Source) -> tuple[float, float, set[float]]:
+    """Give the smallest and the largest value, and all if they are few; refuse NaN, infinity."""
     low, high, non_finite = math.inf, -math.inf, np.zeros(2, dtype=np.int64)
     levels: set[float] = set()
     for chunk in source.chunks():
@@ -216,7 +216,7 @@ def _scan_values(source: Source) -> tuple[float, float, tuple[float, ...] | None
         if len(levels) <= FEW_LEVELS:
             levels.update(np.unique(chunk).astype(np.float64).tolist())
     raise_if_non_finite(non_finite)
-    return low, high, tuple(sorted(levels)) if len(levels) <= FEW_LEVELS else None
+    return low, high, levels
 
 
 def _inferred_range(dtype: np.dtype[Any], low: float, high: float) -> tuple[float, float]:
