@@ -13,11 +13,12 @@ import json
 import os
 import shutil
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -46,11 +47,33 @@ class Origin:
     trust: Mapping[str, float] = field(default_factory=dict)
     """By class, the share of synthetic samples that a classifier of the real ones takes for it."""
 
+    def record(self, name: str, kind: str, index: int) -> dict[str, object]:
+        """Describe a sample: its class, kind and number among those, and what made it."""
+        record: dict[str, object] = {
+            "class": name,
+            "kind": kind,
+            "index": int(index),
+            "seed": self.seed,
+            "model": self.model,
+        }
+        if kind == "synthetic" and name in self.trust:
+            record["trust"] = round(self.trust[name], 3)
+        return record
+
 
 _MODES_OF_PNG = ("1", "L", "LA", "RGB", "RGBA", "I;16")
 
 
-class Output(Protocol):
+class _Row(NamedTuple):
+    """What is told of a sample."""
+
+    name: str
+    kind: str
+    number: int
+    source: str
+
+
+class Output(ABC):
     """What takes samples, class by class or all at once."""
 
     def add(
@@ -67,6 +90,11 @@ class Output(Protocol):
         {"real", "synthetic", "augmented", "interpolated", "duplicate"}. `indices`: the number of
         each among those of its class and kind. `sources`: the file that each was read from, or "".
         """
+        sources = [""] * len(names) if sources is None else sources
+        self._take(X, list(map(_Row._make, zip(names, kinds, indices, sources, strict=True))))
+
+    @abstractmethod
+    def _take(self, X: Any, rows: Sequence[_Row]) -> None: ...
 
 
 @contextmanager
@@ -75,10 +103,8 @@ def open_output(
 ) -> Iterator[Output]:
     """Open a folder, or a `.npz` file, for samples; it takes its name when all are there.
 
-    `path`: ends in ``.npz`` for arrays X, y, kind, index, seed and model. Else a folder. `spec`:
-    what the samples look like. `overwrite`: replace what ganaug has written there before; nothing
-    else is ever replaced. Raises InvalidInputError when the place is taken or cannot be written, or
-    feature rows shall become pictures.
+    `path`: ends in ``.npz`` for arrays X, y, kind, index, seed and model. Else a folder.
+    `overwrite`: replace what ganaug has written there before; nothing else is ever replaced.
     """
     check_output(path, overwrite=overwrite)
     is_archive = _is_archive(path)
@@ -101,20 +127,27 @@ def open_output(
 def check_output(path: Path, *, overwrite: bool) -> None:
     """Refuse, before any work, a place that is taken or cannot be written."""
     partial = partial_of(path)
-    if partial.is_dir() and any(partial.iterdir()) and not _has_manifest(partial):
+    if _has_entries(partial) and not (partial / MANIFEST_NAME).is_file():
         raise InvalidInputError(f"{printable(partial)} is in the way: move it away.")
-    if path.is_dir() and any(path.iterdir()):
-        _check_folder(path, overwrite)
-    elif path.exists() and not path.is_dir():
-        if not _is_archive(path):
-            raise InvalidInputError(
-                f"{printable(path)} is a file, and no folder can be made there."
-            )
-        if not overwrite:
-            raise InvalidInputError(
-                f"{printable(path)} is there already: replace it with --overwrite, or choose "
-                "another place."
-            )
+    is_file = path.exists() and not path.is_dir()
+    if is_file and not _is_archive(path):
+        raise InvalidInputError(f"{printable(path)} is a file, and no folder can be made there.")
+    is_folder = _has_entries(path)
+    if is_folder and not is_output_folder(path):
+        raise InvalidInputError(
+            f"{printable(path)} is not empty, and not what ganaug has written: it is never "
+            "replaced. Choose another place."
+        )
+    if (is_file or is_folder) and not overwrite:
+        raise InvalidInputError(
+            f"{printable(path)} is there already: replace it with --overwrite, or choose another "
+            "place."
+        )
+    if is_folder and (foreign := _foreign_file(path)) is not None:
+        raise InvalidInputError(
+            f"{printable(path)} is not replaced: {printable(foreign)} is not in its "
+            f"{MANIFEST_NAME}. Move away what is not ganaug's."
+        )
     check_writable(path.parent)
 
 
@@ -128,7 +161,7 @@ def partial_of(path: Path) -> Path:
 
 
 @dataclass
-class _Folder:
+class _Folder(Output):
     """Pictures by class, and the list of them."""
 
     directory: Path
@@ -136,73 +169,51 @@ class _Folder:
     spec: DataSpec
     origin: Origin
 
-    def add(
-        self,
-        X: Any,
-        names: Sequence[str],
-        kinds: Sequence[str],
-        indices: Sequence[int],
-        sources: Sequence[str] | None = None,
-    ) -> None:
-        sources = [""] * len(names) if sources is None else sources
+    def _take(self, X: Any, rows: Sequence[_Row]) -> None:
         warn_of_scale(self.spec)
-        for facts in zip(to_pictures(X, self.spec), names, kinds, indices, sources, strict=True):
-            self._write(*facts)
-
-    def _write(self, picture: Image.Image, name: str, kind: str, index: int, source: str) -> None:
-        folder = self.directory / folder_of_class(name)
-        folder.mkdir(exist_ok=True)
-        file = folder / f"{kind}-{index:05d}.png"
-        picture.save(file)
-        record: dict[str, object] = {
-            "file": file.relative_to(self.directory).as_posix(),
-            "class": name,
-            "kind": kind,
-            "index": int(index),
-            "seed": self.origin.seed,
-            "model": self.origin.model,
-        }
-        if kind == "synthetic" and name in self.origin.trust:
-            record["trust"] = round(self.origin.trust[name], 3)
-        if source:
-            record["source"] = source
-        self.manifest.write(json.dumps(record) + "\n")
+        for picture, row in zip(to_pictures(X, self.spec), rows, strict=True):
+            folder = self.directory / folder_of_class(row.name)
+            folder.mkdir(exist_ok=True)
+            file = folder / f"{row.kind}-{row.number:05d}.png"
+            picture.save(file)
+            place = {"file": file.relative_to(self.directory).as_posix()}
+            record = place | self.origin.record(row.name, row.kind, row.number)
+            if row.source:
+                record["source"] = row.source
+            self.manifest.write(json.dumps(record) + "\n")
 
 
 @dataclass
-class _Archive:
+class _Archive(Output):
     """Arrays, kept until they are written: a .npz cannot grow."""
 
     origin: Origin
-    parts: list[tuple[npt.NDArray[Any], ...]] = field(default_factory=list)
+    parts: list[npt.NDArray[Any]] = field(default_factory=list)
+    rows: list[_Row] = field(default_factory=list)
 
-    def add(
-        self,
-        X: Any,
-        names: Sequence[str],
-        kinds: Sequence[str],
-        indices: Sequence[int],
-        sources: Sequence[str] | None = None,
-    ) -> None:
-        del sources  # arrays come from no files
-        columns = np.asarray(names), np.asarray(kinds), np.asarray(indices, dtype=np.int64)
-        self.parts.append((np.asarray(X), *columns))
+    def _take(self, X: Any, rows: Sequence[_Row]) -> None:
+        self.parts.append(np.asarray(X))
+        self.rows += rows
 
     def write(self, path: Path) -> None:
-        arrays = [np.concatenate(part) for part in zip(*self.parts, strict=True)]
-        named = dict(zip(("X", "y", "kind", "index"), arrays, strict=True))
         with path.open("wb") as file:  # by its name, NumPy would add a suffix
             np.savez_compressed(
-                file, allow_pickle=False, **named, seed=self.origin.seed, model=self.origin.model
+                file,
+                allow_pickle=False,
+                X=np.concatenate(self.parts),
+                y=np.asarray([row.name for row in self.rows]),
+                kind=np.asarray([row.kind for row in self.rows]),
+                index=np.asarray([row.number for row in self.rows], dtype=np.int64),
+                seed=self.origin.seed,
+                model=self.origin.model,
             )
 
 
 def to_pictures(X: Any, spec: DataSpec) -> Iterator[Image.Image]:
     """Turn samples into what PNG holds: on the data's own scale where it can be."""
-    if spec.container == "pil" and spec.pil_mode in _MODES_OF_PNG:
-        yield from X
-    elif spec.container == "pil" and spec.pil_mode not in ("I", "F"):
-        yield from (image.convert("RGB") for image in X)
+    if _is_picture(spec):
+        is_kept = spec.pil_mode in _MODES_OF_PNG
+        yield from (image if is_kept else image.convert("RGB") for image in X)
     elif _is_deep(spec):
         yield from map(Image.fromarray, np.asarray(X))
     else:
@@ -211,8 +222,8 @@ def to_pictures(X: Any, spec: DataSpec) -> Iterator[Image.Image]:
 
 def warn_of_scale(spec: DataSpec) -> None:
     """Warn where `to_pictures` cannot keep the data's own scale."""
-    is_kept = spec.container == "pil" and spec.pil_mode not in ("I", "F")
-    if is_kept or _is_deep(spec) or (spec.dtype, spec.value_range) == ("uint8", (0.0, 255.0)):
+    is_usual = (spec.dtype, spec.value_range) == ("uint8", (0.0, 255.0))
+    if is_usual or _is_picture(spec) or _is_deep(spec):
         return
     low, high = spec.value_range or (0.0, 255.0)
     warn_user(
@@ -220,6 +231,11 @@ def warn_of_scale(spec: DataSpec) -> None:
         f"({spec.dtype}). For the data's own values give a .npz as --out.",
         GanaugWarning,
     )
+
+
+def _is_picture(spec: DataSpec) -> bool:
+    """Tell PIL images of modes with a scale that PNG knows."""
+    return spec.container == "pil" and spec.pil_mode not in ("I", "F")
 
 
 def _is_deep(spec: DataSpec) -> bool:
@@ -240,28 +256,8 @@ def _is_archive(path: Path) -> bool:
     return path.suffix.lower() == ".npz"
 
 
-def _has_manifest(folder: Path) -> bool:
-    return (folder / MANIFEST_NAME).is_file()
-
-
-def _check_folder(folder: Path, overwrite: bool) -> None:
-    """Refuse to replace a folder unless it is all ganaug's own, and this was asked for."""
-    if not is_output_folder(folder):
-        raise InvalidInputError(
-            f"{printable(folder)} is not empty, and not what ganaug has written: it is never "
-            "replaced. Choose another place."
-        )
-    if not overwrite:
-        raise InvalidInputError(
-            f"{printable(folder)} is there already: replace it with --overwrite, or choose another "
-            "place."
-        )
-    foreign = _foreign_file(folder)
-    if foreign is not None:
-        raise InvalidInputError(
-            f"{printable(folder)} is not replaced: {printable(foreign)} is not in its "
-            f"{MANIFEST_NAME}. Move away what is not ganaug's."
-        )
+def _has_entries(folder: Path) -> bool:
+    return folder.is_dir() and any(folder.iterdir())
 
 
 def _foreign_file(folder: Path) -> str | None:

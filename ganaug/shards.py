@@ -24,11 +24,7 @@ from joblib import delayed
 from ganaug.augmenter import GANAugmenter
 from ganaug.exceptions import InvalidInputError
 from ganaug.naming import printable
-from ganaug.outputs import (
-    Origin,
-    to_pictures,
-    warn_of_scale,
-)
+from ganaug.outputs import Origin, to_pictures, warn_of_scale
 from ganaug.seeds import derived_seed
 from ganaug.storage import PART_SUFFIX, check_writable, write_atomically
 from ganaug.workers import in_workers
@@ -43,18 +39,6 @@ PLAN_NAME = "shards.json"
 class ShardPlan:
     """What decides the bytes of every shard.
 
-    Parameters
-    ----------
-    model : str
-        SHA-256 of the model's file.
-    seed : int
-    classes : tuple of str
-        Names by class index, as in the ``.cls`` files.
-    counts : tuple of int
-        Samples by class index, in all shards together.
-    shard_size : int
-        Samples of a shard, at most.
-
     Examples
     --------
     >>> plan = ShardPlan("", 0, ("bag", "boot"), (7, 4), shard_size=4)
@@ -63,10 +47,14 @@ class ShardPlan:
     """
 
     model: str
+    """SHA-256 of the model's file."""
     seed: int
     classes: tuple[str, ...]
+    """Names by class index, as in the ``.cls`` files."""
     counts: tuple[int, ...]
+    """Samples by class index, in all shards together."""
     shard_size: int
+    """Samples of a shard, at most."""
 
     @property
     def n_shards(self) -> int:
@@ -94,13 +82,7 @@ class ShardPlan:
 def open_shards(
     directory: Path, augmenter: GANAugmenter, origin: Origin, counts: Mapping[Any, int], size: int
 ) -> ShardPlan:
-    """Make a folder ready for shards, or take up one that some of the same plan are in.
-
-    Raises
-    ------
-    InvalidInputError
-        When the folder holds something else, or cannot be written, or samples are no images.
-    """
+    """Make a folder ready for shards, or take up one that some of the same plan are in."""
     if augmenter.spec_.kind != "image":
         raise InvalidInputError("Feature rows cannot be written as pictures: give a .npz as --out.")
     labels = augmenter.classes_.tolist()
@@ -142,27 +124,15 @@ def write_shards(
     *,
     n_jobs: int,
 ) -> Iterator[int]:
-    """Write those of the shards that are not there yet.
+    """Write those of the shards that are not there yet; tell how many samples each holds.
 
-    Parameters
-    ----------
-    directory : Path
-    augmenter : GANAugmenter
-    plan : ShardPlan
-        As `open_shards` gave it.
-    shards : sequence of int
-    n_jobs : int
-        Worker processes, of one thread each; the bytes are the same for any number.
-
-    Yields
-    ------
-    int
-        How many samples each shard holds, when it is done.
+    `n_jobs`: worker processes, of one thread each; the bytes are the same for any number.
     """
     missing = [shard for shard in shards if not _path(directory, shard).exists()]
     names = augmenter.sampler_.class_names
-    trust = {names[label]: round(share, 3) for label, share in augmenter.trust_.items()}
-    tasks = (delayed(_write_shard)(directory, augmenter, plan, k, trust) for k in missing)
+    trust = {names[label]: share for label, share in augmenter.trust_.items()}
+    origin = Origin(plan.seed, plan.model, trust)
+    tasks = (delayed(_write_shard)(directory, augmenter, plan, k, origin) for k in missing)
     yield from in_workers(tasks, len(missing), n_jobs)
 
 
@@ -171,11 +141,7 @@ def _path(directory: Path, shard: int) -> Path:
 
 
 def _write_shard(
-    directory: Path,
-    augmenter: GANAugmenter,
-    plan: ShardPlan,
-    shard: int,
-    trust: Mapping[str, float],
+    directory: Path, augmenter: GANAugmenter, plan: ShardPlan, shard: int, origin: Origin
 ) -> int:
     seed = derived_seed(plan.seed, "shard", shard)
     shares = {code: plan.share(code, shard) for code in range(len(plan.counts))}
@@ -188,15 +154,7 @@ def _write_shard(
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")  # others may make it as well
     with tarfile.open(partial, "w", format=tarfile.USTAR_FORMAT) as tar:
         for place, (picture, i) in enumerate(zip(pictures, order.tolist(), strict=True)):
-            name = plan.classes[codes[i]]
-            record: dict[str, object] = {
-                "class": name,
-                "kind": "synthetic",
-                "index": int(numbers[i]),
-                "seed": plan.seed,
-                "model": plan.model,
-            }
-            record |= {"trust": trust[name]} if name in trust else {}
+            record = origin.record(plan.classes[codes[i]], "synthetic", numbers[i])
             png = io.BytesIO()
             picture.save(png, format="png")
             key = f"{shard:06d}-{place:06d}"

@@ -153,7 +153,9 @@ class AugmentedDataset(Dataset[Any]):
         directory: str | os.PathLike[str] | None = None,
     ) -> None:
         check_map_dataset(dataset)
-        _check_options(transform, target_transform, directory)
+        _check_callable("transform", transform)
+        _check_callable("target_transform", target_transform)
+        _check_directory(directory)
         weight = _checked_weight(synthetic_weight)
         if labels is None:
             labels = read_dataset_labels(
@@ -163,7 +165,12 @@ class AugmentedDataset(Dataset[Any]):
         self.refresh = refresh
         self.return_weight, self.return_is_synthetic = return_weight, return_is_synthetic
         self._format = ItemFormat(dataset, spec, labels.by_code, transform, target_transform)
-        self._synthetic = _checked_function(synthetic) if refresh else None
+        if refresh and not callable(synthetic):
+            raise InvalidInputError(
+                "`synthetic` must be a function of the epoch for refresh=True. Got fixed ones "
+                "instead."
+            )
+        self._synthetic = synthetic if refresh and callable(synthetic) else None
         values, codes = synthetic(0) if callable(synthetic) else synthetic
         self.bank = SyntheticBank.create(_checked(values, spec), codes, directory)
         self._duplicates = np.asarray(duplicates, dtype=np.int64)
@@ -179,16 +186,14 @@ class AugmentedDataset(Dataset[Any]):
         )
         all_codes = np.concatenate([labels.codes, codes, labels.codes[self._duplicates]])
         self.is_synthetic = self.kinds == "synthetic"
-        self.weights = np.where(self.is_synthetic, weight, 1)
-        self.weights = self.weights.astype(np.float32)
-        self.targets = _targets_like(
-            dataset, np.asarray(self._format.labels).reshape(-1)[all_codes]
-        )
+        self.weights = np.where(self.is_synthetic, weight, 1).astype(np.float32)
+        inner = innermost(dataset)
+        item_labels = np.asarray(self._format.labels).reshape(-1)[all_codes]
+        self.targets = _targets_like(getattr(inner, "targets", None), item_labels)
         names = names_in_dataset(dataset, spec.label_key)
-        known = [names[code] for code in range(len(names)) if code in names]
-        known = known if len(known) == len(names) else []  # of codes 0..n-1 only
-        self.classes = getattr(innermost(dataset), "classes", None) or known or classes.tolist()
-        if isinstance(codes_of := getattr(innermost(dataset), "class_to_idx", None), Mapping):
+        known = [names[code] for code in sorted(names)] if {*names} == {*range(len(names))} else []
+        self.classes = getattr(inner, "classes", None) or known or classes.tolist()
+        if isinstance(codes_of := getattr(inner, "class_to_idx", None), Mapping):
             self.class_to_idx = dict(codes_of)
 
     def __len__(self) -> int:
@@ -219,7 +224,7 @@ class AugmentedDataset(Dataset[Any]):
 
     @transform.setter
     def transform(self, transform: Transform | None) -> None:
-        _check_options(transform, None, None)
+        _check_callable("transform", transform)
         self._format.transform = transform
 
     @property
@@ -229,7 +234,7 @@ class AugmentedDataset(Dataset[Any]):
 
     @target_transform.setter
     def target_transform(self, transform: Transform | None) -> None:
-        _check_options(None, transform, None)
+        _check_callable("target_transform", transform)
         self._format.target_transform = transform
 
     def __getitems__(self, indices: Sequence[int]) -> list[Any]:
@@ -244,7 +249,8 @@ class AugmentedDataset(Dataset[Any]):
         places = [i - n_real for i in indices if n_real <= i < end]
         items = self._read_real([i for i in indices if i < n_real or i >= end])
         if places:  # one pass, since this is the loader's inner loop
-            real, made = iter(items), iter(self._make(places))
+            made = iter(self._format.make(self.bank.values[places], self.bank.labels[places]))
+            real = iter(items)
             items = [next(made if n_real <= i < end else real) for i in indices]
         items = self._format.finish(items)
         if self.return_weight or self.return_is_synthetic:
@@ -305,9 +311,6 @@ class AugmentedDataset(Dataset[Any]):
             return list(self.dataset.__getitems__(indices))
         return [self.dataset[i] for i in indices]
 
-    def _make(self, places: list[int]) -> list[Any]:
-        return self._format.make(self.bank.values[places], self.bank.labels[places])
-
     def _with_provenance(self, item: Any, index: int) -> Any:
         further = {}
         if self.return_weight:
@@ -317,30 +320,22 @@ class AugmentedDataset(Dataset[Any]):
         return {**item, **further} if isinstance(item, Mapping) else (*item, *further.values())
 
 
-def _checked_function(synthetic: Callable[[int], Made] | Made) -> Callable[[int], Made]:
-    if not callable(synthetic):
-        raise InvalidInputError(
-            "`synthetic` must be a function of the epoch for refresh=True. Got fixed ones instead."
-        )
-    return synthetic
-
-
 def _checked(values: Array, spec: DataSpec) -> Array:
-    is_table = spec.kind == "table"
-    shape = (spec.n_columns,) if is_table else spec.image_shape
-    dtype = np.dtype(np.float32 if is_table else np.uint8)
-    if values.shape[1:] != shape or values.dtype != dtype:
+    wanted = spec.empty(0)
+    if values.shape[1:] != wanted.shape[1:] or values.dtype != wanted.dtype:
         raise InvalidInputError(
-            f"`synthetic` must give {dtype} samples of shape {shape}. "
+            f"`synthetic` must give {wanted.dtype} samples of shape {wanted.shape[1:]}. "
             f"Got {values.dtype} of shape {values.shape[1:]} instead."
         )
     return values
 
 
-def _check_options(transform: object, target_transform: object, directory: object) -> None:
-    for name, value in (("transform", transform), ("target_transform", target_transform)):
-        if value is not None and not callable(value):
-            raise InvalidTypeError(f"`{name}` must be callable or None. Got {value!r} instead.")
+def _check_callable(name: str, value: object) -> None:
+    if value is not None and not callable(value):
+        raise InvalidTypeError(f"`{name}` must be callable or None. Got {value!r} instead.")
+
+
+def _check_directory(directory: object) -> None:
     if directory is not None and not (
         isinstance(directory, str | os.PathLike) and os.path.isdir(directory)
     ):
@@ -357,9 +352,8 @@ def _checked_weight(weight: object) -> float:
     return float(weight)
 
 
-def _targets_like(dataset: MapDataset, labels: Array) -> Any:
+def _targets_like(own: Any, labels: Array) -> Any:
     """Give labels in the container of a dataset's own ``targets``."""
-    own = getattr(innermost(dataset), "targets", None)
     if isinstance(own, list):
         return labels.tolist()
     return torch.from_numpy(labels).to(own.dtype) if isinstance(own, torch.Tensor) else labels

@@ -16,9 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ganaug.exceptions import GanaugError, InvalidInputError, ModelFileError
+from ganaug.inputs.pixels import Array
 from ganaug.storage import lock_folder
-
-Array = npt.NDArray[Any]
 
 PREFIX = "ganaug-bank-"
 LOCKING_ATTEMPTS = 5
@@ -32,9 +31,6 @@ class SyntheticBank:
     the folder: it alone can :meth:`publish` other samples, and the folder goes when it dies. Those
     that a worker has open stay readable until it has finished with them. Folders of processes that
     were killed go when the next bank is made beside them: each is locked while its owner lives.
-
-    `folder`: of an existing bank. `labels`: int64 (m,), class codes, read-only. Raises
-    ModelFileError when the folder, or a file in it, is gone.
 
     Examples
     --------
@@ -67,13 +63,7 @@ class SyntheticBank:
         labels: npt.NDArray[np.int64],
         directory: str | os.PathLike[str] | None = None,
     ) -> SyntheticBank:
-        """Write samples to a new folder.
-
-        `values` (array (m, ...)): uint8 images (m, C, H, W), or float32 samples (m, d). `labels`
-        (int64 (m,)): class codes. `directory`: where to make the folder; by default where the
-        system keeps temporary files. Returns: the owner of the folder. Raises InvalidInputError
-        when values and labels differ in length.
-        """
+        """Write samples to a new folder, by default where the system keeps temporary files."""
         if len(values) != len(labels):
             raise InvalidInputError(
                 "`values` and `labels` must have the same length. "
@@ -126,9 +116,7 @@ class SyntheticBank:
     def publish(self, values: Array, epoch: int) -> None:
         """Replace the samples, in this process and in all that have the bank open.
 
-        `values`: of the shape and dtype of the present samples: the class codes stay as they are.
-        `epoch`: what to call them. Raises GanaugError when called on a copy, such as a worker's.
-        Raises InvalidInputError when shape or dtype differ.
+        The class codes stay as they are.
         """
         if not self.is_owner:
             raise GanaugError(
@@ -201,9 +189,8 @@ def _sweep(place: Path) -> None:
 def _is_ours(folder: Path) -> bool:
     """Tell whether a folder is this user's: in a place that all share, others have theirs."""
     status = folder.lstat()
-    return stat.S_ISDIR(status.st_mode) and (
-        sys.platform == "win32" or status.st_uid == os.geteuid()
-    )
+    is_users = sys.platform == "win32" or status.st_uid == os.geteuid()
+    return stat.S_ISDIR(status.st_mode) and is_users
 
 
 def _remove(folder: Path, lock: int | None, owner_pid: int) -> None:

@@ -15,7 +15,7 @@ from ganaug.dataset.labels import probe_positions
 from ganaug.exceptions import GanaugError, InvalidInputError
 from ganaug.inputs import DataSpec, without_transforms
 from ganaug.inputs.datasets import MapDataset, find_keys, split_item, transform_owner
-from ganaug.inputs.pixels import Array, pil_mode_of, pixels_of
+from ganaug.inputs.pixels import READ_AS, Array, pil_mode_of, pixels_of
 from ganaug.inputs.sources import open_source
 
 Transform = Callable[[Any], Any]
@@ -24,14 +24,10 @@ Transform = Callable[[Any], Any]
 class ItemFormat:
     """What a dataset's items look like: takes them apart, and makes more of them.
 
-    - `dataset`: a few of its items (of a torchvision dataset: before its transforms) are looked at.
-    - `spec`: what the data given to ``fit`` looked like. The dataset's images may differ from it in
-      container, layout and width of the dtype, but not in shape and scale.
-    - `labels`: the label of each class code; as an attribute, of the type that the items have, and
-      shared by all synthetic items of a class.
-    - `transform`, `target_transform`: what :meth:`finish` applies to images and labels.
-
-    Raises InvalidInputError, InvalidTypeError when the items do not look like the fitted data.
+    A few items (of a torchvision dataset: before its transforms) are looked at: they may differ
+    from `spec`, of the data given to ``fit``, in container, layout and width of the dtype, but not
+    in shape and scale. `labels`: of each class code; as an attribute, of the type that the items
+    have, and shared by all synthetic items of a class.
     """
 
     def __init__(
@@ -46,9 +42,9 @@ class ItemFormat:
         self._own_transforms = OwnTransforms(dataset)
         raw = without_transforms(dataset)
         items = {i: raw[i] for i in probe_positions(len(raw))}
-        features = getattr(raw, "features", None)
-        self._keys = find_keys(items[0], features, spec.image_key, spec.label_key, "item 0")
-        images, labels_of_items = zip(*(self._split(items[i], i) for i in items), strict=True)
+        self._keys = find_keys(raw, items[0], spec.image_key, spec.label_key, "item 0")
+        parts = [self._split(item, f"item {i}") for i, item in items.items()]
+        images, labels_of_items = zip(*parts, strict=True)
         self._has_further_keys = isinstance(items[0], Mapping) and len(items[0]) > 2
         self._empty_item = self._with_parts(items[0], None, None)
         self._spec = _spec_of(list(images), spec)
@@ -60,10 +56,7 @@ class ItemFormat:
         self.labels = _labels_like(labels_of_items[0], labels)
 
     def make(self, values: Array, codes: npt.NDArray[np.int64]) -> list[Any]:
-        """Make items such as the dataset returns, its own transforms applied.
-
-        `values`: uint8 (n, C, H, W), or float32 (n, d). `codes` (int64 (n,)): class codes.
-        """
+        """Make items such as the dataset returns, its own transforms applied."""
         images: Iterable[Any] = self._spec.decode(values)
         if self._tensor_type is not Tensor:  # such as torchvision's tv_tensors.Image
             images = [image.as_subclass(self._tensor_type) for image in images]
@@ -78,8 +71,8 @@ class ItemFormat:
     def finish(self, items: list[Any]) -> list[Any]:
         """Make real and synthetic items alike.
 
-        Applies the transforms given for both, drops what stands under further keys, of which
-        synthetic items have none, and converts images of palettes as ``fit`` does.
+        That is: transform both, drop what stands under further keys, of which synthetic items have
+        none, and convert images of palettes as ``fit`` does.
         """
         further = self.transform, self.target_transform, self._read_as
         if not self._has_further_keys and all(step is None for step in further):
@@ -87,15 +80,14 @@ class ItemFormat:
         return [self._finish(item) for item in items]
 
     def _finish(self, item: Any) -> Any:
-        image, label = self._split(item, None)
+        image, label = self._split(item, "an item")
         if self._read_as is not None and image.mode != self._read_as:
             image = image.convert(self._read_as)
         if self.target_transform is not None:
             label = self.target_transform(label)
         return self._with_parts(item, apply_transform(self.transform, image), label)
 
-    def _split(self, item: Any, position: int | None) -> tuple[Any, Any]:
-        name = "an item" if position is None else f"item {position}"
+    def _split(self, item: Any, name: str) -> tuple[Any, Any]:
         return split_item(item, *self._keys, f"{name} of the dataset")
 
     def _with_parts(self, item: Any, image: Any, label: Any) -> Any:
@@ -111,9 +103,7 @@ class OwnTransforms:
     """The transforms of a torchvision dataset, for items that it has not made itself.
 
     They are looked up at each use, as the dataset does: users may exchange them at any time.
-
-    `dataset`: a torchvision ``VisionDataset``, a Subset of one, a ConcatDataset of several with the
-    same transforms, or any other Dataset, which has none.
+    Datasets that `without_transforms` gives as they are have none.
     """
 
     def __init__(self, dataset: MapDataset) -> None:
@@ -152,9 +142,8 @@ def apply_transform(transform: Transform | None, image: Any) -> Any:
 
 def _mode_to_read(images: Iterable[object]) -> str | None:
     """Name the mode that `fit` reads palettes and the like in; None for other images."""
-    pil_images = [image for image in images if isinstance(image, Image.Image)]
-    modes = [pil_mode_of(image) for image in pil_images if image.mode != pil_mode_of(image)]
-    return modes[0] if modes else None
+    pil_images = (image for image in images if isinstance(image, Image.Image))
+    return next((pil_mode_of(image) for image in pil_images if image.mode in READ_AS), None)
 
 
 def _spec_of(images: list[Any], spec: DataSpec) -> DataSpec:
@@ -168,22 +157,21 @@ def _spec_of(images: list[Any], spec: DataSpec) -> DataSpec:
         if are_rows and isinstance(images[0], Tensor):
             X = torch.stack(images)
         row_shape = spec.row_shape if are_rows else None
-        source = open_source(X, row_shape, spec.resize, spec.image_key, spec.label_key)
+        source = open_source(X, row_shape, spec.resize)
         spec.encode_source(source, is_set=True)
     except GanaugError as error:
         raise type(error)(
             f"The wrapped dataset's items are not like the data seen in fit. {error} Scaling that "
             "it does itself may be passed as `transform` instead, for all images alike."
         ) from None
-    return DataSpec.of(source.format, spec.value_range, spec.levels)
+    return DataSpec(**vars(source.format), value_range=spec.value_range, levels=spec.levels)
 
 
 def _refuse_two_sizes(image: Any, spec: DataSpec) -> None:
     """Refuse images that `resize` has brought to another size than the dataset returns."""
     if spec.resize is None:
         return
-    assert spec.image_shape is not None
-    example = spec.decode(np.zeros((1, *spec.image_shape), dtype=np.uint8))[0]
+    example = spec.decode(spec.empty(1))[0]
     found, made = pixels_of(image, "the dataset").shape, pixels_of(example, "").shape
     if found != made:
         raise InvalidInputError(

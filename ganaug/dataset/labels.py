@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,14 +32,12 @@ LABEL_ATTRIBUTES = ("targets", "labels", "_labels")
 
 @dataclass(frozen=True)
 class DatasetLabels:
-    """Labels of a Dataset's items, as codes of the classes seen in ``fit``.
-
-    `codes` (int64 (n,)): class code of each item. `by_code`: the label by which the dataset's items
-    call each class; -1 for a class unknown to it.
-    """
+    """Labels of a Dataset's items, as codes of the classes seen in ``fit``."""
 
     codes: npt.NDArray[np.int64]
+    """Of each item."""
     by_code: list[Any]
+    """The label by which the items call each class; -1 for a class unknown to the dataset."""
 
 
 def read_dataset_labels(
@@ -51,7 +48,7 @@ def read_dataset_labels(
     label_key: str | None = None,
     class_names: Sequence[str] | None = None,
 ) -> DatasetLabels:
-    """Find the label of every item of a Dataset.
+    """Find the label, before any transform, of every item of a Dataset.
 
     Labels that the dataset declares are used where its items agree with them (one of each label
     and 16 spread over the dataset are looked at):
@@ -59,15 +56,8 @@ def read_dataset_labels(
     Hugging Face dataset; of a ``Subset`` or a ``ConcatDataset``, those of what it is made of. Else
     every item is read once.
 
-    - `dataset`: a torchvision dataset's labels are those before its transforms.
-    - `classes` (array (n_classes,)): sorted classes seen in ``fit``.
-    - `image_key`, `label_key`: where items that are dicts keep image and label; found by default.
-    - `class_names`: names of the classes seen in ``fit``, where these are integers.
-
-    Where the fitted classes have names, or are names, and the dataset has integer labels
-    and names for them (as ``ImageFolder`` has), the names tell which is which. Raises
-    InvalidInputError when the dataset is empty, or has labels not seen in ``fit``: says which.
-    Raises InvalidTypeError when it is no map-style Dataset.
+    `classes`, `class_names`: seen in ``fit``. Where the dataset has names for its integer labels
+    (as ``ImageFolder`` has), the names tell which is which.
 
     Examples
     --------
@@ -82,9 +72,9 @@ def read_dataset_labels(
     raw = without_transforms(dataset)
     keys = image_key, label_key
     if None in keys:
-        with _leaving_images_unread():
-            features, name = getattr(raw, "features", None), "item 0 of the dataset"
-            keys = find_keys(read_item(raw, 0, name), features, *keys, name)
+        with _images_left_unread():
+            name = "item 0 of the dataset"
+            keys = find_keys(raw, read_item(raw, 0, name), *keys, name)
     labels: Sequence[Any] = _raw_labels(raw, *keys)
     names = names_in_dataset(dataset, keys[1])
     labels, classes, by_code = match_by_name(labels, names, classes, class_names or ())
@@ -106,20 +96,17 @@ def probe_positions(n: int) -> list[int]:
     return sorted(set(np.linspace(0, n - 1, N_PROBES).astype(int).tolist()))
 
 
-@contextlib.contextmanager
-def _leaving_images_unread() -> Iterator[None]:
+def _images_left_unread() -> warnings.catch_warnings[None]:
     """Hush warnings of images that were opened and, since only the label counts, not decoded."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        yield
+    return warnings.catch_warnings(action="ignore", category=ResourceWarning)
 
 
 def _raw_labels(raw: MapDataset, image_key: str | None, label_key: str | None) -> list[Any]:
     def read(position: int) -> Any:
         name = f"item {position} of the dataset"
-        with _leaving_images_unread():
+        with _images_left_unread():
             label = split_item(read_item(raw, position, name), image_key, label_key, name)[1]
-        return plain_label(single_label(label, name))
+        return _plain_label(single_label(label, name))
 
     declared = _declared_labels(raw, label_key)
     if declared is not None and len(declared) == len(raw):
@@ -154,9 +141,9 @@ def _plain_list(labels: Any) -> list[Any] | None:
         return labels.reshape(-1).tolist() if labels.ndim == 1 or is_column else None
     if not isinstance(labels, Sequence):
         return None
-    return [x.item() if isinstance(x, torch.Tensor | np.generic) else x for x in labels]
+    return [_plain_label(label) for label in labels]
 
 
-def plain_label(label: Any) -> Any:
+def _plain_label(label: Any) -> Any:
     """Give one label as a Python value."""
     return label.item() if isinstance(label, torch.Tensor | np.ndarray | np.generic) else label

@@ -15,13 +15,7 @@ from ganaug.naming import normalised
 
 
 def names_in_dataset(dataset: MapDataset, label_key: str | None = None) -> dict[int, str]:
-    """Give the names that a Dataset has for its integer labels.
-
-    `dataset`: a torchvision dataset or anything else with ``class_to_idx`` or ``classes``, a
-    Hugging Face dataset with a ``ClassLabel`` feature, a ``Subset`` of one of these, or a
-    ``ConcatDataset`` whose parts agree. `label_key`: column of the labels in a Hugging Face
-    dataset. Returns: dict of int to str: empty where there are none, or where two classes have one
-    name.
+    """Give the names that a Dataset has for its integer labels; none where two classes have one.
 
     Examples
     --------
@@ -60,11 +54,7 @@ def _numbered(names: object) -> dict[int, str]:
 
 
 def names_of_classes(classes: Array, names: Mapping[int, str]) -> tuple[str, ...] | None:
-    """Give the name of each class in their order; None where one has none.
-
-    `classes` (array (n_classes,)): strings are names themselves. `names` (dict of int to str): as
-    :func:`names_in_dataset` gives them.
-    """
+    """Give the name of each class in their order, strings themselves; None where one has none."""
     labels = classes.tolist()
     if labels and all(isinstance(label, str) for label in labels):
         return tuple(labels)
@@ -73,10 +63,7 @@ def names_of_classes(classes: Array, names: Mapping[int, str]) -> tuple[str, ...
 
 
 def check_unambiguous(text: str, labels: Sequence[Any], names: Sequence[str]) -> None:
-    """Refuse a text that is the name of one class and the label of another.
-
-    `labels`, `names`: of the classes, in one order. Raises InvalidInputError: says what to do.
-    """
+    """Refuse a text that is the name of one class and the label of another."""
     named = dict(zip(map(normalised, names), labels, strict=False))
     numbered = {normalised(str(label)): label for label in labels}
     key = normalised(text)
@@ -94,9 +81,8 @@ def match_by_name(
 ) -> tuple[Sequence[Any], Array, list[Any]]:
     """Give a Dataset's labels, and the classes seen in fit, as names where both have some.
 
-    `names` (dict of int to str): of the Dataset's integer labels. `classes` (array (n_classes,)),
-    `class_names`: of the fitted data, the latter empty for none. Returns: labels; classes; and by
-    class code the label by which the Dataset calls the class, -1 for a class unknown to it.
+    The third thing returned is the label by which the Dataset, whose integer labels have `names`,
+    calls each class; -1 for a class unknown to it.
     """
     class_names = names_of_classes(classes, {}) or class_names
     if not names or not class_names or not all(isinstance(label, int) for label in labels):

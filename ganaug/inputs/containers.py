@@ -54,20 +54,12 @@ def refuse_unsupported(X: Samples) -> None:
         advice = "a masked array instead: fill the hidden values first, X.filled(0)"
     elif isinstance(X, torch.Tensor) and (X.layout != torch.strided or X.is_meta):
         advice = "a sparse tensor, or one without values, instead: pass X.to_dense()"
-    elif isinstance(X, Mapping):
-        advice = f"a dict of {list(X)} instead: pass one of its parts, such as the training split"
-    elif isinstance(X, DataLoader):
-        advice = "a DataLoader instead: pass its dataset"
-    elif is_stream(X):
-        advice = (
-            f"a {type(X).__name__} instead, a stream without length and order, of which nothing "
-            "can be counted: collect what is to be learnt, list(itertools.islice(stream, 5000)), "
-            "and mix into the stream's batches by ganaug.integrations.torchvision.SyntheticMix"
-        )
     elif isinstance(X, Image.Image):
         advice = "a single image instead: pass a list of images"
     elif X is None or isinstance(X, str | bytes | type):
         advice = f"{X!r} instead"
+    elif what_to_pass := advice_on(X):
+        advice = f"a {type(X).__name__} instead{what_to_pass}"
     if advice:
         refuse_kind(advice)
     if is_pandas(X) and X.ndim == 2:
@@ -94,19 +86,24 @@ def refuse_kind(what_came: str) -> NoReturn:
     )
 
 
-def is_stream(X: object) -> bool:
-    """Tell whether X can only be run through: WebDataset, a generator, Hugging Face's streams."""
-    if isinstance(X, IterableDataset):
-        return True
-    return hasattr(X, "__iter__") and not (hasattr(X, "__len__") or hasattr(X, "__array__"))
+def advice_on(X: object) -> str:
+    """Say what to pass in place of a collection without positions; empty for all else."""
+    if isinstance(X, Mapping):
+        return f", of {list(X)}: pass one of its parts, such as the training split"
+    if isinstance(X, DataLoader):
+        return ": pass its dataset"
+    has_length = hasattr(X, "__len__") or hasattr(X, "__array__")
+    if isinstance(X, IterableDataset) or (hasattr(X, "__iter__") and not has_length):
+        return (
+            ", a stream without length and order, of which nothing can be counted: collect what is "
+            "to be learnt, list(itertools.islice(stream, 5000)), and mix into the stream's batches "
+            "by ganaug.integrations.torchvision.SyntheticMix"
+        )
+    return ""
 
 
 def as_array(X: Samples) -> npt.NDArray[Any]:
-    """Give nested lists, or an object that NumPy can read, as an array of one dimension or more.
-
-    Raises InvalidInputError for samples of different lengths. Raises InvalidTypeError for anything
-    that is no sequence.
-    """
+    """Give nested lists, or an object that NumPy can read, as an array of one dimension or more."""
     try:
         array = np.asarray(X)
     except (ValueError, TypeError, RuntimeError, OverflowError) as error:
@@ -117,12 +114,9 @@ def as_array(X: Samples) -> npt.NDArray[Any]:
 
 
 def refuse_two_looks(X: Samples, resize: tuple[int, int] | None) -> None:
-    """Raise for images that synthetic ones would not look like, before they are put together.
+    """Raise for images to which synthetic ones cannot be added, being of another mode or size.
 
-    `X`: array, tensor or list of images, or 2-D data. `resize` (tuple (height, width) or None): the
-    size that `fit` brings, or has brought, images to. Raises InvalidInputError for palette images
-    and others that are read in another mode than their own, and for images of another size than
-    `resize`; says what to do.
+    `resize`: the size that `fit` brings, or has brought, images to.
     """
     refuse_unsupported(X)
     if not isinstance(X, list | tuple):
@@ -130,14 +124,14 @@ def refuse_two_looks(X: Samples, resize: tuple[int, int] | None) -> None:
     else:
         images = [image for image in X if is_image(image)]
     for i, image in enumerate(images):
-        mode = getattr(image, "mode", None) if isinstance(image, Image.Image) else None
-        if mode is not None and mode != pil_mode_of(image):
+        is_pil, read_as = isinstance(image, Image.Image), pil_mode_of(image)
+        if is_pil and image.mode != read_as:
             raise InvalidInputError(
                 f"X must hold images to which synthetic ones can be added. Those have mode "
-                f"{pil_mode_of(image)}, X[{i}] has {mode}: convert X itself before, "
-                f"image.convert({pil_mode_of(image)!r})."
+                f"{read_as}, X[{i}] has {image.mode}: convert X itself before, "
+                f"image.convert({read_as!r})."
             )
-        size = image.size[::-1] if isinstance(image, Image.Image) else tuple(image.shape)
+        size = image.size[::-1] if is_pil else tuple(image.shape)
         if resize is not None and tuple(resize) not in (size[:2], size[-2:]):
             raise InvalidInputError(
                 f"X must hold images to which synthetic ones can be added. Those have the height "
@@ -147,10 +141,7 @@ def refuse_two_looks(X: Samples, resize: tuple[int, int] | None) -> None:
 
 
 def refuse_dataset(X: Samples) -> None:
-    """Raise for a Dataset, where samples have to be in memory.
-
-    Raises InvalidTypeError: says what to call instead.
-    """
+    """Raise for a Dataset, where samples have to be in memory."""
     if isinstance(X, Dataset):
         raise InvalidTypeError(
             "X must be samples in memory, such as an array. Got a Dataset instead, which is not "
@@ -159,27 +150,15 @@ def refuse_dataset(X: Samples) -> None:
 
 
 def refuse_non_finite(X: Samples) -> None:
-    """Raise for NaN and infinite values, without a converted copy of X.
-
-    `X`: lists are not looked into: :meth:`DataSpec.check` encodes all of them. Raises
-    InvalidInputError: says how many there are.
-    """
-    counts = np.zeros(2, dtype=np.int64)
+    """Raise for NaN and infinite values, without a converted copy of X."""
     if isinstance(X, torch.Tensor):
-        if X.is_floating_point():
-            counts += [int(X.isnan().sum()), int(X.isinf().sum())]
-    elif is_pandas(X) or isinstance(X, np.ndarray):
-        counts += count_non_finite(np.asarray(X))
-    raise_if_non_finite(counts)
+        raise_if_non_finite([int(X.isnan().sum()), int(X.isinf().sum())])
+    else:
+        raise_if_non_finite(count_non_finite(np.asarray(X)))
 
 
 def extendable_samples(X: Samples, fitted: DataFormat) -> Samples:
-    """Give samples to which others of the fitted format can be added.
-
-    `fitted`: what the data given to ``fit`` came in. Returns: X itself; a list of feature rows, and
-    what only NumPy can read, as an array. Raises InvalidTypeError for a Dataset, and for another
-    container than in ``fit``.
-    """
+    """Give samples to which others of the fitted format can be added: X, or X as an array."""
     X = as_list(X)
     refuse_dataset(X)
     refuse_unsupported(X)
@@ -197,10 +176,7 @@ def extendable_samples(X: Samples, fitted: DataFormat) -> Samples:
 
 
 def take_samples(X: Samples, positions: Positions) -> Samples:
-    """Select samples of an array, tensor, data frame or list.
-
-    `positions` (int64 (m,)): any order, also with repetitions. Returns: in X's container; a data
-    frame's rows keep their names.
+    """Select samples, in any order and also repeatedly, of an array, tensor, data frame or list.
 
     Examples
     --------
@@ -217,10 +193,7 @@ def take_samples(X: Samples, positions: Positions) -> Samples:
 
 
 def replace_samples(X: Samples, positions: Positions, X_new: Samples) -> Samples:
-    """Return a copy of X with some samples replaced.
-
-    `positions`: int64 (m,). `X_new` (samples, length m): in X's container. Returns: in X's
-    container and dtype.
+    """Return a copy of X, of its container and dtype, with some samples replaced.
 
     Examples
     --------
@@ -245,11 +218,7 @@ def replace_samples(X: Samples, positions: Positions, X_new: Samples) -> Samples
 
 
 def concatenate_samples(X: Samples, X_new: Samples) -> Samples:
-    """Put samples behind others.
-
-    `X_new`: in X's container. Returns: in X's container and dtype. Raises InvalidInputError when
-    the new ones have another shape.
-    """
+    """Put samples behind others, in their container and dtype."""
     if is_pandas(X):
         return concatenate_pandas(X, X_new)
     X = X if isinstance(X, torch.Tensor) else np.asarray(X)
@@ -262,17 +231,12 @@ def concatenate_samples(X: Samples, X_new: Samples) -> Samples:
             "before fit, instead of passing `resize`."
         )
     if isinstance(X, torch.Tensor):
-        return torch.cat([X, X_new.to(X)])
+        return torch.cat([X, torch.as_tensor(X_new).to(X)])
     return np.concatenate([X, X_new.astype(X.dtype, copy=False)])
 
 
 def concatenate_pandas(real: Samples, new: Samples) -> Samples:
-    """Put new rows after real ones; index, dtypes and column names of the real ones are kept.
-
-    An integer index is continued from its largest value. After any other index the new rows are
-    called ``"added_0"``, ``"added_1"``, ..., and go on from there in a second call: X and y that
-    had one index have one index again.
-    """
+    """Put new rows after real ones; index, dtypes and column names of the real ones are kept."""
     import pandas as pd
 
     if real.ndim == 2:
@@ -285,7 +249,7 @@ def concatenate_pandas(real: Samples, new: Samples) -> Samples:
 
 
 def _further_names(index: Samples, n: int) -> Samples:
-    """Name n rows more, none as one that is there."""
+    """Name n rows more: the next integers, or ``"added_0"`` and so on, also in a second call."""
     import pandas as pd
 
     if pd.api.types.is_integer_dtype(index.dtype):

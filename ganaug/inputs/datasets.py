@@ -11,11 +11,11 @@ from typing import Any, TypeAlias
 import numpy as np
 from PIL import Image
 from torch import Tensor
-from torch.utils.data import ConcatDataset, DataLoader, Dataset, Subset
+from torch.utils.data import ConcatDataset, Dataset, Subset
 
 from ganaug.checks import did_you_mean
 from ganaug.exceptions import InvalidInputError, InvalidTypeError
-from ganaug.inputs.containers import Samples, is_pandas, is_stream
+from ganaug.inputs.containers import Samples, advice_on, is_pandas
 from ganaug.inputs.pixels import is_image
 
 LABEL_KEYS = ("label", "labels", "target", "targets", "class", "y")
@@ -42,29 +42,17 @@ def is_item(thing: object) -> bool:
 
 
 def check_map_dataset(dataset: MapDataset) -> None:
-    """Raise unless this has items that can be read in any order.
-
-    Raises InvalidTypeError: says what came, and what to do with it.
-    """
-    advice = ""
-    if isinstance(dataset, DataLoader):
-        advice = ": pass its dataset"
-    elif isinstance(dataset, Mapping):
-        advice = f" of {list(dataset)}: pass one of its parts, such as the training split"
-    elif isinstance(dataset, np.ndarray | Tensor) or is_pandas(dataset):
+    """Raise, with advice, unless this has items that can be read in any order."""
+    advice = advice_on(dataset)
+    if isinstance(dataset, np.ndarray | Tensor) or is_pandas(dataset):
         advice = ": use `augment`, or pass a TensorDataset of images and labels"
-    elif is_stream(dataset):
-        advice = (
-            ", a stream without length and order: mix synthetic samples into its batches by "
-            "ganaug.integrations.torchvision.SyntheticMix"
-        )
-    elif _has_length(dataset) and not isinstance(dataset, str | bytes | set | frozenset):
+    elif not advice and _has_length(dataset) and not isinstance(dataset, str | bytes):
         return
-    elif isinstance(dataset, Dataset):
-        advice = " without __len__: give it one"
+    elif not advice and isinstance(dataset, Dataset):
+        advice = ", without __len__: give it one"
     raise InvalidTypeError(
         "`dataset` must be a map-style Dataset, with __getitem__ and __len__. Got a "
-        f"{type(dataset).__name__}{advice} instead."
+        f"{type(dataset).__name__} instead{advice}."
     )
 
 
@@ -137,17 +125,16 @@ def _has_several_labels(raw: MapDataset) -> bool:
 
 
 def find_keys(
-    item: object, features: object, image_key: str | None, label_key: str | None, name: str
+    dataset: MapDataset, item: object, image_key: str | None, label_key: str | None, name: str
 ) -> tuple[str | None, str | None]:
-    """Find the keys under which dicts hold image and label, where none are given.
+    """Find the keys, where none are given, under which an item that is a dict holds its parts.
 
-    `features`: of a Hugging Face dataset: its ``Image`` and its ``ClassLabel`` are looked for
-    first. `image_key`, `label_key`: as given; None is to be found. `name`: what to call the item in
-    messages. Returns: image_key, label_key (str or None): None for items that are no dicts. Raises
-    InvalidInputError when none, or several, could be meant.
+    ``Image`` and ``ClassLabel`` of a Hugging Face dataset's features are looked for first. `name`:
+    of the item in messages.
     """
-    if not isinstance(item, Mapping):
+    if not isinstance(item, Mapping) or None not in (image_key, label_key):
         return image_key, label_key
+    features = getattr(dataset, "features", None)
     types = {}
     if isinstance(features, Mapping):
         types = {key: type(features[key]).__name__ for key in item if key in features}
@@ -184,23 +171,19 @@ def _the_one(
 
 
 def single_label(label: Any, name: str) -> Any:
-    """Give the one label of an item, also from an array, tensor or list of a single value.
-
-    Raises InvalidInputError for several values; says what to do with a one-hot vector.
-    """
+    """Give the one label of an item, also from an array, tensor or list of a single value."""
     try:
         shape = (2,) if isinstance(label, Mapping) else np.shape(label)
     except ValueError:  # lists of different lengths
         shape = (len(label),)
-    size = math.prod(shape)
     if shape == ():
         return label
-    if size == 1 and isinstance(label, np.ndarray | Tensor):
+    if math.prod(shape) == 1 and isinstance(label, np.ndarray | Tensor):
         return label.reshape(())
-    if size == 1 and isinstance(label, list | tuple):
+    if math.prod(shape) == 1 and isinstance(label, list | tuple):
         return single_label(label[0], name)
     advice = "multi-label, one-hot, mask and box targets are not supported."
-    if len(shape) == 1 and _is_one_hot_vector(label):
+    if len(shape) == 1 and not isinstance(label, Mapping) and _is_one_hot_vector(label):
         advice = "return np.argmax(label), since it is one-hot. (Not multi-label.)"
     raise InvalidInputError(
         f"Every item must have one number or string as its label. {name} has "
@@ -209,19 +192,12 @@ def single_label(label: Any, name: str) -> Any:
 
 
 def _is_one_hot_vector(label: Any) -> bool:
-    if isinstance(label, Mapping):
-        return False
-    values = np.asarray(label, dtype=object if isinstance(label, list | tuple) else None)
-    if values.dtype.kind == "O":
-        return list(label).count(0) == len(label) - 1 and 1 in list(label)
-    return values.dtype.kind in "biuf" and bool(np.isin(values, (0, 1)).all() and values.sum() == 1)
+    values = list(label)
+    return values.count(0) == len(values) - 1 and values.count(1) == 1
 
 
 def read_item(dataset: MapDataset, i: int, name: str) -> Any:
-    """Read an item of a Dataset; where that fails, say which it was.
-
-    Raises InvalidInputError, from whatever the Dataset raised.
-    """
+    """Read an item of a Dataset; where that fails, say which it was."""
     try:
         return dataset[i]
     except Exception as error:
@@ -233,12 +209,7 @@ def read_item(dataset: MapDataset, i: int, name: str) -> Any:
 def split_item(
     item: Any, image_key: str | None, label_key: str | None, name: str
 ) -> tuple[Any, Any]:
-    """Give image and label of a Dataset's item, a pair or a dict.
-
-    `image_key`, `label_key`: of a dict. `name`: what to call the item in messages. Raises
-    InvalidInputError for a dict without the keys. Raises InvalidTypeError for anything but a pair
-    or a dict.
-    """
+    """Give image and label of a Dataset's item, a pair or a dict."""
     if isinstance(item, Mapping):
         for key, parameter in ((image_key, "image_key"), (label_key, "label_key")):
             if key not in item:
@@ -254,33 +225,3 @@ def split_item(
         f"Items must be (image, label) or dicts. Got a {type(item).__name__}{size} as {name} "
         "instead."
     )
-
-
-class DatasetItems:
-    """Images of a map-style Dataset; their labels are noted in passing."""
-
-    def __init__(
-        self, dataset: MapDataset, image_key: str | None = None, label_key: str | None = None
-    ) -> None:
-        check_map_dataset(dataset)
-        self.dataset = dataset
-        self.image_key, self.label_key = image_key, label_key  # found with the first item
-        self.labels: list[object] = [None] * len(dataset)
-
-    def __len__(self) -> int:
-        return len(self.dataset)
-
-    def image(self, i: int) -> object:
-        """Read the image of one item."""
-        item = read_item(self.dataset, i, self.name(i))
-        if self.image_key is None or self.label_key is None:
-            features = getattr(self.dataset, "features", None)
-            keys = find_keys(item, features, self.image_key, self.label_key, self.name(i))
-            self.image_key, self.label_key = keys
-        image, label = split_item(item, self.image_key, self.label_key, self.name(i))
-        self.labels[i] = single_label(label, self.name(i))
-        return image
-
-    def name(self, i: int) -> str:
-        """Say which item this is."""
-        return f"item {i} of the Dataset"

@@ -19,7 +19,7 @@ import csv
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +30,10 @@ from torch.utils.data import Subset
 from ganaug.checks import did_you_mean, require_extra, warn_user
 from ganaug.exceptions import GanaugWarning, InvalidInputError
 from ganaug.inputs.class_names import check_unambiguous, names_of_classes
+from ganaug.inputs.containers import take_samples
 from ganaug.inputs.npz import read_npz, warn_of_made
 from ganaug.inputs.pictures import SUFFIXES, is_regular, read_pictures
+from ganaug.inputs.pixels import Array
 from ganaug.naming import (
     MANIFEST_NAME,
     PARTIAL_SUFFIX,
@@ -40,8 +42,6 @@ from ganaug.naming import (
     normalised,
     printable,
 )
-
-Array = npt.NDArray[Any]
 
 TORCHVISION_SETS = ("MNIST", "FashionMNIST", "KMNIST", "QMNIST", "CIFAR10", "SVHN")
 
@@ -54,17 +54,16 @@ _GROUP_COLUMNS = ("group", "groups")
 
 @dataclass(frozen=True)
 class LabelledData:
-    """What was read: as `GANAugmenter.fit` takes it.
-
-    `X`: list of PIL images, ndarray, or torchvision Dataset. `y`: list of str, ndarray, or None for
-    a Dataset. `files`: of each image; empty for arrays and Datasets. `groups`: site, patient, ...
-    of each sample.
-    """
+    """What was read: as `GANAugmenter.fit` takes it."""
 
     X: Any
+    """A list of PIL images, an array, or a torchvision Dataset."""
     y: Any
+    """A list of str, an array, or None for a Dataset."""
     files: tuple[Path, ...] = ()
+    """Of each image; empty for arrays and Datasets."""
     groups: Array | None = None
+    """Site, patient, ... of each sample."""
 
     def as_arrays(self) -> LabelledData:
         """Give a Dataset's images, and the names of their classes, as arrays."""
@@ -79,23 +78,11 @@ class LabelledData:
         return LabelledData(np.asarray(whole.data)[chosen], y)
 
     def in_labels(self, classes: Array, names: Sequence[str]) -> LabelledData:
-        """Give the labels of a model in place of its class names, as of folders.
-
-        Where there are no names, or others than those, as it is.
-        """
+        """Give the labels of a model in place of the names, as of folders, of its classes."""
         label_of = dict(zip(map(normalised, names), classes.tolist(), strict=True))
         if not isinstance(self.y, list) or not label_of.keys() >= {*self.y}:
             return self
         return replace(self, y=[label_of[name] for name in self.y])
-
-
-@dataclass
-class _Listing:
-    """Image files with their labels, before any is opened."""
-
-    files: list[Path] = field(default_factory=list)
-    labels: list[str] = field(default_factory=list)
-    groups: list[str] | None = None
 
 
 def read_data(
@@ -117,22 +104,21 @@ def read_data(
     - `resize`: scale image files as they are read; arrays and Datasets are left to `GANAugmenter`.
     - `limits`: use at most so many samples of these classes, drawn by `seed`.
     - `progress`: wraps the range of image files, as a progress bar does; twice.
-
-    Raises InvalidInputError, which names the file and what was expected there. Warns when files are
-    left out or converted.
     """
     path = Path(os.path.expanduser(data))
     # a set's name first: torchvision keeps it in a directory of that name
     if data in TORCHVISION_SETS and (data_dir is not None or not _is_folder(path)):
-        return _limited_dataset(_torchvision_set(data, data_dir, download, train), limits, seed)
+        found = LabelledData(_torchvision_set(data, data_dir, download, train), None)
+        return _limited(found, limits, seed)
     if path.suffix.lower() == ".npz":
         X, y, groups = read_npz(path, train=train)
-        return _limited_arrays(X, y, groups, limits, seed)
-    if path.suffix.lower() == ".csv":
-        return _read_listing(_list_table(path), resize, limits, seed, progress)
-    if data and _is_folder(path):
-        listing = _list_folder(path, train)
-        return _read_listing(listing, resize, limits, seed, progress)
+        return _limited(LabelledData(X, y, groups=groups), limits, seed)
+    is_table = path.suffix.lower() == ".csv"
+    if is_table or (data and _is_folder(path)):
+        listing = _list_table(path) if is_table else _list_folder(path, train)
+        chosen = _limited(listing, limits, seed)
+        images = read_pictures(chosen.X, resize, progress)
+        return replace(chosen, X=images, files=tuple(chosen.X))
     what = "is none of these" if data and os.path.exists(path) else "does not exist"
     raise InvalidInputError(
         "DATA must be a directory of images by class, a .csv of files and labels, a .npz file with "
@@ -141,45 +127,28 @@ def read_data(
     )
 
 
-def _read_listing(
-    listing: _Listing,
-    resize: tuple[int, int] | None,
-    limits: Mapping[str, int] | None,
-    seed: int,
-    progress: Callable[[range], Iterable[int]] | None,
-) -> LabelledData:
-    """Choose files, and read them."""
-    labels = np.asarray(listing.labels)
-    chosen = _chosen(labels, limits, seed)
-    files = tuple(listing.files[i] for i in chosen)
-    images = read_pictures(files, resize, progress)
-    groups = None if listing.groups is None else np.asarray(listing.groups)[chosen]
-    return LabelledData(images, [listing.labels[i] for i in chosen], files, groups)
-
-
 # --- folders -------------------------------------------------------------------------------------
 
 
-def _list_folder(directory: Path, train: bool) -> _Listing:
+def _list_folder(directory: Path, train: bool) -> LabelledData:
     """List the images of a folder by class, sorted by name; warn of all that is left out."""
     directory = _part_of(directory, train)
     is_ours = is_output_folder(directory)
     root = directory.resolve()
-    found, left_out, outside, empty = _Listing(), Counter[str](), 0, list[str]()
+    found, labels, left_out, empty = list[Path](), list[str](), Counter[str](), list[str]()
     for entry in _entries(directory):
         if _is_folder(entry) and (note := _why_ours(entry)):
             _warn(f"{printable(entry)} is left out: {note}.")
         elif _is_folder(entry):
             name = normalised(class_of_folder(entry.name) if is_ours else entry.name)
             files = list(_pictures_in(entry, left_out))
-            outside += sum(not file.resolve().is_relative_to(root) for file in files)
-            found.files += files
-            found.labels += [name] * len(files)
+            found += files
+            labels += [name] * len(files)
             if not files:
                 empty.append(printable(entry.name))
         elif entry.name != MANIFEST_NAME:
             left_out[_kind(entry, "outside the classes' folders")] += 1
-    if not found.files:
+    if not found:
         rest = f", but {_listed(left_out)}" if left_out else ""
         raise InvalidInputError(
             f"{printable(directory)} must hold one subdirectory of images per class. Found no "
@@ -194,20 +163,20 @@ def _list_folder(directory: Path, train: bool) -> _Listing:
     if empty:
         _warn(f"No class, for want of an image that can be read: {', '.join(empty)}.")
     if is_ours:
-        warn_of_made(directory, sum(not file.name.startswith("real-") for file in found.files))
-    if outside:
+        warn_of_made(directory, sum(not file.name.startswith("real-") for file in found))
+    if outside := sum(not file.resolve().is_relative_to(root) for file in found):
         _warn(f"{outside} images are read by links that lead out of {printable(directory)}.")
-    return found
+    return LabelledData(found, labels)
 
 
 def _part_of(directory: Path, train: bool) -> Path:
     """Choose the training (or test) part where there are such subfolders."""
-    folders = {entry.name.lower(): entry for entry in _entries(directory) if _is_folder(entry)}
+    folders = {name.lower(): folder for name, folder in _folders(directory).items()}
     training = next((folders[name] for name in _TRAIN_NAMES if name in folders), None)
     others = [folders[name] for name in _TEST_NAMES if name in folders]
-    if training is None or not (classes := _names_of_folders(training)):
+    if training is None or not (classes := _folders(training).keys()):
         return directory
-    alike = [other for other in others if classes & _names_of_folders(other)]
+    alike = [other for other in others if classes & _folders(other).keys()]
     if not alike and len(folders) > 1:
         return directory  # 'train' is a class beside others
     part = training if train or not alike else alike[0]
@@ -263,8 +232,8 @@ def _entries(directory: Path) -> list[Path]:
     return sorted(entry for entry in directory.iterdir() if not entry.name.startswith("."))
 
 
-def _names_of_folders(directory: Path) -> set[str]:
-    return {entry.name for entry in _entries(directory) if _is_folder(entry)}
+def _folders(directory: Path) -> dict[str, Path]:
+    return {entry.name: entry for entry in _entries(directory) if _is_folder(entry)}
 
 
 def _is_folder(path: Path) -> bool:
@@ -281,12 +250,11 @@ def _warn(message: str) -> None:
 # --- tables of files ------------------------------------------------------------------------------
 
 
-def _list_table(path: Path) -> _Listing:
+def _list_table(path: Path) -> LabelledData:
     """List the files that a .csv names, all in its own folder."""
     rows = _table_rows(path)
     columns = _columns(rows[0], path)
-    listing = _Listing(groups=[] if len(columns) > 2 else None)
-    label_of: dict[Path, str] = {}
+    files, labels, label_of = list[Path](), list[str](), dict[Path, str]()
     root = path.parent.resolve()
     for number, row in enumerate(rows[1:], start=2):
         where = f"line {number} of {printable(path)}"
@@ -299,13 +267,13 @@ def _list_table(path: Path) -> _Listing:
                 f"{where}: {name!r} must have one label. Got {label!r} instead."
             )
         label_of[file] = label
-        listing.files.append(file)
-        listing.labels.append(label)
-        if listing.groups is not None:
-            listing.groups.append(row[columns[2]])
-    if not listing.files:
+        files.append(file)
+        labels.append(label)
+    if not files:
         raise InvalidInputError(f"{printable(path)} must name files and labels. Found no line.")
-    return listing
+    has_groups = len(columns) > 2
+    groups = np.asarray([row[columns[2]] for row in rows[1:]]) if has_groups else None
+    return LabelledData(files, labels, groups=groups)
 
 
 def _table_rows(path: Path) -> list[list[str]]:
@@ -373,14 +341,6 @@ def _torchvision_set(name: str, data_dir: Path | None, download: bool, train: bo
         ) from error
 
 
-def _limited_dataset(dataset: Any, limits: Mapping[str, int] | None, seed: int) -> LabelledData:
-    if not limits:
-        return LabelledData(dataset, None)
-    labels = _dataset_labels(dataset)
-    chosen = _chosen(labels, limits, seed, getattr(dataset, "classes", None))
-    return LabelledData(Subset(dataset, chosen.tolist()), None)
-
-
 def _dataset_labels(dataset: Any) -> Array:
     return np.asarray(dataset.targets if hasattr(dataset, "targets") else dataset.labels)
 
@@ -393,9 +353,7 @@ def labels_of_names(
 ) -> dict[Any, int]:
     """Turn class names, as they are typed, into the labels they stand for.
 
-    `counts`: mapping of str to int. `classes`: the labels. `names`: of the same classes, which
-    go before the labels' text. Returns: dict of label to int. Raises InvalidInputError for an
-    unknown name, and suggests the intended one; for one that is another class's label.
+    `classes`: the labels. `names`: of the same classes, which go before the labels' text.
     """
     labels, names = np.asarray(classes).tolist(), names or ()
     label_of = {normalised(str(label)): label for label in labels}
@@ -410,25 +368,27 @@ def labels_of_names(
     return {label_of[normalised(text)]: n for text, n in counts.items()}
 
 
-def _limited_arrays(
-    X: Array, y: Array, groups: Array | None, limits: Mapping[str, int] | None, seed: int
-) -> LabelledData:
+def _limited(data: LabelledData, limits: Mapping[str, int] | None, seed: int) -> LabelledData:
+    """Keep at most so many samples of each of these classes, drawn by a seed."""
     if not limits:
-        return LabelledData(X, y, groups=groups)
+        return data
+    X, y, groups = data.X, data.y, data.groups
+    if y is None:
+        chosen = _chosen(_dataset_labels(X), limits, seed, getattr(X, "classes", None))
+        return LabelledData(Subset(X, chosen.tolist()), None)
     if len(X) != len(y):
         raise InvalidInputError(
             f"X and y must have the same length. Got {len(X)} and {len(y)} instead."
         )
-    chosen = _chosen(y, limits, seed)
-    return LabelledData(X[chosen], y[chosen], groups=None if groups is None else groups[chosen])
+    chosen = _chosen(np.asarray(y), limits, seed)
+    groups = None if groups is None else groups[chosen]
+    return LabelledData(take_samples(X, chosen), take_samples(y, chosen), groups=groups)
 
 
 def _chosen(
-    labels: Array, limits: Mapping[str, int] | None, seed: int, names: Sequence[str] | None = None
+    labels: Array, limits: Mapping[str, int], seed: int, names: Sequence[str] | None = None
 ) -> npt.NDArray[np.int64]:
-    """Give the positions of the samples to use: with limits class by class, else all."""
-    if not limits:
-        return np.arange(len(labels))
+    """Give the positions, class by class, of the samples to use."""
     labels = labels.reshape(-1)
     classes = np.unique(labels)
     wanted = labels_of_names(

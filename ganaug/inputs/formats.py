@@ -53,11 +53,7 @@ class DataFormat:
 
 
 def plain_names(names: Iterable[object], what: str) -> tuple[PlainName, ...]:
-    """Give the names of columns, categories or a Series as values that can be saved.
-
-    `what`: what bears them, for the message. Raises InvalidTypeError for names that are neither
-    strings nor numbers, nor tuples of these.
-    """
+    """Give the names that `what`, such as columns or categories, bear as values to be saved."""
     return tuple(_plain_name(name, what) for name in names)
 
 

@@ -14,7 +14,12 @@ import torch
 
 from ganaug.checks import did_you_mean, warn_user
 from ganaug.exceptions import InvalidInputError, InvalidTypeError, SmallClassWarning
-from ganaug.inputs.containers import Samples, concatenate_pandas, is_pandas
+from ganaug.inputs.containers import (
+    Samples,
+    concatenate_pandas,
+    concatenate_samples,
+    is_pandas,
+)
 from ganaug.inputs.formats import PlainName, plain_names
 from ganaug.inputs.pixels import Array, to_numpy
 from ganaug.jsonable import plain_scalar
@@ -63,19 +68,14 @@ class LabelKind:
         return np.asarray(labels, dtype=self.class_dtype)
 
     def decode(self, codes: Codes, classes: Array) -> Samples:
-        """Turn class codes into labels in the user's container and dtype.
-
-        `codes`: int64 (n,). `classes`: array (n_classes,). Returns: ndarray, Tensor (on the CPU),
-        list or Series.
-        """
+        """Turn class codes into labels in the user's container and dtype."""
         labels = classes[codes]
         if self.container == "list":
             return labels.tolist()
         if self.container == "torch":
             return torch.from_numpy(labels).to(getattr(torch, self.dtype))
-        return self._to_series(labels) if self.container == "pandas" else labels
-
-    def _to_series(self, labels: Array) -> Samples:
+        if self.container == "numpy":
+            return labels
         import pandas as pd
 
         dtype: object = self.dtype
@@ -86,11 +86,9 @@ class LabelKind:
         return pd.Series(labels, name=self.name).astype(dtype)
 
     def concatenate(self, y: Samples, y_new: Samples) -> Samples:
-        """Put the labels of new samples after the user's own.
+        """Put the labels that :meth:`decode` gave after the user's own, in their container.
 
-        `y`: the user's labels, in the container given to ``fit``. `y_new`: what :meth:`decode`
-        gave. Returns: in y's container and dtype (wide enough for the longest of both, for NumPy
-        strings). A Series' index is continued, as :meth:`ganaug.inputs.DataSpec.concatenate` does.
+        NumPy's strings become wide enough for both.
         """
         if is_pandas(y):
             return concatenate_pandas(y.iloc[:, 0] if y.ndim == 2 else y, y_new)
@@ -102,26 +100,14 @@ class LabelKind:
 
 
 def read_labels(y: Samples) -> tuple[Codes, Array, LabelKind]:
-    """Read class labels of any kind.
-
-    `y` (array-like, Tensor or Series, shape (n,) or (n, 1)): integers, strings, booleans or
-    whole-numbered floats. Returns: codes (int64 (n,)): positions in `classes`; classes (array
-    (n_classes,)): the sorted distinct labels, in the user's dtype; kind (LabelKind). Raises
-    InvalidInputError when labels are missing, fractional or multi-label. Raises InvalidTypeError
-    when labels cannot be sorted, such as strings mixed with numbers.
-    """
+    """Read class labels of any kind: as codes, the sorted distinct labels, and what held them."""
     labels = as_labels(y)
     classes, codes = np.unique(labels, return_inverse=True)
     return codes.astype(np.int64), classes, _label_kind(y, labels)
 
 
 def encode_labels(y: Samples, classes: Array) -> Codes:
-    """Turn labels into the codes of known classes.
-
-    `y`: array-like, Tensor or Series, shape (n,) or (n, 1). `classes` (array (n_classes,)): sorted,
-    as :func:`read_labels` gives them. Not every class need occur in y. Returns: int64 (n,). Raises
-    InvalidInputError: names the labels that are not among the classes, and suggests the intended
-    ones.
+    """Turn labels into the codes of known classes, of which not every one need occur.
 
     Examples
     --------
@@ -140,11 +126,7 @@ def encode_labels(y: Samples, classes: Array) -> Codes:
 
 
 def check_class_sizes(codes: Codes, names: Sequence[object]) -> None:
-    """Refuse classes that cannot be learnt.
-
-    `codes`: int64 (n,). `names`: of the classes, or their labels. Raises InvalidInputError when
-    there is one sample, one class, or a class with a single sample.
-    """
+    """Refuse classes that cannot be learnt; `names` are theirs, or their labels."""
     if len(codes) == 0:
         raise InvalidInputError("y must hold labels. Got none, 0 samples, instead.")
     if len(codes) == 1:
@@ -180,12 +162,7 @@ def warn_of_small_classes(codes: Codes, names: Sequence[object]) -> None:
 
 
 def as_labels(y: Samples) -> Array:
-    """Give labels of any container as a 1-D NumPy array, without missing values.
-
-    `y`: array-like, Tensor or Series, shape (n,) or (n, 1). Returns: array (n,). Raises
-    InvalidInputError when labels are missing, fractional or multi-label. Raises InvalidTypeError
-    when labels are neither numbers nor strings, or a mixture of both.
-    """
+    """Give labels of any container, shape (n,) or (n, 1), as a 1-D array of numbers or strings."""
     labels = _array_of(y)
     if labels.ndim == 0:
         raise InvalidTypeError(
@@ -200,11 +177,10 @@ def as_labels(y: Samples) -> Array:
         )
     if labels.dtype.kind == "O":
         _refuse_missing(sum(map(_is_missing, labels.tolist())))
-    if isinstance(y, list | tuple) or labels.dtype.kind == "O":
-        values = labels.tolist() if labels.dtype.kind == "O" else y
-        _check_one_type(plain_scalar(label) for label in values)
-    if labels.dtype.kind == "O":
+        _check_one_type(labels.tolist())
         labels = np.array([_plain(label) for label in labels], dtype=object)
+    elif isinstance(y, list | tuple):
+        _check_one_type(y)
     if labels.dtype.kind == "f":
         _check_whole(labels)
     if labels.dtype.kind not in "biufUO":
@@ -251,44 +227,35 @@ def _advice_for_shape(y: Samples, labels: Array) -> str:
 
 
 def one_hot_codes(y: Samples) -> Codes | None:
-    """Give the position of the 1 in each row of one-hot labels; None for labels of other kinds.
-
-    `y`: array-like, Tensor or DataFrame, shape (n, n_classes), or labels.
-    """
+    """Give the position of the 1 in each row of one-hot labels; None for labels of other kinds."""
     labels = _array_of(y)
     return labels.argmax(axis=1).astype(np.int64) if is_one_hot(labels) else None
 
 
 def one_hot_like(y: Samples, codes: Codes) -> Samples:
-    """Put one-hot rows behind those of y, in y's container and dtype.
-
-    `y`: one-hot labels, shape (n, n_classes). `codes` (int64 (m,)): of the further samples.
-    """
-    new = np.eye(_array_of(y).shape[1])[codes]
-    if is_pandas(y):
-        import pandas as pd
-
-        return concatenate_pandas(y, pd.DataFrame(new))
-    if isinstance(y, torch.Tensor):
-        return torch.cat([y, torch.from_numpy(new).to(y)])
+    """Put the one-hot rows of further codes behind those of y, in y's container and dtype."""
+    new: Samples = np.eye(_array_of(y).shape[1])[codes]
     if isinstance(y, list | tuple):
         kind = type(y[0][0])
         return [*y, *([kind(value) for value in row] for row in new)]
-    return np.concatenate([y, new.astype(np.asarray(y).dtype)])
+    if is_pandas(y):
+        import pandas as pd
+
+        new = pd.DataFrame(new)
+    return concatenate_samples(y, new)
 
 
 def is_one_hot(labels: Array) -> bool:
     """Tell whether every row of (n, n_classes) has a single 1, and 0 elsewhere."""
-    if labels.ndim != 2 or min(labels.shape) < 1 or labels.shape[1] < 2:
-        return False
-    if labels.dtype.kind not in "biuf":
+    is_table = labels.ndim == 2 and len(labels) > 0 and labels.shape[1] > 1
+    if not is_table or labels.dtype.kind not in "biuf":
         return False
     return bool(np.isin(labels, (0, 1)).all() and (labels.sum(axis=1) == 1).all())
 
 
 def _check_one_type(labels: Iterable[object]) -> None:
     """Refuse strings among numbers and booleans among others, of which NumPy makes one type."""
-    found = {type(label) for label in labels}
+    found = {type(plain_scalar(label)) for label in labels}
     kinds = {str if issubclass(t, str) else bool if issubclass(t, bool) else t for t in found}
     kinds = {float if t in (int, float) else t for t in kinds if t is not type(None)}
     if len(kinds) > 1 and kinds <= {str, bool, float}:
@@ -349,8 +316,6 @@ def _refuse_missing(n_missing: int) -> None:
 
 def _label_kind(y: Samples, labels: Array) -> LabelKind:
     class_dtype = labels.dtype.str
-    if isinstance(y, np.ndarray):
-        return LabelKind("numpy", class_dtype, class_dtype)
     if isinstance(y, torch.Tensor):
         return LabelKind("torch", str(y.dtype).removeprefix("torch."), class_dtype)
     if is_pandas(y):

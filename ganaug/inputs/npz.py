@@ -10,15 +10,13 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-import numpy.typing as npt
 from numpy.lib import format as npy
 
 from ganaug.checks import warn_user
 from ganaug.exceptions import GanaugWarning, InvalidInputError
 from ganaug.inputs.pictures import is_regular
+from ganaug.inputs.pixels import Array
 from ganaug.naming import printable
-
-Array = npt.NDArray[Any]
 
 TRAINING_NAMES = (
     ("X", "y"),
@@ -41,9 +39,7 @@ GROUPS = "groups"
 def read_npz(path: Path, *, train: bool = True) -> tuple[Array, Array, Array | None]:
     """Read images or feature rows, their labels, and groups where there are any.
 
-    `train`: whether to prefer the training part of a file that has a test part too. Returns: X, y
-    (ndarray); groups (ndarray or None). Raises InvalidInputError when the file is damaged,
-    encrypted, larger than the memory, holds pickled objects, or no such arrays; says what is in it.
+    `train`: whether to prefer the training part of a file that has a test part too.
     """
     if not is_regular(path):
         raise InvalidInputError(f"{printable(path)} does not exist, or is no ordinary file.")

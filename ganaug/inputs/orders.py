@@ -27,7 +27,7 @@ def warn_if_flattened(values: Array) -> None:
     if values.min() < 0:
         return
     shapes = [(side, side)] if channels == 1 else [(side, side, 3), (3, side, side)]
-    shapes.sort(key=lambda shape: _roughness(_some(values).reshape(-1, *shape), shape))
+    shapes.sort(key=lambda shape: _roughness(_some(values), shape))
     other = f" (or {shapes[1]}, if that is their order)" if shapes[1:] else ""
     warn_user(
         f"X has {n_columns} non-negative columns and may hold flattened images, but is used as "
@@ -38,18 +38,15 @@ def warn_if_flattened(values: Array) -> None:
 
 def warn_if_disordered(values: Array, spec: DataSpec) -> None:
     """Warn when rows of colour images are clearly smoother in the other order of their axes."""
-    assert spec.row_shape is not None
     if spec.row_layout == "HW" or spec.image_shape is None or spec.image_shape[0] == 1:
         return
     channels, height, width = spec.image_shape
-    orders = {"HWC": (height, width, channels), "CHW": (channels, height, width)}
-    given = orders.pop(spec.row_layout or "HWC")
-    (other,) = orders.values()
+    given, other = (height, width, channels), (channels, height, width)
+    if spec.row_layout == "CHW":
+        given, other = other, given
     images = _some(values)
-    rows = images if given == (channels, height, width) else images.transpose(0, 2, 3, 1)
-    rows = np.ascontiguousarray(rows)
-    roughness = [_roughness(rows.reshape(-1, *shape), shape) for shape in (given, other)]
-    if roughness[0] > CLEARLY_ROUGHER * roughness[1]:
+    rows = images.transpose(0, 2, 3, 1) if spec.row_layout == "HWC" else images
+    if _roughness(rows, given) > CLEARLY_ROUGHER * _roughness(rows, other):
         warn_user(
             f"The rows of X give smoother images in another order of their values: {other} in "
             f"place of image_shape={given}. If the images look scrambled, pass "
@@ -62,8 +59,8 @@ def _some(values: Array) -> Array:
     return values[:: math.ceil(len(values) / N_LOOKED_AT)]
 
 
-def _roughness(images: Array, shape: tuple[int, ...]) -> float:
+def _roughness(rows: Array, shape: tuple[int, ...]) -> float:
     """Give the mean difference of neighbouring pixels, down and to the right."""
     down, right = (1, 2) if len(shape) == 2 or shape[0] > shape[-1] else (2, 3)
-    exact = images.astype(np.float64)
+    exact = rows.reshape(-1, *shape).astype(np.float64)
     return float(sum(np.abs(np.diff(exact, axis=axis)).mean() for axis in (down, right)))

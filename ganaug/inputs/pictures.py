@@ -55,8 +55,7 @@ def read_pictures(
 
     Images come upright, whatever a camera's orientation tag says; palettes, CMYK and the like as
     RGB. Mixtures of grey, colour and transparency are all brought to RGB, or to grey where no file
-    has colour. Raises InvalidInputError, which names the file that cannot be read, is too large, or
-    of another size or depth. Warns of files that are converted, or used by their first frame only.
+    has colour.
     """
     over = progress or iter
     headers = [_header(files[index], resize) for index in over(range(len(files)))]
@@ -66,9 +65,9 @@ def read_pictures(
         image = _read(files[index], mode, resize)
         if images and image.size != images[0].size:
             raise InvalidInputError(
-                f"All images must have one size. {_shown(files[0])} is {_size(images[0])}, "
-                f"{_shown(files[index])} {_size(image)} (height x width): bring all to one, such "
-                f"as with --resize {_size(images[0])}."
+                f"All images must have one size. {printable(files[0])} is {_size(images[0])}, "
+                f"{printable(files[index])} {_size(image)} (height x width): bring all to one, "
+                f"such as with --resize {_size(images[0])}."
             )
         images.append(image)
     return images
@@ -88,16 +87,16 @@ def _opened(file: Path) -> Iterator[Image.Image]:
     try:
         if not is_regular(file):
             raise OSError("there is no such ordinary file")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of odd tags; the limit of size is checked here
-            with Image.open(file, formats=FORMATS) as image:
-                yield image
+        # warnings of odd tags; the limit of size is checked here
+        with warnings.catch_warnings(action="ignore"), Image.open(file, formats=FORMATS) as image:
+            yield image
     except InvalidInputError:
         raise
     except Exception as error:  # decoders raise whatever they stumble over
         reason = printable(error).replace(printable(file), file.name)
         raise InvalidInputError(
-            f"{_shown(file)} is not a readable image of the formats {', '.join(FORMATS)}: {reason}."
+            f"{printable(file)} is not a readable image of the formats {', '.join(FORMATS)}: "
+            f"{reason}."
         ) from error
 
 
@@ -106,12 +105,12 @@ def _header(file: Path, resize: tuple[int, int] | None) -> _Header:
         width, height = image.size
         if width * height > MAX_PIXELS:
             raise InvalidInputError(
-                f"{_shown(file)} has {height} x {width} pixels, more than {MAX_PIXELS:,}: it is "
+                f"{printable(file)} has {height} x {width} pixels, more than {MAX_PIXELS:,}: it is "
                 "not decoded. Scale it down, or remove it."
             )
         if resize is None and max(width, height) > MAX_SIDE:
             raise InvalidInputError(
-                f"{_shown(file)} has {height} x {width} pixels (height x width), but at most "
+                f"{printable(file)} has {height} x {width} pixels (height x width), but at most "
                 f"{MAX_SIDE} x {MAX_SIDE} can be learnt: scale all images, such as with "
                 "--resize 64x64."
             )
@@ -140,7 +139,7 @@ def _common_mode(headers: Sequence[_Header]) -> str | None:
     if deep:
         first = odd[0]
         raise InvalidInputError(
-            f"All images must have one depth. {_shown(first.file)} is of Pillow's mode "
+            f"All images must have one depth. {printable(first.file)} is of Pillow's mode "
             f"{first.mode}, {counts[usual]} others of {usual}: bring them to one scale."
         )
     mode = _mode_for(counts)
@@ -157,7 +156,7 @@ def _mode_for(modes: Iterable[str]) -> str:
 
 
 def _warn(headers: Sequence[_Header], what: str) -> None:
-    files = [_shown(header.file) for header in headers]
+    files = [printable(header.file) for header in headers]
     shown = ", ".join(files[:5]) + (", ..." if len(files) > 5 else "")
     n = f"{len(files)} file" + ("s" if len(files) > 1 else "")
     warn_user(f"{n} {what}: {shown}.", GanaugWarning)
@@ -169,19 +168,14 @@ def _read(file: Path, mode: str | None, resize: tuple[int, int] | None) -> Image
             side = 2 * max(resize)  # the last halving is left to the better filter
             image.draft(image.mode if image.mode in ("L", "RGB") else None, (side, side))
         upright: Image.Image = ImageOps.exif_transpose(image)
-        if upright.mode.startswith("I;16"):
-            upright = _sixteen_bit(upright)
+        if upright.mode.startswith("I;16"):  # in the order of this machine's bytes
+            upright = Image.fromarray(np.asarray(upright).astype(np.uint16))
         elif mode is not None and upright.mode != mode:
             upright = upright.convert(mode)
         if resize is not None and upright.size != (resize[1], resize[0]):
             upright = _scaled(upright, (resize[1], resize[0]))
         upright.load()
         return upright.copy() if upright is image else upright
-
-
-def _sixteen_bit(image: Image.Image) -> Image.Image:
-    """Bring 16-bit pixels to this machine's byte order."""
-    return Image.fromarray(np.asarray(image).astype(np.uint16))
 
 
 def _scaled(image: Image.Image, size: tuple[int, int]) -> Image.Image:
@@ -195,7 +189,3 @@ def _scaled(image: Image.Image, size: tuple[int, int]) -> Image.Image:
 
 def _size(image: Image.Image) -> str:
     return f"{image.height}x{image.width}"
-
-
-def _shown(file: Path) -> str:
-    return printable(file)

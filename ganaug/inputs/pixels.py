@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from PIL import Image
+from sklearn.utils import gen_batches
 
 from ganaug.exceptions import InvalidInputError, InvalidTypeError
 
@@ -76,13 +77,11 @@ def pixels_of(image: object, name: str) -> Array:
     """Give one image's numbers."""
     if isinstance(image, Image.Image):
         return _pixels_of_pil(image, name)
-    if isinstance(image, torch.Tensor):
-        return to_numpy(image)
     if isinstance(image, np.ma.MaskedArray):
         raise InvalidTypeError(f"Images must not be masked. {name} is: fill it, image.filled(0).")
-    if isinstance(image, np.ndarray):
-        dtype_name(image)
-        return image
+    if isinstance(image, np.ndarray | torch.Tensor):
+        dtype_name(image)  # refuses what is not a real number
+        return to_numpy(image)
     raise InvalidTypeError(
         f"Images must be PIL images, arrays or tensors. Got a {type(image).__name__} in {name} "
         f"instead{how_to_open(image)}."
@@ -154,7 +153,7 @@ def to_numpy(tensor: Array | torch.Tensor) -> Array:
     return np.asarray(tensor.numpy())
 
 
-def to_chw(images: Array, layout: Layout) -> Array:
+def to_chw(images: Array, layout: str) -> Array:
     """View images (m, H, W), (m, H, W, C) or (m, C, H, W) as (m, C, H, W)."""
     if layout == "HW":
         return images[:, None]
@@ -194,11 +193,20 @@ def cast_rounded(values: Array, dtype: np.dtype[Any]) -> Array:
     return np.rint(within).astype(dtype)
 
 
+def is_off_scale(
+    found: tuple[float, float], usual: tuple[float, float], *, can_be_dark: bool
+) -> bool:
+    """Tell whether values are plainly not of the usual scale, such as normalised ones."""
+    (lowest, highest), (low, high) = found, usual
+    slack = (high - low) / 2  # images that were not seen may reach somewhat further
+    is_tiny = not can_be_dark and highest - lowest < (high - low) / 50
+    return lowest < low - slack or highest > high + slack or is_tiny
+
+
 def slices_of(n: int, bytes_per_sample: int) -> Iterator[slice]:
     """Cut n samples into slices of about a mebibyte."""
-    step = max(1, _CHUNK_BYTES // max(1, bytes_per_sample))
-    for start in range(0, n, step):
-        yield slice(start, min(start + step, n))
+    slices: Iterator[slice] = gen_batches(n, max(1, _CHUNK_BYTES // max(1, bytes_per_sample)))
+    return slices
 
 
 def count_non_finite(values: Array) -> npt.NDArray[np.int64]:
@@ -208,9 +216,9 @@ def count_non_finite(values: Array) -> npt.NDArray[np.int64]:
     return np.array([np.isnan(values).sum(), np.isinf(values).sum()], dtype=np.int64)
 
 
-def raise_if_non_finite(counts: npt.NDArray[np.int64]) -> None:
+def raise_if_non_finite(counts: Iterable[int]) -> None:
     """Refuse data with NaN or infinite values, and say how many."""
-    n_nan, n_inf = counts.tolist()
+    n_nan, n_inf = counts
     if n_nan or n_inf:
         raise InvalidInputError(
             f"X must hold finite numbers. Got {n_nan} NaN and {n_inf} infinite (inf) values "

@@ -15,12 +15,20 @@ from sklearn.utils import check_array
 from ganaug.exceptions import InvalidInputError, InvalidTypeError
 from ganaug.inputs.class_names import names_in_dataset
 from ganaug.inputs.containers import Samples, as_array, as_list, is_pandas, refuse_unsupported
-from ganaug.inputs.datasets import DatasetItems, MapDataset, is_dataset, without_transforms
+from ganaug.inputs.datasets import (
+    MapDataset,
+    check_map_dataset,
+    find_keys,
+    is_dataset,
+    read_item,
+    single_label,
+    split_item,
+    without_transforms,
+)
 from ganaug.inputs.formats import DataFormat, plain_names
 from ganaug.inputs.pixels import (
     RESIZE_HINT,
     Array,
-    Layout,
     chw_shape,
     dtype_name,
     how_to_open,
@@ -59,18 +67,14 @@ def open_source(
     image_key: str | None = None,
     label_key: str | None = None,
 ) -> Source:
-    """Find out what X is.
-
-    `X`, `image_shape`, `resize`, `image_key`, `label_key`: as for
-    :func:`ganaug.inputs.read_training_set`. Raises InvalidInputError, InvalidTypeError for what
-    cannot be read.
-    """
+    """Find out what X is; the parameters are as for :func:`ganaug.inputs.read_training_set`."""
     refuse_unsupported(X)
     shape = None if image_shape is None else tuple(map(int, image_shape))
     size = None if resize is None else (int(resize[0]), int(resize[1]))
     X = as_list(X)
     if isinstance(X, list | tuple) and len(X) and is_image(X[0]):
-        return _open_items(_ListItems(X), shape, size)
+        source = _open_items(len(X), X.__getitem__, "X[{}]", shape, size)
+        return dataclasses.replace(source, format=dataclasses.replace(source.format, as_list=True))
     if is_dataset(X):
         return _open_dataset(X, shape, size, image_key, label_key)
     if not isinstance(X, torch.Tensor) and not is_pandas(X):
@@ -93,47 +97,63 @@ def _open_dataset(
     image_key: str | None,
     label_key: str | None,
 ) -> Source:
-    items = DatasetItems(without_transforms(dataset), image_key, label_key)
-    source = _open_items(items, image_shape, resize)
-    keys = items.image_key, items.label_key
-    source.format = dataclasses.replace(source.format, image_key=keys[0], label_key=keys[1])
-    source.class_names = names_in_dataset(dataset, items.label_key)
-    return source
+    check_map_dataset(dataset)
+    if len(dataset) == 0:
+        raise InvalidInputError("X must hold images. Got a Dataset of length 0 instead.")
+    raw = without_transforms(dataset)
+    labels: list[object] = [None] * len(raw)
+    name, keys = "item {} of the Dataset", (image_key, label_key)
+
+    def read(i: int) -> object:
+        nonlocal keys  # found with the first item
+        what = name.format(i)
+        item = read_item(raw, i, what)
+        keys = find_keys(raw, item, *keys, what)
+        image, label = split_item(item, *keys, what)
+        labels[i] = single_label(label, what)
+        return image
+
+    source = _open_items(len(raw), read, name, image_shape, resize)
+    format_ = dataclasses.replace(source.format, image_key=keys[0], label_key=keys[1])
+    names = names_in_dataset(dataset, keys[1])
+    return dataclasses.replace(source, format=format_, labels=labels, class_names=names)
 
 
 def _open_array(images: Array | torch.Tensor, resize: tuple[int, int] | None) -> Source:
     """Open images in one array or tensor."""
     if len(images) == 0:
         raise InvalidInputError(f"X must hold images. Got shape {tuple(images.shape)} instead.")
-    is_tensor = isinstance(images, torch.Tensor)
-    shape = tuple(images.shape[1:])
-    layout = layout_of(shape, "CHW" if is_tensor else "HWC", "X")
-    format_ = DataFormat(
-        kind="image",
-        container="torch" if is_tensor else "numpy",
-        dtype=dtype_name(images),
-        layout=layout,
-        image_shape=chw_shape(shape, layout, resize),
-        resize=resize,
-    )
+    first = images[0]
+    format_ = _format_of_images(first, pixels_of(first, "X"), "X", resize)
 
     def chunks() -> Iterator[Array]:
-        for part in slices_of(len(images), math.prod(shape) * images.itemsize):
-            yield resized(to_chw(to_numpy(images[part]), layout), resize)
+        for part in slices_of(len(images), first.nbytes):
+            yield resized(to_chw(to_numpy(images[part]), format_.layout), resize)
 
-    return Source(format_, len(images), chunks, whole=_as_it_lies(images, layout, resize))
+    whole = None
+    if format_.dtype == "uint8" and resize is None and str(images.device) == "cpu":
+        view = to_chw(to_numpy(images), format_.layout)
+        if view.flags.c_contiguous and view.flags.writeable:
+            whole = view  # a large set is not copied
+    return Source(format_, len(images), chunks, whole=whole)
 
 
-def _as_it_lies(
-    images: Array | torch.Tensor, layout: Layout, resize: tuple[int, int] | None
-) -> Array | None:
-    """View images as (n, C, H, W) if they are uint8 in that order: a large set is not copied."""
-    if resize is not None or dtype_name(images) != "uint8":
-        return None
-    if isinstance(images, torch.Tensor) and images.device.type != "cpu":
-        return None
-    view = to_chw(to_numpy(images), layout)
-    return view if view.flags.c_contiguous and view.flags.writeable else None
+def _format_of_images(
+    image: object, pixels: Array, name: str, resize: tuple[int, int] | None
+) -> DataFormat:
+    """Describe images by the first of them."""
+    is_pil, is_tensor = isinstance(image, Image.Image), isinstance(image, torch.Tensor)
+    layout = layout_of(pixels.shape, "CHW" if is_tensor else "HWC", name)
+    return DataFormat(
+        kind="image",
+        container="pil" if is_pil else "torch" if is_tensor else "numpy",
+        dtype=dtype_name(image if isinstance(image, torch.Tensor) else pixels),
+        layout=layout,
+        image_shape=chw_shape(pixels.shape, layout, resize),
+        as_list=is_pil,
+        pil_mode=pil_mode_of(image),
+        resize=resize,
+    )
 
 
 def _open_rows(X: Samples, image_shape: tuple[int, ...] | None) -> Source:
@@ -174,79 +194,47 @@ def _format_of_rows(X: Samples, rows: Array) -> DataFormat:
     return table
 
 
-class _ListItems:
-    """Images in a list."""
-
-    labels = None
-
-    def __init__(self, images: Sequence[object]) -> None:
-        self.images = images
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def image(self, i: int) -> object:
-        return self.images[i]
-
-    def name(self, i: int) -> str:
-        return f"X[{i}]"
-
-
 def _open_items(
-    items: _ListItems | DatasetItems,
+    n: int,
+    read: Callable[[int], object],
+    name: str,
     image_shape: tuple[int, ...] | None,
     resize: tuple[int, int] | None,
 ) -> Source:
-    """Open images that come one at a time."""
-    if len(items) == 0:
-        raise InvalidInputError("X must hold images. Got a Dataset of length 0 instead.")
-    first = items.image(0)
-    pixels = pixels_of(first, items.name(0))
+    """Open images that come one at a time; `name` has a place for the number of one."""
+    first = read(0)
+    pixels = pixels_of(first, name.format(0))
     _check_agreement(pixels.shape, image_shape)
-    is_pil, is_tensor = isinstance(first, Image.Image), isinstance(first, torch.Tensor)
-    layout = layout_of(pixels.shape, "CHW" if is_tensor else "HWC", items.name(0))
-    chw = chw_shape(pixels.shape, layout, resize)
-    format_ = DataFormat(
-        kind="image",
-        container="pil" if is_pil else "torch" if is_tensor else "numpy",
-        dtype=dtype_name(first if isinstance(first, torch.Tensor) else pixels),
-        layout=layout,
-        image_shape=chw,
-        as_list=is_pil or isinstance(items, _ListItems),
-        pil_mode=pil_mode_of(first),
-        resize=resize,
-    )
+    format_ = _format_of_images(first, pixels, name.format(0), resize)
+    chw, wanted = format_.image_shape, _kind_of_image(first, pixels)
+    assert chw is not None
 
     def one(i: int) -> Array:
-        image = items.image(i)
-        found = pixels_of(image, items.name(i))
-        _check_like_first(image, found, first, pixels, items.name(i))
-        planes: Array = resized(to_chw(found[None], layout), resize)[0]
+        image = read(i)
+        pixels = pixels_of(image, name.format(i))
+        found = _kind_of_image(image, pixels)
+        if found != wanted:
+            raise InvalidInputError(
+                "All images must be of one kind. (PIL mode, dtype, dimensions) of the first are "
+                f"{wanted}, of {name.format(i)} {found}: convert them to one."
+            )
+        planes: Array = resized(to_chw(pixels[None], format_.layout), resize)[0]
         if planes.shape != chw:
             raise InvalidInputError(
                 f"All images must have one size. The first is (C, H, W) = {chw}, "
-                f"{items.name(i)} is {planes.shape}. {RESIZE_HINT}"
+                f"{name.format(i)} is {planes.shape}. {RESIZE_HINT}"
             )
         return planes
 
     def chunks() -> Iterator[Array]:
-        for part in slices_of(len(items), math.prod(chw) * pixels.itemsize):
+        for part in slices_of(n, math.prod(chw) * pixels.itemsize):
             yield np.stack([one(i) for i in range(part.start, part.stop)])
 
-    return Source(format_, len(items), chunks, items.labels)
+    return Source(format_, n, chunks)
 
 
-def _check_like_first(
-    image: object, pixels: Array, first: object, expected: Array, name: str
-) -> None:
-    """Refuse an image of another mode, dtype or number of dimensions than the first."""
-    found = (pil_mode_of(image), str(pixels.dtype), pixels.ndim)
-    wanted = (pil_mode_of(first), str(expected.dtype), expected.ndim)
-    if found != wanted:
-        raise InvalidInputError(
-            "All images must be of one kind. (PIL mode, dtype, dimensions) of the first are "
-            f"{wanted}, of {name} {found}: convert them to one."
-        )
+def _kind_of_image(image: object, pixels: Array) -> tuple[str | None, str, int]:
+    return pil_mode_of(image), str(pixels.dtype), pixels.ndim
 
 
 def _check_agreement(shape: tuple[int, ...], image_shape: tuple[int, ...] | None) -> None:
@@ -264,7 +252,7 @@ def _checked_rows(X: Samples) -> Array:
     elif X.ndim == 1 and len(X) and (advice := how_to_open(X[0])):
         raise InvalidTypeError(f"X must hold images, not what stands for them{advice}.")
     if isinstance(X, torch.Tensor):
-        dtype_name(X)
+        dtype_name(X)  # refuses what NumPy lacks
         X = to_numpy(X)
     try:
         rows = check_array(X, ensure_all_finite=False, input_name="X", estimator="ganaug")
@@ -293,10 +281,10 @@ def _check_columns(X: Samples) -> None:
 
 
 def _advice_for_column(first: object, place: str) -> str:
-    if is_image(first) and not isinstance(first, Image.Image):
-        return f": pass the images themselves, np.stack({place})."
     if isinstance(first, Image.Image):
         return f": pass the images themselves, list({place})."
+    if is_image(first):
+        return f": pass the images themselves, np.stack({place})."
     if isinstance(first, np.ndarray | list | tuple):
         return f": pass np.stack({place}), with `image_shape` if these are images."
     opened = how_to_open(first)

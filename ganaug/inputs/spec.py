@@ -17,7 +17,6 @@ from ganaug.inputs.containers import (
     concatenate_samples,
     refuse_kind,
     refuse_non_finite,
-    refuse_two_looks,
     refuse_unsupported,
 )
 from ganaug.inputs.formats import DataFormat
@@ -25,6 +24,7 @@ from ganaug.inputs.pixels import (
     Array,
     cast_rounded,
     count_non_finite,
+    is_off_scale,
     raise_if_non_finite,
     to_pil,
 )
@@ -52,15 +52,6 @@ class DataSpec(DataFormat):
     """What the data given to ``fit`` looked like, and the way there and back.
 
     Made by :func:`read_training_set`. Every field is a plain value, so that a spec can be saved.
-    The fields besides `value_range` are those of :class:`DataFormat`.
-
-    Parameters
-    ----------
-    value_range : tuple (low, high) or None
-        The user's values of the codes 0 and 255. None for tables.
-    levels : tuple of float, optional
-        All values that the user's images have, rising, where these are few: what comes out has
-        exactly these, and not neighbours of them by which a classifier could tell it.
 
     Examples
     --------
@@ -75,17 +66,10 @@ class DataSpec(DataFormat):
     """
 
     value_range: tuple[float, float] | None = None
+    """The user's values of the codes 0 and 255. None for tables."""
     levels: tuple[float, ...] | None = None
-
-    @classmethod
-    def of(
-        cls,
-        format: DataFormat,  # noqa: A002
-        value_range: tuple[float, float] | None,
-        levels: tuple[float, ...] | None = None,
-    ) -> DataSpec:
-        """Complete a format by the range of its values."""
-        return cls(**vars(format), value_range=value_range, levels=levels)
+    """All values that the user's images have, rising, where these are few: what comes out has
+    exactly these, and not neighbours of them by which a classifier could tell it."""
 
     def to_json(self) -> dict[str, object]:
         """Give the fields as plain values that JSON can hold."""
@@ -94,35 +78,22 @@ class DataSpec(DataFormat):
     def encode(self, X: Samples) -> Array:
         """Turn data that looks like the fitted data into what the networks see.
 
-        Parameters
-        ----------
-        X : data
-            In any container that ``fit`` takes, with the fitted data's image size or columns.
-
-        Returns
-        -------
-        ndarray
-            uint8 (n, C, H, W), values outside `value_range` clipped, or float32 (n, d) for tables.
-
-        Raises
-        ------
-        InvalidInputError
-            When shape, columns or PIL mode differ from those in ``fit``, or values are NaN or
-            infinite.
-        InvalidTypeError
-            When X is of an unknown kind, or integer where ``fit`` saw fractions or the reverse.
+        `X`: in any container that ``fit`` takes. Values outside `value_range` are clipped.
         """
-        source = open_source(X, self.row_shape, self.resize, self.image_key, self.label_key)
-        return self.encode_source(source)
+        return self.encode_source(self.open(X))
+
+    def open(self, X: Samples) -> Source:
+        """Open data that look like the fitted data."""
+        return open_source(X, self.row_shape, self.resize, self.image_key, self.label_key)
+
+    def empty(self, n: int) -> Array:
+        """Make room for what the networks see of n samples."""
+        if self.kind == "table":
+            return np.empty((n, _known(self.n_columns)), dtype=np.float32)
+        return np.empty((n, *_known(self.image_shape)), dtype=np.uint8)
 
     def check(self, X: Samples) -> None:
-        """Raise unless X looks like the fitted data: all of a list, which may be mixed.
-
-        Raises
-        ------
-        InvalidInputError, InvalidTypeError
-            As :meth:`encode`.
-        """
+        """Raise unless X looks like the fitted data: all of a list, which may be mixed."""
         refuse_unsupported(X)
         if isinstance(X, list | tuple):
             self.encode(X)
@@ -133,21 +104,11 @@ class DataSpec(DataFormat):
         refuse_non_finite(X)
 
     def decode(self, values: Array) -> Samples:
-        """Turn values of the networks into the user's container, dtype, layout and range.
-
-        Parameters
-        ----------
-        values : ndarray
-            uint8 (n, C, H, W), or float32 (n, d) for tables.
-
-        Returns
-        -------
-        data
-            A fresh copy, also where no conversion was needed. Tensors are on the CPU.
-        """
+        """Turn values of the networks into a copy in the user's container, dtype, layout, range."""
         if self.kind == "table":
-            return self._wrap_rows(cast_rounded(values, numpy_dtype(self.dtype)))
-        images = self._dequantise(values)
+            return self._wrap(cast_rounded(values, numpy_dtype(self.dtype)))
+        # codes are never out of bounds: not looking makes it three times as fast as indexing
+        images = cast_rounded(self.units(), numpy_dtype(self.dtype)).take(values, mode="clip")
         layout = self.row_layout or self.layout
         if layout == "HW":
             images = images[:, 0]
@@ -155,27 +116,11 @@ class DataSpec(DataFormat):
             images = images.transpose(0, 2, 3, 1)
         images = np.ascontiguousarray(images)
         if self.layout == "rows":
-            return self._wrap_rows(images.reshape(len(images), math.prod(images.shape[1:])))
-        return self._wrap_images(images)
+            images = images.reshape(len(images), math.prod(images.shape[1:]))
+        return self._wrap(images)
 
     def concatenate(self, X: Samples, X_new: Samples) -> Samples:
-        """Put new samples after the user's own, which stay as they are.
-
-        Parameters
-        ----------
-        X : data
-            The user's samples, in the container given to ``fit``.
-        X_new : data
-            What :meth:`decode` gave, or some of X's own.
-
-        Returns
-        -------
-        data
-            In X's container and dtype. A data frame's integer index is continued; after any other
-            index the new rows are called ``"added_0"``, ``"added_1"``, ...
-        """
-        if self.kind == "image":
-            refuse_two_looks(X, self.resize)
+        """Put what :meth:`decode` gave, or some of X's own, behind X, as X holds its samples."""
         if isinstance(X, list | tuple) and self.as_list:
             return [*X, *X_new]
         return concatenate_samples(X, X_new)
@@ -191,43 +136,23 @@ class DataSpec(DataFormat):
             return _encode_table(source)
         if source.whole is not None and tuple(_known(self.value_range)) == (0.0, 255.0):
             return source.whole
-        values = np.empty((source.n, *_known(self.image_shape)), dtype=np.uint8)
-        non_finite, start = np.zeros(2, dtype=np.int64), 0
-        lowest, highest, dtype = math.inf, -math.inf, np.dtype(np.uint8)
+        values, start, lowest, highest = self.empty(source.n), 0, math.inf, -math.inf
+        non_finite = np.zeros(2, dtype=np.int64)
         for chunk in source.chunks():
             non_finite += count_non_finite(chunk)
             lowest, highest = min(lowest, float(chunk.min())), max(highest, float(chunk.max()))
-            dtype = chunk.dtype
             values[start : start + len(chunk)] = self._quantise(chunk)
             start += len(chunk)
         raise_if_non_finite(non_finite)
-        if is_set:
-            self.check_scale(lowest, highest, dtype)
-        return values
-
-    def check_scale(self, lowest: float, highest: float, dtype: np.dtype[Any]) -> None:
-        """Refuse images that are plainly not of the scale seen in fit, such as normalised ones.
-
-        Parameters
-        ----------
-        lowest, highest : float
-            Values of the images.
-        dtype : dtype
-
-        Raises
-        ------
-        InvalidInputError
-        """
         low, high = _known(self.value_range)
-        slack = (high - low) / 2  # images that fit has not seen may reach somewhat further
-        is_outside = lowest < low - slack or highest > high + slack
-        is_tiny = dtype.kind != "b" and dtype != np.uint8 and highest - lowest < (high - low) / 50
-        if is_outside or is_tiny:
+        can_be_dark = source.format.dtype in ("bool", "uint8")
+        if is_set and is_off_scale((lowest, highest), (low, high), can_be_dark=can_be_dark):
             raise InvalidInputError(
                 f"X must have values of the scale seen in fit, {low:g} to {high:g}. Got values "
                 f"from {lowest:g} to {highest:g} instead: bring them to that scale, or fit on "
                 "images as they are here."
             )
+        return values
 
     def _check_like(self, source: Source) -> None:
         """Refuse data that differs from the fitted data in a way that changes its meaning."""
@@ -256,11 +181,6 @@ class DataSpec(DataFormat):
         exact *= 255.0 / (high - low)
         return np.rint(exact, out=exact).astype(np.uint8)
 
-    def _dequantise(self, values: Array) -> Array:
-        dtype = numpy_dtype(self.dtype)
-        # codes are never out of bounds: not looking makes it three times as fast as indexing
-        return cast_rounded(self.units(), dtype).take(values, mode="clip")
-
     def units(self) -> npt.NDArray[np.float64]:
         """Give the user's value of each of the 256 codes of an image's pixel."""
         units = np.linspace(*_known(self.value_range), 256)
@@ -271,19 +191,16 @@ class DataSpec(DataFormat):
                 units[codes] = levels
         return units
 
-    def _wrap_images(self, images: Array) -> Samples:
+    def _wrap(self, values: Array) -> Samples:
+        """Put values into the user's container."""
+        if self.container == "pandas":
+            return self._to_frame(values)
         if self.container == "pil":
-            return [to_pil(image, _known(self.pil_mode)) for image in images]
-        whole = self._to_tensor(images) if self.container == "torch" else images
-        return list(whole) if self.as_list else whole
-
-    def _wrap_rows(self, rows: Array) -> Samples:
+            return [to_pil(image, _known(self.pil_mode)) for image in values]
+        whole: Samples = values
         if self.container == "torch":
-            return self._to_tensor(rows)
-        return self._to_frame(rows) if self.container == "pandas" else rows
-
-    def _to_tensor(self, values: Array) -> torch.Tensor:
-        return torch.from_numpy(values).to(getattr(torch, self.dtype))
+            whole = torch.from_numpy(values).to(getattr(torch, self.dtype))
+        return list(whole) if self.as_list else whole
 
     def _to_frame(self, rows: Array) -> Samples:
         import pandas as pd

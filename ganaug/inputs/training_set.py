@@ -45,18 +45,16 @@ FEW_LEVELS = 64
 
 @dataclass
 class TrainingSet:
-    """Everything that training needs to know of the user's data.
-
-    `spec`: what the data looked like. `values`: uint8 (n, C, H, W), contiguous, or float32 (n, d)
-    for tables. May share memory with X: read it, never write to it. `labels` (int64 (n,)): class
-    codes 0..K-1: positions in `classes`. `classes` (array (K,)): sorted distinct labels in the
-    user's dtype. `label_kind`: what the labels looked like.
-    """
+    """Everything that training needs to know of the user's data."""
 
     spec: DataSpec
     values: Array
+    """uint8 (n, C, H, W), contiguous, or float32 (n, d) for tables. May share memory with X: read
+    it, never write to it."""
     labels: Codes
+    """Class codes 0..K-1: positions in `classes`."""
     classes: Array
+    """Sorted distinct labels in the user's dtype."""
     label_kind: LabelKind
 
     @property
@@ -91,49 +89,8 @@ def read_training_set(
 ) -> TrainingSet:
     """Read labelled images, or feature rows, of any supported kind.
 
-    Parameters
-    ----------
-    X : data
-        One of
-
-        - array or tensor of images, (n, H, W), (n, H, W, C) or (n, C, H, W), of numbers;
-        - list of PIL images (of one mode; palettes are read as RGB), arrays or tensors;
-        - 2-D data or data frame: with `image_shape` flattened images, without it plain features;
-        - map-style Dataset of (image, label) or of dicts. A torchvision ``VisionDataset``, or a
-          ``Subset`` of one, is read with its transforms off and left as it is. Fractions, and
-          integers other than uint8, are read twice: once for their range.
-
-        H and W from 8 to 128 and 1 to 4 channels. The channel axis is the one of length 4 or
-        less; where both ends are, the last for arrays and PIL images, the first for tensors.
-    y : labels, shape (n,)
-        Integers, strings, booleans or whole-numbered floats. None for a Dataset, which has them.
-    image_shape : tuple (H, W), (H, W, C) or (C, H, W), optional
-        Of the images that 2-D X holds, in the order in which it holds them.
-    value_range : tuple (low, high), optional
-        Values of black and white. By default (0, 255) for uint8, (0, 1) for booleans; for
-        fractions (0, 1), (-1, 1) or (0, 255) where they lie in it and reach beyond its half;
-        else the data's own minimum and maximum.
-    resize : tuple (H, W), optional
-        Bring larger, smaller or varied images to this size (bilinear, antialiased).
-    image_key, label_key : str, optional
-        Where the items of a Dataset of dicts keep image and label. None finds them: by the types of
-        a Hugging Face dataset's features, else by what an item holds.
-
-    Returns
-    -------
-    TrainingSet
-
-    Raises
-    ------
-    InvalidInputError
-        For data or parameters that cannot be used; says what was expected and what came.
-    InvalidTypeError
-        For X, or items of it, of an unknown kind.
-
-    Warns
-    -----
-    FlattenedImagesWarning
-        When 2-D X without `image_shape` looks like flattened images.
+    The parameters are those of `GANAugmenter` and of its `fit`. Values of a Dataset other than
+    uint8 are read twice: once for their range.
 
     Examples
     --------
@@ -145,13 +102,11 @@ def read_training_set(
     """
     _check_options(image_shape, value_range, resize)
     source = open_source(X, image_shape, resize, image_key, label_key)
-    if source.labels is None:  # labels first: their mistakes show before a long look at images
+    if source.labels is None:  # their mistakes show before a long look at images
         labelled = _learnable_labels(source, y)
-        spec = _with_value_range(source, value_range)
-        values = spec.encode_source(source)
-    else:
-        spec = _with_value_range(source, value_range)
-        values = spec.encode_source(source)
+    spec = _with_value_range(source, value_range)
+    values = spec.encode_source(source)
+    if source.labels is not None:  # which the long look has filled
         labelled = _learnable_labels(source, y)
     if spec.kind == "table":
         warn_if_flattened(values)
@@ -173,14 +128,10 @@ def read_labelled(
 ) -> tuple[Array, Codes]:
     """Read further labelled samples that look like the fitted data, such as a held-out part.
 
-    `X`: as for :func:`read_training_set`. `y` (labels, shape (n,)): None for a Dataset. `spec`: of
-    the fitted data. `classes`, `class_names`: of the fitted data. Not every class need occur; the
-    names tell which is which where a Dataset has names for its integer labels, too. Returns: values
-    (ndarray): uint8 (n, C, H, W), or float32 (n, d); labels (int64 (n,)): class codes. Raises
-    InvalidInputError when X does not look like the fitted data, by its scale too, or y holds
-    further classes.
+    `spec`, `classes`, `class_names`: of the fitted data. Not every class need occur; the names tell
+    which is which where a Dataset has names for its integer labels, too.
     """
-    source = open_source(X, spec.row_shape, spec.resize, spec.image_key, spec.label_key)
+    source = spec.open(X)
     values = spec.encode_source(source, is_set=True)
     labels = _labels_for(source, y)
     if source.class_names:
@@ -191,15 +142,8 @@ def read_labelled(
 
 
 def encode_dataset(dataset: Samples, spec: DataSpec) -> Array:
-    """Read the items of a Dataset that look like the fitted data, labels aside.
-
-    Returns: uint8 (n, C, H, W), or float32 (n, d).
-    """
-    if not len(dataset):
-        shape = spec.image_shape if spec.kind == "image" else (spec.n_columns,)
-        return np.empty((0, *(shape or ())), dtype=np.uint8 if spec.kind == "image" else np.float32)
-    source = open_source(dataset, spec.row_shape, spec.resize, spec.image_key, spec.label_key)
-    return spec.encode_source(source)
+    """Read the items, if there are any, of a Dataset that look like the fitted data."""
+    return spec.encode(dataset) if len(dataset) else spec.empty(0)
 
 
 def _learnable_labels(source: Source, y: Samples) -> tuple[Codes, Array, LabelKind]:
@@ -242,9 +186,9 @@ def _with_value_range(source: Source, value_range: tuple[float, float] | None) -
             raise InvalidInputError(
                 "`value_range` is for images. X is 2-D without `image_shape`: pass both or neither."
             )
-        return DataSpec.of(data, None)
+        return DataSpec(**vars(data))
     if value_range is None and data.dtype == "uint8":
-        return DataSpec.of(data, (0.0, 255.0))
+        return DataSpec(**vars(data), value_range=(0.0, 255.0))
     low, high, levels = _scan_values(source)
     if value_range is None:
         value_range = _inferred_range(numpy_dtype(data.dtype), low, high)
@@ -255,13 +199,15 @@ def _with_value_range(source: Source, value_range: tuple[float, float] | None) -
             f"{low:g} to {high:g} instead."
         )
     low, high = float(value_range[0]), float(value_range[1])
-    if levels is not None:  # the slack is no part of the range
-        levels = tuple(sorted({min(max(level, low), high) for level in levels}))
-    return DataSpec.of(data, (low, high), levels)
+    spec = DataSpec(**vars(data), value_range=(low, high))
+    if len(levels) > FEW_LEVELS:
+        return spec
+    within = {min(max(level, low), high) for level in levels}  # the slack is no part of the range
+    return dataclasses.replace(spec, levels=tuple(sorted(within)))
 
 
-def _scan_values(source: Source) -> tuple[float, float, tuple[float, ...] | None]:
-    """Give the smallest and the largest value, and all where they are few; refuse NaN, infinity."""
+def _scan_values(source: Source) -> tuple[float, float, set[float]]:
+    """Give the smallest and the largest value, and all if they are few; refuse NaN, infinity."""
     low, high, non_finite = math.inf, -math.inf, np.zeros(2, dtype=np.int64)
     levels: set[float] = set()
     for chunk in source.chunks():
@@ -270,7 +216,7 @@ def _scan_values(source: Source) -> tuple[float, float, tuple[float, ...] | None
         if len(levels) <= FEW_LEVELS:
             levels.update(np.unique(chunk).astype(np.float64).tolist())
     raise_if_non_finite(non_finite)
-    return low, high, tuple(sorted(levels)) if len(levels) <= FEW_LEVELS else None
+    return low, high, levels
 
 
 def _inferred_range(dtype: np.dtype[Any], low: float, high: float) -> tuple[float, float]:

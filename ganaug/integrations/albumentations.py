@@ -11,19 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ganaug.augmenter import GANAugmenter
 from ganaug.checks import require_extra
 from ganaug.exceptions import InvalidInputError
 from ganaug.inputs import encode_labels
+from ganaug.inputs.pixels import Array
 from ganaug.integrations.common import codes_to_leave_alone, to_dtype
 
 A: Any = require_extra("albumentations", "albumentations")
 cv2: Any = require_extra("cv2", "albumentations")
 pydantic: Any = require_extra("pydantic", "albumentations")
-
-Array = npt.NDArray[Any]
 
 _TARGETS_OF_AN_IMAGE = ("mask", "masks", "bboxes", "keypoints", "volume", "mask3d", "masks3d")
 

@@ -6,37 +6,18 @@ import warnings
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ganaug.augmenter import GANAugmenter
-from ganaug.exceptions import GanaugWarning, InvalidTypeError
+from ganaug.exceptions import GanaugWarning
 from ganaug.inputs import DataSpec
-from ganaug.inputs.pixels import cast_rounded
+from ganaug.inputs.pixels import Array, cast_rounded
 from ganaug.inputs.spec import numpy_dtype
 from ganaug.naming import printable
 from ganaug.options import MIN_TRUST
 
-Array = npt.NDArray[Any]
-
-
-def require_augmenter(augmenter: object) -> None:
-    """Raise unless this is a GANAugmenter.
-
-    Raises
-    ------
-    InvalidTypeError
-    """
-    if not isinstance(augmenter, GANAugmenter):
-        kind = type(augmenter).__name__
-        raise InvalidTypeError(f"`augmenter` must be a GANAugmenter. Got a {kind} instead.")
-
 
 def codes_to_leave_alone(augmenter: GANAugmenter, name: str) -> list[int]:
-    """Find the classes whose synthetic images are not to be used, and warn of them.
-
-    `augmenter`: fitted. `name`: of the tool, for the warning. Returns: list of int: codes of the
-    classes to which `augment` and `wrap` add no synthetic samples. Warns of these.
-    """
+    """Find the classes whose synthetic images `name`, a tool, is not to use, and warn of them."""
     labels = augmenter.sampler_.distrusted
     if labels:
         names = augmenter.sampler_.class_names
@@ -56,13 +37,12 @@ def codes_to_leave_alone(augmenter: GANAugmenter, name: str) -> list[int]:
 def value_range_for(spec: DataSpec, dtype: np.dtype[Any]) -> tuple[float, float]:
     """Give the values of black and white in images of a dtype.
 
-    `spec`: of the images seen in fit. `dtype`: of the images in the tool. Returns: tuple (low,
-    high): those seen in fit, for integers after integers and fractions after fractions. Else what
+    They are those seen in fit, for integers after integers and fractions after fractions; else what
     torchvision and albumentations agree on: 0 to 1 for fractions, and 0 to the dtype's largest
     value for integers.
     """
-    wants_fractions = dtype.kind == "f"
-    if spec.value_range is not None and wants_fractions == (numpy_dtype(spec.dtype).kind == "f"):
+    wants_fractions, had_fractions = dtype.kind == "f", numpy_dtype(spec.dtype).kind == "f"
+    if spec.value_range is not None and wants_fractions == had_fractions:
         return spec.value_range
     return (0.0, 1.0) if wants_fractions else (0.0, float(np.iinfo(dtype).max))
 

@@ -5,7 +5,7 @@ Needs Lightning: ``pip install "ganaug[lightning]"``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ganaug.checks import require_extra
@@ -55,11 +55,10 @@ def _augmented_datasets(source: Any) -> Iterator[AugmentedDataset]:
         yield source
         return
     if isinstance(source, Mapping):
-        parts = list(source.values())
+        parts: Iterable[Any] = source.values()
     elif isinstance(source, list | tuple):
-        parts = list(source)
+        parts = source
     else:
-        inner = getattr(source, "dataset", None)
-        parts = [*getattr(source, "datasets", ()), *([] if inner is None else [inner])]
+        parts = [*getattr(source, "datasets", ()), getattr(source, "dataset", ())]
     for part in parts:
         yield from _augmented_datasets(part)

@@ -19,12 +19,8 @@ from ganaug.checks import check_values, number, require_extra, whole_number
 from ganaug.dataset import SyntheticBank
 from ganaug.exceptions import InvalidInputError, InvalidTypeError
 from ganaug.inputs import encode_labels
-from ganaug.integrations.common import (
-    codes_to_leave_alone,
-    require_augmenter,
-    to_dtype,
-    value_range_for,
-)
+from ganaug.inputs.pixels import is_off_scale
+from ganaug.integrations.common import codes_to_leave_alone, to_dtype, value_range_for
 from ganaug.seeds import stream
 
 v2: Any = require_extra("torchvision.transforms.v2", "torchvision")
@@ -104,7 +100,7 @@ class SyntheticMix(v2.Transform):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        require_augmenter(augmenter)
+        _check_augmenter(augmenter)
         checks = {"p": number(0, 1), "n_per_class": whole_number(1, 10**6), "seed": whole_number(0)}
         check_values(checks, {"p": p, "n_per_class": n_per_class, "seed": seed})
         self.p = p
@@ -180,13 +176,18 @@ class SyntheticMix(v2.Transform):
         """Refuse images that a transform has plainly brought to another scale."""
         low, high = value_range_for(self._spec, _numpy_dtype(images))
         lowest, highest = images.min().item(), images.max().item()
-        slack = (high - low) / 2
-        is_tiny = images.is_floating_point() and highest - lowest < (high - low) / 50
-        if lowest < low - slack or highest > high + slack or is_tiny:
+        can_be_dark = not images.is_floating_point()
+        if is_off_scale((lowest, highest), (low, high), can_be_dark=can_be_dark):
             raise InvalidInputError(
                 f"Images of a batch must have values from {low:g} to {high:g}, as synthetic ones. "
                 f"Got {lowest:g} to {highest:g} instead: pass your dataset's `transform`."
             )
+
+
+def _check_augmenter(augmenter: object) -> None:
+    if not isinstance(augmenter, GANAugmenter):
+        kind = type(augmenter).__name__
+        raise InvalidTypeError(f"`augmenter` must be a GANAugmenter. Got a {kind} instead.")
 
 
 def _labels_in_batches(
