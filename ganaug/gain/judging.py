@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ganaug.gain.choice import MATTERS, Picks, Rule, choose, cross_fit, difference, voters
+from ganaug.gain.choice import MATTERS, choose, cross_fit, difference, voters
 from ganaug.gain.intervals import PairedInterval, corrected_interval, needed_to_tell
 from ganaug.gain.network import SmallNetworkClassifier
 from ganaug.gain.problem import Split
@@ -23,8 +23,6 @@ from ganaug.gain.verdict import (
     describe_classifier,
 )
 
-RULE: Rule = "best"
-"""It has the smaller regret on development tasks (`python -m benchmarks choices`)."""
 RARE = 20  # classes of fewer samples are also judged together
 
 
@@ -73,19 +71,15 @@ def judge(race: Race, scoring: Any, notes: Sequence[str], seconds: float) -> Ver
     may_vote, is_honest = voters([s.test for s in race.splits], len(problem.y))
     cheap, gans = range(len(race.cheap)), range(len(race.cheap), len(remedies))
     among = cheap if race.gan_reason else range(len(remedies))
-    default = default_arm(remedies, problem.estimator)
-
-    def cross_fitted(among: Sequence[int], rule: Rule = RULE) -> Picks:
-        return cross_fit(
-            scores, may_vote, ratio, rule=rule, default=default, among=among, costly=gans
-        )
-
-    choice = choose(scores, ratio, rule=RULE, default=default, among=among, costly=gans)
-    picks, rivals = cross_fitted(among), cross_fitted(cheap)
+    rule: dict[str, Any] = {"default": default_arm(remedies, problem.estimator), "costly": gans}
+    choice = choose(scores, ratio, among=among, **rule)
+    picks, rivals, of_gans = (
+        cross_fit(scores, may_vote, ratio, among=arms, **rule) for arms in (among, cheap, gans)
+    )
     if len(among) > len(cheap):  # elsewhere a GAN could not have been chosen
         picks[np.isnan(scores[gans]).all(axis=0)] = -1
     gain = difference(scores, picks, np.zeros_like(picks), ratio)
-    of_gan = difference(scores, cross_fitted(gans, "best"), rivals, ratio)
+    of_gan = difference(scores, of_gans, rivals, ratio)
     chosen = remedies[choice.arm]
     finding = _gan_finding(race, chosen, of_gan)
     is_open = finding == "not shown" or not choice.is_decided
