@@ -226,7 +226,7 @@ def best(scores: Scores, test_over_train: float, default: int | None) -> int:
 
 
 def simplest(scores: Scores, test_over_train: float, default: int | None) -> int:
-    """Choose the first arm within a standard error of the best, or the default if that is coarse."""
+    """Choose the first arm within a standard error of the best; the default if that is coarse."""
     top = int(np.argmax(mean_scores(scores)))
     behind = [lead(scores[top], arm, test_over_train) for arm in scores]
     tied = [arm for arm, (gap, error) in enumerate(behind) if gap <= error or arm == top]

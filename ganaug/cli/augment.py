@@ -28,7 +28,6 @@ from ganaug.naming import printable
 
 if TYPE_CHECKING:
     from ganaug.cli.arrays import Arrays
-    from ganaug.gain.remedies import Remedy
     from ganaug.gain.verdict import Verdict
     from ganaug.outputs import Origin
 
@@ -134,8 +133,7 @@ def command(
     X, y = sampler.fit_resample(arrays.X, arrays.y)
     seed = seed if verdict is None else verdict.task.seed
     origin = _origin(sampler, seed, allow_distrusted)
-    remedy = None if verdict is None else verdict.remedy
-    written = _write(out, arrays, X, y, sampler, remedy, source.files, origin, overwrite)
+    written = _write(out, arrays, X, y, sampler, source.files, origin, overwrite)
     how = getattr(sampler, "augmented_by_", "")
     result = {"out": str(out), "written": written, "augmented_by": how}
     click.echo(json.dumps(result) if as_json else _describe(out, written, how))
@@ -192,17 +190,16 @@ def _write(
     X: Any,
     y: Any,
     sampler: Any,
-    remedy: Remedy | None,
     files: Sequence[Any],
     origin: Origin,
     overwrite: bool,
 ) -> dict[str, dict[str, int]]:
     """Write all samples; count them by class and kind."""
-    from ganaug.gain.remedies import Remedy, provenance
+    from ganaug.gain.remedies import provenance
     from ganaug.outputs import open_output
 
     names = [str(label) for label in y]
-    kind_of, of = provenance(remedy or Remedy(), sampler, len(arrays.y), len(X))
+    kind_of, of = provenance(sampler, len(arrays.y), len(X))
     kinds: list[str] = kind_of.tolist()
     sources = [str(files[i]) if 0 <= i < len(files) else "" for i in of.tolist()]
     with open_output(out, arrays.spec, origin, overwrite=overwrite) as output:

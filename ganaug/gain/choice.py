@@ -81,13 +81,13 @@ def choose(
         gain, error = lead(scores[arm], scores[other], test_over_train)
         return gain > error
 
-    if chosen and default in plain and not is_ahead(chosen, default):
+    if default is not None and default in plain and chosen and not is_ahead(chosen, default):
         chosen = default
     if is_ahead(best, chosen):
         chosen = best
     leads = [lead(scores[chosen], scores[arm], test_over_train) for arm in among]
     coarsest = max((error for gain, error in leads if gain <= error), default=0.0)
-    if coarsest == math.inf and default in among:
+    if coarsest == math.inf and default is not None and default in among:
         chosen = default
     return Choice(chosen, coarsest <= COARSE)
 

@@ -163,7 +163,7 @@ def evaluate_gain(  # type: ignore[misc]  # the overloads do not repeat every pa
     cheap, note = _with_enlarging(trials, cheap, clock, is_named=is_named, dry_run=dry_run)
     notes += note
     is_filled = gans and _is_to_be_filled(trials, gans)
-    gan_cost = GanCost(0.0, 0.0, None)
+    gan_cost = GanCost()
     if is_filled and (dry_run or max_seconds is not None):
         gan_cost = measure_gan(trials, gans, math.inf if dry_run else clock.left)
     costs = estimate(trials, cheap, gan_cost, gans if is_filled else [])

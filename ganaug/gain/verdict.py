@@ -225,7 +225,7 @@ class Verdict:
                 f"The choice, '{self.choice}', removes samples, which no wrapped Dataset can: use "
                 "make_pipeline() with arrays."
             )
-        kinds, sources = provenance(self._known_remedy(), sampler, n_real, len(codes))
+        kinds, sources = provenance(sampler, n_real, len(codes))
         is_made = (kinds != "real") & (kinds != "duplicate")
         return AugmentedDataset(
             dataset,
