@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
 from ganaug.cli.parameters import (
+    Data,
     Place,
     budget_options,
     data_options,
@@ -55,12 +55,7 @@ ESTIMATORS = ("cnn", "rf", "svc", "knn", "logistic", "mlp")
 @json_option
 @quiet_option
 def command(
-    data: str,
-    data_dir: Path | None,
-    download: bool,
-    max_per_class: Mapping[str, int],
-    resize: tuple[int, int] | None,
-    image_shape: tuple[int, ...] | None,
+    data: Data,
     estimator: str,
     max_seconds: float | None,
     folds: int,
@@ -84,26 +79,16 @@ def command(
     from ganaug.checks import require_extra
     from ganaug.cli.arrays import arrays_of
     from ganaug.cli.classifiers import classifier_of
-    from ganaug.cli.terminal import progress_over_files
     from ganaug.gain.cost import CostEstimate
     from ganaug.gain.evaluate import evaluate_gain
-    from ganaug.inputs.files import read_data
     from ganaug.storage import check_writable
 
     for place in filter(None, (out, plot)):  # not found out about when all is done
         check_writable(place.parent)
     if plot is not None:
         require_extra("matplotlib", "report")
-    source = read_data(
-        data,
-        data_dir=data_dir,
-        download=download,
-        resize=resize,
-        limits=max_per_class,
-        seed=seed,
-        progress=progress_over_files(quiet),
-    )
-    arrays = arrays_of(source, image_shape, resize)
+    source = data.read(seed, quiet)
+    arrays = arrays_of(source, data.image_shape, data.resize)
     options: dict[str, Any] = {"device": device, "image_shape": arrays.image_shape}
     options |= {name: value for name, value in budget.items() if value is not None}
     found = evaluate_gain(

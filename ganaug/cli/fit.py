@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +12,10 @@ import click
 
 from ganaug.cli import INTERRUPTED
 from ganaug.cli.parameters import (
+    Data,
     Place,
     budget_options,
+    check_free,
     data_options,
     device_option,
     jobs_option,
@@ -61,14 +63,9 @@ if TYPE_CHECKING:
 def command(
     ctx: click.Context,
     /,
-    data: str,
+    data: Data,
     out: Path | None,
     model: Path | None,
-    data_dir: Path | None,
-    download: bool,
-    max_per_class: Mapping[str, int],
-    resize: tuple[int, int] | None,
-    image_shape: tuple[int, ...] | None,
     max_images: int | None,
     max_seconds: float | None,
     dry_run: bool,
@@ -91,10 +88,9 @@ def command(
     """
     from ganaug.augmenter import GANAugmenter
     from ganaug.cli.summary import describe_cost, describe_model, estimate_cost, summarise
-    from ganaug.cli.terminal import interrupts_held, progress_over_files
-    from ganaug.inputs.files import read_data
+    from ganaug.cli.terminal import interrupts_held
     from ganaug.outputs import partial_of
-    from ganaug.persistence import check_can_save, read_config
+    from ganaug.persistence import MODEL_NAME, check_can_save, read_config
 
     if out is not None:
         for place in (out, partial_of(out)):  # not found out about when all is done
@@ -102,14 +98,11 @@ def command(
     elif not dry_run:
         raise click.UsageError("Say where the model is to be saved: by --out.")
     if out is not None and not dry_run:
-        _check_free(out, overwrite)
+        check_free(out, out / MODEL_NAME, overwrite)
     budget: dict[str, Any] = {"max_images": max_images, "max_seconds": max_seconds}
     is_limited = any(value is not None for value in budget.values())
     options = {name: value for name, value in options.items() if value is not None}
-    here: dict[str, Any] = {
-        "verbose": int(not quiet),
-        "n_jobs": n_jobs_of(jobs, options.get("device", "auto")),
-    }
+    here: dict[str, Any] = {"verbose": int(not quiet), "n_jobs": n_jobs_of(jobs, options["device"])}
     if model is not None:
         if not is_limited:
             raise click.UsageError("Say how much further: by --max-images or by --max-seconds.")
@@ -119,17 +112,9 @@ def command(
     else:
         options |= here | (budget if is_limited else {})
         augmenter = GANAugmenter(
-            resize=resize, image_shape=image_shape, random_state=seed, **options
+            resize=data.resize, image_shape=data.image_shape, random_state=seed, **options
         )
-    source = read_data(
-        data,
-        data_dir=data_dir,
-        download=download,
-        resize=augmenter.resize,
-        limits=max_per_class,
-        seed=augmenter.random_state,
-        progress=progress_over_files(quiet),
-    )
+    source = replace(data, resize=augmenter.resize).read(augmenter.random_state, quiet)
     labelled = source
     if model is not None:
         before = augmenter.warm_start_from.estimator
@@ -153,18 +138,6 @@ def command(
         click.echo(f"Interrupted: the model so far is {saved}, not {out}.", err=True)
     if not is_complete or was_interrupted or held:
         raise click.exceptions.Exit(INTERRUPTED)  # a script should know
-
-
-def _check_free(out: Path, overwrite: bool) -> None:
-    from ganaug.exceptions import InvalidInputError
-    from ganaug.naming import printable
-    from ganaug.persistence import MODEL_NAME
-
-    if (out / MODEL_NAME).exists() and not overwrite:
-        raise InvalidInputError(
-            f"{printable(out)} is there already: replace it with --overwrite, or choose another "
-            "place."
-        )
 
 
 def _refuse_what_is_the_models(ctx: click.Context) -> None:
