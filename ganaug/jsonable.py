@@ -214,6 +214,7 @@ def _of_type(kind: type[T], value: Any, where: str) -> T:
 
 def _read_union(options: tuple[Any, ...], value: Any, where: str) -> Any:
     """Read as the first option that takes the value; the last one's complaint is raised."""
+    # None first: its complaint says least
     *others, last = sorted(options, key=lambda option: option is not type(None))
     for option in others:
         with contextlib.suppress(SchemaError):

@@ -28,18 +28,13 @@ RARE = 20  # classes of fewer samples are also judged together
 
 @dataclass(frozen=True)
 class Race:
-    """What was tried.
-
-    `cheap`, `gans`: from the simplest on; with GANs those that were tried. `numbers` (list of int):
-    splits on which all the cheap ones have scores. `gan_reason`: why the GANs are out of the race,
-    or were not tried; empty if they are in it.
-    """
+    """What was tried; remedies from the simplest on."""
 
     trials: Trials
     cheap: Sequence[Remedy]
-    gans: Sequence[Remedy]
-    numbers: list[int]
-    gan_reason: str
+    gans: Sequence[Remedy]  # those that were tried
+    numbers: list[int]  # of the splits on which all the cheap ones have scores
+    gan_reason: str  # why the GANs are out of the race, or were not tried; empty if they are in it
 
     @property
     def splits(self) -> list[Split]:
@@ -129,15 +124,13 @@ def _per_class(
 ) -> tuple[dict[str, ClassGain], list[str]]:
     """Gains in recall of the choice over nothing, by class; and of the rare ones together."""
     trials, problem = race.trials, race.trials.problem
-    pairs = [
-        (number, remedy) for number, remedy in zip(race.numbers, picked, strict=True) if remedy
-    ]
-    hits, before, sizes = np.zeros((3, len(pairs), len(problem.classes)))
-    for row, (number, remedy) in enumerate(pairs):
-        hits[row] = trials.score(remedy, number).hits
-        before[row] = trials.score(race.cheap[0], number).hits
-        tested = problem.y[trials.splits[number].test]
-        sizes[row] = [np.count_nonzero(tested == label) for label in problem.classes]
+    hits, before, sizes = np.zeros((3, len(picked), len(problem.classes)))
+    for row, (number, remedy) in enumerate(zip(race.numbers, picked, strict=True)):
+        if remedy is not None:
+            hits[row] = trials.score(remedy, number).hits
+            before[row] = trials.score(race.cheap[0], number).hits
+            tested = problem.y[trials.splits[number].test]
+            sizes[row] = [np.count_nonzero(tested == label) for label in problem.classes]
 
     def gain_of(classes: npt.NDArray[np.bool_]) -> PairedInterval:
         n = sizes[:, classes].sum(axis=1)
