@@ -11,20 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ganaug.cli.parameters import (
-    Data,
-    Place,
-    allow_distrusted_option,
-    budget_options,
-    data_options,
-    device_option,
-    jobs_option,
-    json_option,
-    n_jobs_of,
-    overwrite_option,
-    quiet_option,
-    seed_option,
-)
+from ganaug.cli import parameters
 from ganaug.naming import printable
 
 if TYPE_CHECKING:
@@ -34,21 +21,21 @@ if TYPE_CHECKING:
 
 
 @click.command("augment")
-@data_options
+@parameters.data_options
 @click.option(
     "--out",
-    type=Place(path_type=Path),
+    type=parameters.Place(),
     required=True,
     help="Directory for PNG files by class, or a .npz file for arrays X, y and kind.",
 )
 @click.option(
     "--verdict",
     "verdict_file",
-    type=Place(path_type=Path, dir_okay=False),
+    type=parameters.Place(dir_okay=False),
     help="Do what `ganaug evaluate --out` has found best, in place of GANOverSampler's default.",
 )
-@overwrite_option
-@allow_distrusted_option
+@parameters.overwrite_option
+@parameters.allow_distrusted_option
 @click.option(
     "--share",
     "synthetic_share",
@@ -62,14 +49,14 @@ if TYPE_CHECKING:
     help="Bring every class to eight times the size of the largest, as far as that makes 10,000 "
     "samples in all, and at least to its size.",
 )
-@budget_options
-@jobs_option
-@device_option
-@seed_option
-@json_option
-@quiet_option
+@parameters.budget_options
+@parameters.jobs_option
+@parameters.device_option
+@parameters.seed_option
+@parameters.json_option
+@parameters.quiet_option
 def command(
-    data: Data,
+    data: parameters.Data,
     out: Path,
     verdict_file: Path | None,
     overwrite: bool,
@@ -96,7 +83,7 @@ def command(
     from ganaug.oversampler import GANOverSampler
 
     check_output(out, overwrite=overwrite)
-    n_jobs = n_jobs_of(jobs, device)
+    n_jobs = parameters.n_jobs_of(jobs, device)
     here: dict[str, Any] = {"device": device, "verbose": int(not quiet), "n_jobs": n_jobs}
     given = {name: value for name, value in budget.items() if value is not None}
     if verdict_file is not None and (given or enlarge):

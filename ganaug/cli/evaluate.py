@@ -8,24 +8,13 @@ from typing import Any
 
 import click
 
-from ganaug.cli.parameters import (
-    Data,
-    Place,
-    budget_options,
-    data_options,
-    device_option,
-    jobs_option,
-    json_option,
-    n_jobs_of,
-    quiet_option,
-    seed_option,
-)
+from ganaug.cli import parameters
 
 ESTIMATORS = ("cnn", "rf", "svc", "knn", "logistic", "mlp")
 
 
 @click.command("evaluate")
-@data_options
+@parameters.data_options
 @click.option(
     "--estimator",
     type=click.Choice(ESTIMATORS),
@@ -33,29 +22,29 @@ ESTIMATORS = ("cnn", "rf", "svc", "knn", "logistic", "mlp")
     show_default=True,
     help="Whose scores count: a small network that augments its images, or scikit-learn's.",
 )
-@budget_options
+@parameters.budget_options
 @click.option("--max-seconds", type=click.FloatRange(0, min_open=True), help="Time box, in all.")
 @click.option(
     "--folds", type=click.IntRange(2), default=5, show_default=True, help="Splits of the samples."
 )
-@jobs_option
+@parameters.jobs_option
 @click.option("--dry-run", is_flag=True, help="Only estimate what it takes.")
-@device_option
-@seed_option
+@parameters.device_option
+@parameters.seed_option
 @click.option(
     "--out",
-    type=Place(path_type=Path, dir_okay=False),
+    type=parameters.Place(dir_okay=False),
     help="Write the verdict here (JSON), for `ganaug augment --verdict`.",
 )
 @click.option(
     "--plot",
-    type=Place(path_type=Path, dir_okay=False),
+    type=parameters.Place(dir_okay=False),
     help="Draw all scores here (.png, .svg, ...).",
 )
-@json_option
-@quiet_option
+@parameters.json_option
+@parameters.quiet_option
 def command(
-    data: Data,
+    data: parameters.Data,
     estimator: str,
     max_seconds: float | None,
     folds: int,
@@ -98,7 +87,7 @@ def command(
         augmenter=GANAugmenter(verbose=int(not quiet), **options),
         cv=folds,
         groups=source.groups,
-        n_jobs=n_jobs_of(jobs, device),
+        n_jobs=parameters.n_jobs_of(jobs, device),
         max_seconds=max_seconds,
         random_state=seed,
         dry_run=dry_run,  # type: ignore[call-overload]

@@ -7,26 +7,20 @@ from pathlib import Path
 
 import click
 
-from ganaug.cli.parameters import (
-    Place,
-    allow_distrusted_option,
-    check_free,
-    json_option,
-    overwrite_option,
-)
+from ganaug.cli import parameters
 
 
 @click.command("export")
-@click.argument("model", type=Place(path_type=Path))
+@click.argument("model", type=parameters.Place())
 @click.option(
     "--out",
-    type=Place(path_type=Path),
+    type=parameters.Place(),
     required=True,
     help="A .onnx file, or a .pt2 file for torch.export.load.",
 )
-@overwrite_option
-@allow_distrusted_option
-@json_option
+@parameters.overwrite_option
+@parameters.allow_distrusted_option
+@parameters.json_option
 def command(model: Path, out: Path, overwrite: bool, allow_distrusted: bool, as_json: bool) -> None:
     """Write MODEL as one graph: noise and class codes in, samples in the data's own units out.
 
@@ -37,7 +31,7 @@ def command(model: Path, out: Path, overwrite: bool, allow_distrusted: bool, as_
     from ganaug.export import check_export
 
     check_export(out)
-    check_free(out, out, overwrite)
+    parameters.check_free(out, out, overwrite)
     augmenter = GANAugmenter.load(model, device="cpu")
     check_trust(augmenter, [], allow_distrusted)
     augmenter.export(out)

@@ -10,21 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ganaug.cli import INTERRUPTED
-from ganaug.cli.parameters import (
-    Data,
-    Place,
-    budget_options,
-    check_free,
-    data_options,
-    device_option,
-    jobs_option,
-    json_option,
-    n_jobs_of,
-    overwrite_option,
-    quiet_option,
-    seed_option,
-)
+from ganaug.cli import INTERRUPTED, parameters
 from ganaug.options import CONDITIONINGS, RECIPES
 
 if TYPE_CHECKING:
@@ -32,16 +18,16 @@ if TYPE_CHECKING:
 
 
 @click.command("fit")
-@data_options
+@parameters.data_options
 @click.option(
     "--out",
-    type=Place(path_type=Path),
+    type=parameters.Place(),
     help="Directory for the model; needed but for --dry-run.",
 )
 @click.option(
     "--continue",
     "model",
-    type=Place(path_type=Path),
+    type=parameters.Place(),
     metavar="MODEL",
     help="Train this model on, with the DATA that it has learnt, by --max-images or --max-seconds.",
 )
@@ -49,21 +35,21 @@ if TYPE_CHECKING:
 @click.option(
     "--conditioning", type=click.Choice(CONDITIONINGS), default="joint", show_default=True
 )
-@budget_options
+@parameters.budget_options
 @click.option("--max-seconds", type=click.FloatRange(0), help="Budget in seconds.")
-@click.option("--checkpoint-dir", type=Place(path_type=Path), help="Save and resume here.")
+@click.option("--checkpoint-dir", type=parameters.Place(), help="Save and resume here.")
 @click.option("--dry-run", is_flag=True, help="Read DATA and say what training would take.")
-@overwrite_option
-@jobs_option
-@device_option
-@seed_option
-@json_option
-@quiet_option
+@parameters.overwrite_option
+@parameters.jobs_option
+@parameters.device_option
+@parameters.seed_option
+@parameters.json_option
+@parameters.quiet_option
 @click.pass_context
 def command(
     ctx: click.Context,
     /,
-    data: Data,
+    data: parameters.Data,
     out: Path | None,
     model: Path | None,
     max_images: int | None,
@@ -98,11 +84,14 @@ def command(
     elif not dry_run:
         raise click.UsageError("Say where the model is to be saved: by --out.")
     if out is not None and not dry_run:
-        check_free(out, out / MODEL_NAME, overwrite)
+        parameters.check_free(out, out / MODEL_NAME, overwrite)
     budget: dict[str, Any] = {"max_images": max_images, "max_seconds": max_seconds}
     is_limited = any(value is not None for value in budget.values())
     options = {name: value for name, value in options.items() if value is not None}
-    here: dict[str, Any] = {"verbose": int(not quiet), "n_jobs": n_jobs_of(jobs, options["device"])}
+    here: dict[str, Any] = {
+        "verbose": int(not quiet),
+        "n_jobs": parameters.n_jobs_of(jobs, options["device"]),
+    }
     if model is not None:
         if not is_limited:
             raise click.UsageError("Say how much further: by --max-images or by --max-seconds.")

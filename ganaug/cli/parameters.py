@@ -20,6 +20,9 @@ Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 class Place(click.Path):
     """A path as shells leave it in ``--out=~/model`` and ``"$UNSET"``."""
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(path_type=Path, **options)
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Refuse an empty path, and put the home directory in the place of a ``~``."""
         if not str(value):
@@ -85,7 +88,7 @@ max_per_class_option = click.option(
 )
 data_dir_option = click.option(
     "--data-dir",
-    type=Place(path_type=Path, file_okay=False),
+    type=Place(file_okay=False),
     help="Where torchvision keeps a data set that is given by name.",
 )
 
