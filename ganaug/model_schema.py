@@ -290,12 +290,10 @@ def _check_gan(gan: GANContent, where: str) -> None:
     config = gan["config"]
     for field in fields(config):
         value = getattr(config, field.name)
+        least = 1 if field.type == "int" or field.name in _SIZES else 0
         for number in value if isinstance(value, tuple) else (value,):
-            if isinstance(number, int | float) and not isinstance(number, bool):
-                least = 1 if field.type == "int" or field.name in _SIZES else 0
-                _require(
-                    number >= least, f"{where}.config.{field.name}", "a number in its range", value
-                )
+            sound = isinstance(number, str | bool | None) or number >= least
+            _require(sound, f"{where}.config.{field.name}", "a number in its range", value)
     for name in ("images_seen", "seconds"):
         _require(gan[name] >= 0, f"{where}.{name}", "0 or more", gan[name])
     check_records(gan["history"], gan["alarms"], config.n_classes, where, gan["rungs"])

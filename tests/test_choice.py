@@ -162,9 +162,9 @@ def test_where_no_split_may_vote_none_is_chosen():
 
 
 def test_a_gan_cannot_win_where_there_is_no_room_above():
-    assert not can_still_win(np.full((2, 5), 0.992), 1.0, QUARTER)
-    assert not can_still_win(arms(0.9, 0.9, noise=0.2), 1.0, QUARTER, default=1)  # nothing shows
-    assert can_still_win(arms(0.80, 0.85, noise=0.02), 1.0, QUARTER)
+    assert not can_still_win(np.full((2, 5), 0.992), QUARTER)
+    assert not can_still_win(arms(0.9, 0.9, noise=0.2), QUARTER, default=1)  # nothing shows
+    assert can_still_win(arms(0.80, 0.85, noise=0.02), QUARTER)
 
 
 @pytest.mark.parametrize(("gan", "expected"), [(0.95, "ahead"), (0.85, "behind"), (0.9, "open")])

@@ -330,7 +330,7 @@ def write_report(
         report.to_html(path)
 
 
-def draw_grid(augmenter: GANAugmenter, X: Array, y: Labels, scale: int = 4) -> Image.Image:
+def draw_grid(augmenter: GANAugmenter, X: Array, y: Labels) -> Image.Image:
     """Draw real images beside synthetic ones, one class per line, with headings and counts."""
     encode: Callable[[Array], Array] = augmenter.spec_.encode
     lines = []
@@ -340,7 +340,7 @@ def draw_grid(augmenter: GANAugmenter, X: Array, y: Labels, scale: int = 4) -> I
         cells = [np.pad(image, 1, constant_values=96) for image in (*real, *fake)]
         gap = np.full((cells[0].shape[0], 4), 255, dtype=np.uint8)
         lines.append(np.concatenate([*cells[: len(real)], gap, *cells[len(real) :]], axis=1))
-    grid = np.concatenate(lines)
+    grid, scale = np.concatenate(lines), 4
     height, width = scale * grid.shape[0], scale * grid.shape[1]
     images = Image.fromarray(grid).resize((width, height), Image.Resampling.NEAREST)
     names = [f"{printable(name)}: {n} real" for name, n in augmenter.class_counts_.items()]

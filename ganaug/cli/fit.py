@@ -78,13 +78,12 @@ def command(
     from ganaug.outputs import partial_of
     from ganaug.persistence import MODEL_NAME, check_can_save, read_config
 
-    if out is not None:
-        for place in (out, partial_of(out)):  # not found out about when all is done
+    if out is not None:  # not found out about when all is done
+        for place in (out, partial_of(out)):
             check_can_save(place)
+        parameters.check_free(out, out / MODEL_NAME, overwrite or dry_run)
     elif not dry_run:
         raise click.UsageError("Say where the model is to be saved: by --out.")
-    if out is not None and not dry_run:
-        parameters.check_free(out, out / MODEL_NAME, overwrite)
     budget: dict[str, Any] = {"max_images": max_images, "max_seconds": max_seconds}
     is_limited = any(value is not None for value in budget.values())
     options = {name: value for name, value in options.items() if value is not None}
@@ -103,8 +102,7 @@ def command(
         augmenter = GANAugmenter(
             resize=data.resize, image_shape=data.image_shape, random_state=seed, **options
         )
-    source = replace(data, resize=augmenter.resize).read(augmenter.random_state, quiet)
-    labelled = source
+    source = labelled = replace(data, resize=augmenter.resize).read(augmenter.random_state, quiet)
     if model is not None:
         before = augmenter.warm_start_from.estimator
         labelled = source.in_labels(before.classes_, before.class_names_)

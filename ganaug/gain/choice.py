@@ -174,12 +174,10 @@ def difference(
     )
 
 
-def can_still_win(
-    scores: Scores, ceiling: float, test_over_train: float, *, default: int | None = None
-) -> bool:
-    """Tell whether a costly arm that closes half of the gap to `ceiling` would be chosen."""
+def can_still_win(scores: Scores, test_over_train: float, *, default: int | None = None) -> bool:
+    """Tell whether a costly arm that closes half of the gap to a score of 1 would be chosen."""
     best = scores[int(np.argmax(mean_scores(scores)))]
-    gap = CLOSABLE * (ceiling - best)
+    gap = CLOSABLE * (1 - best)
     if gap.mean() < MATTERS:
         return False
     better = np.vstack([scores, best + gap])

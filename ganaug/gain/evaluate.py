@@ -311,7 +311,7 @@ def why_no_gan(race: Race, scoring: Any) -> str:
     scores = race.trials.table(race.cheap, race.numbers)
     default = default_arm(race.cheap, race.trials.problem.estimator)
     is_bounded = scoring is None or str(scoring).startswith(AT_MOST_ONE)
-    if not is_bounded or can_still_win(scores, 1.0, race.test_over_train, default=default):
+    if not is_bounded or can_still_win(scores, race.test_over_train, default=default):
         return ""
     means = mean_scores(scores)
     return (
