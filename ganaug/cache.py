@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -77,15 +77,22 @@ def obtain_model(
 def _make_checkpoint_dir(checkpoint_dir: str | os.PathLike[str] | None) -> Path | None:
     if checkpoint_dir is None:
         return None
-    try:
+    with _directories_explained("checkpoint_dir", checkpoint_dir):
         directory = Path(os.path.expanduser(checkpoint_dir))
         directory.mkdir(parents=True, exist_ok=True)
-    except (OSError, TypeError) as error:
-        raise InvalidInputError(
-            f"`checkpoint_dir` must be a directory, or a path where one can be made. Got "
-            f"{checkpoint_dir!r} instead ({error})."
-        ) from error
     return directory
+
+
+@contextmanager
+def _directories_explained(name: str, value: Any) -> Iterator[None]:
+    """Say of a parameter that is no usable directory what it must be."""
+    try:
+        yield
+    except (OSError, TypeError, ValueError) as error:
+        raise InvalidInputError(
+            f"`{name}` must be a directory, or a path where one can be made. Got {value!r} "
+            f"instead ({error})."
+        ) from error
 
 
 def _describe_cost(data: TrainingSet, options: TrainingOptions, n_jobs: int | None) -> str:
@@ -116,16 +123,11 @@ def check_cache_dir(cache_dir: Any) -> None:
     """Refuse a `cache_dir` that nothing can be kept in; for use before the training."""
     if cache_dir is None:
         return
-    try:
+    with _directories_explained("cache_dir", cache_dir):
         directory = Path(os.path.expanduser(cache_dir))
         if directory.exists() and not directory.is_dir():
             raise ModelFileError(f"{directory} is a file.")
         check_writable(directory)
-    except (OSError, TypeError, ValueError) as error:
-        raise InvalidInputError(
-            f"`cache_dir` must be a directory, or a path where one can be made. Got {cache_dir!r} "
-            f"instead ({error})."
-        ) from error
 
 
 def cached_training(
