@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections import Counter
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -36,8 +36,8 @@ from benchmarks.pipelines import CLASSIFIERS, USUAL_CLASSIFIERS
 from benchmarks.results import Result, Store, markdown
 from benchmarks.stats import recalls
 from ganaug import GANAugmenter, evaluate_gain
-from ganaug.gain.choice import choose
-from ganaug.gain.judging import RULE, default_arm
+from ganaug.gain.choice import COARSE, Scores, choose, lead, mean_scores
+from ganaug.gain.judging import default_arm
 from ganaug.gain.remedies import BUILT_IN, find_remedy, make_pipeline, select_remedies
 from ganaug.gain.trials import without_our_warnings
 from ganaug.gain.verdict import Verdict
@@ -220,7 +220,25 @@ def in_place_of(arm: str, tried: Container[str]) -> str:
     return NOTHING if arm == "class weights" else "smote"
 
 
-def by_folds(record: Mapping[str, Any], rule: Any, has_default: bool = True) -> str:
+def best(scores: Scores, test_over_train: float, default: int | None) -> int:
+    """Choose as `evaluate_gain` does."""
+    return choose(scores, test_over_train, default=default).arm
+
+
+def simplest(scores: Scores, test_over_train: float, default: int | None) -> int:
+    """Choose the first arm within a standard error of the best; the default if that is coarse."""
+    top = int(np.argmax(mean_scores(scores)))
+    behind = [lead(scores[top], arm, test_over_train) for arm in scores]
+    tied = [arm for arm, (gap, error) in enumerate(behind) if gap <= error or arm == top]
+    is_coarse = behind[tied[0]][1] > COARSE
+    return default if is_coarse and default in tied else tied[0]
+
+
+def by_folds(
+    record: Mapping[str, Any],
+    rule: Callable[[Scores, float, int | None], int],
+    has_default: bool = True,
+) -> str:
     """Choose again from the folds' scores, by any rule."""
     names = list(record["folds"])
     scores = np.array(
@@ -228,17 +246,16 @@ def by_folds(record: Mapping[str, Any], rule: Any, has_default: bool = True) -> 
     )
     remedies = [remedy for remedy in map(find_remedy, names) if remedy is not None]
     default = default_arm(remedies, None) if has_default else None
-    chosen = choose(scores, record["test_over_train"], rule=rule, default=default)
-    return names[chosen.arm]
+    return names[rule(scores, record["test_over_train"], default)]
 
 
 def ways_of(result: Result) -> dict[str, Any]:
     """Give the ways to choose: a function of a record each."""
     tried = {arm for record in result["values"].values() for arm in record["halves"]}
     ways: dict[str, Any] = {
-        THE_CHOICE: partial(by_folds, rule=RULE),
-        BEST: partial(by_folds, rule="best", has_default=False),
-        SIMPLEST: partial(by_folds, rule="simplest"),
+        THE_CHOICE: partial(by_folds, rule=best),
+        BEST: partial(by_folds, rule=best, has_default=False),
+        SIMPLEST: partial(by_folds, rule=simplest),
     }
     for remedy in BUILT_IN:
         if remedy.name in tried:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,10 @@ from ganaug.history import describe_distrust, describe_troubles
 from ganaug.inputs import TrainingSet
 from ganaug.jsonable import SchemaError, dumps, marked
 from ganaug.model import FittedModel
-from ganaug.model_schema import ModelContent, describe, read_content, rebuild, tensors_of
-from ganaug.persistence import FORMAT_VERSION, describe_origin, library_versions
+from ganaug.model_schema import ModelContent, describe, read_content, tensors_of
+from ganaug.persistence import FORMAT_VERSION, describe_origin, library_versions, read_model
 from ganaug.progress import progress_bar, readable_seconds, write_line
-from ganaug.settings import own_settings
-from ganaug.storage import check_writable, make_directory, write_atomically
-from ganaug.workers import OnProgress
+from ganaug.storage import check_writable, make_directory
 
 LOG = logging.getLogger(__name__)
 KIND = "cached model"
@@ -47,35 +45,31 @@ def obtain_model(
     """
     checkpoints = _make_checkpoint_dir(checkpoint_dir)
 
-    def train(show: OnProgress | None = None) -> FittedModel:
-        model = train_model(
-            data,
-            options,
-            checkpoint_dir=checkpoints,
-            on_progress=show,
-            start_from=start_from,
-            n_jobs=n_jobs,
-        )
-        model.origin = describe_origin(options.device)
-        return model
-
-    def train_and_show() -> FittedModel:
+    def train() -> FittedModel:
         is_told = verbose or LOG.isEnabledFor(logging.INFO)
         cost = _describe_cost(data, options, n_jobs) if is_told else ""
         LOG.info("Training starts: %s", cost)
         with progress_bar(cost) if verbose else nullcontext() as show:
-            model = train(show)
+            model = train_model(
+                data,
+                options,
+                checkpoint_dir=checkpoints,
+                on_progress=show,
+                start_from=start_from,
+                n_jobs=n_jobs,
+            )
+        model.origin = describe_origin(options.device)
         LOG.info("Trained: %s images in %.0f s", f"{model.images_seen:,}", model.seconds)
         return model
 
     if cache_dir is None or start_from is not None:
-        model = train_and_show()
+        model = train()
     else:
-        key = training_key(data, options)
-        model = cached_training(cache_dir, key, train_and_show, options.device)
-    for text in filter(None, (describe_troubles(model), describe_distrust(model))):
+        model = cached_training(cache_dir, training_key(data, options), train, options.device)
+    troubles, distrusted = describe_troubles(model), describe_distrust(model)
+    for text in filter(None, (troubles, distrusted)):
         LOG.info(text)
-    if verbose and (distrusted := describe_distrust(model)):
+    if verbose and distrusted:
         write_line(distrusted)
     return model
 
@@ -83,15 +77,22 @@ def obtain_model(
 def _make_checkpoint_dir(checkpoint_dir: str | os.PathLike[str] | None) -> Path | None:
     if checkpoint_dir is None:
         return None
-    try:
+    with _directories_explained("checkpoint_dir", checkpoint_dir):
         directory = Path(os.path.expanduser(checkpoint_dir))
         directory.mkdir(parents=True, exist_ok=True)
-    except (OSError, TypeError) as error:
-        raise InvalidInputError(
-            f"`checkpoint_dir` must be a directory, or a path where one can be made. Got "
-            f"{checkpoint_dir!r} instead ({error})."
-        ) from error
     return directory
+
+
+@contextmanager
+def _directories_explained(name: str, value: Any) -> Iterator[None]:
+    """Say of a parameter that is no usable directory what it must be."""
+    try:
+        yield
+    except (OSError, TypeError, ValueError) as error:
+        raise InvalidInputError(
+            f"`{name}` must be a directory, or a path where one can be made. Got {value!r} "
+            f"instead ({error})."
+        ) from error
 
 
 def _describe_cost(data: TrainingSet, options: TrainingOptions, n_jobs: int | None) -> str:
@@ -104,10 +105,7 @@ def _describe_cost(data: TrainingSet, options: TrainingOptions, n_jobs: int | No
 
 
 def training_key(data: TrainingSet, options: TrainingOptions) -> str:
-    """Name a training by everything that decides its result, the defaults of the engine included.
-
-    Returns: SHA-256 of data, parameters, seed, device and the versions of the libraries.
-    """
+    """Name a training by all that decides its result, versions and engine defaults included."""
     key = {
         "format": FORMAT_VERSION,
         "versions": library_versions(),
@@ -125,16 +123,11 @@ def check_cache_dir(cache_dir: Any) -> None:
     """Refuse a `cache_dir` that nothing can be kept in; for use before the training."""
     if cache_dir is None:
         return
-    try:
+    with _directories_explained("cache_dir", cache_dir):
         directory = Path(os.path.expanduser(cache_dir))
         if directory.exists() and not directory.is_dir():
             raise ModelFileError(f"{directory} is a file.")
         check_writable(directory)
-    except (OSError, TypeError, ValueError) as error:
-        raise InvalidInputError(
-            f"`cache_dir` must be a directory, or a path where one can be made. Got {cache_dir!r} "
-            f"instead ({error})."
-        ) from error
 
 
 def cached_training(
@@ -146,11 +139,8 @@ def cached_training(
     """Take a model from the cache, or train it and put it there.
 
     Several processes may share a cache: each entry is one file, that is there whole or not at all.
-    A model whose training was interrupted is not kept.
-
-    `key`: as `training_key` gives it. `train`: called when there is no entry. `device`: where the
-    classifier of a model from the cache goes. Warns when an entry is damaged, which is trained
-    anew, or cannot be written.
+    A model whose training was interrupted is not kept. Warns when an entry is damaged, which is
+    trained anew, or cannot be written.
     """
     path = Path(os.path.expanduser(cache_dir)) / f"{key}.safetensors"
     if path.exists():
@@ -170,23 +160,17 @@ def _keep(path: Path, key: str, model: FittedModel) -> None:
     content = {"key": key, "model": describe(model)}
     try:
         make_directory(path.parent)
-        packed = tensorfile.pack(KIND, FORMAT_VERSION, content, tensors_of(model))
-        write_atomically(path, packed)
+        tensorfile.write(path, KIND, FORMAT_VERSION, content, tensors_of(model))
     except OSError as error:
         warn_user(f"The trained model could not be kept in the cache: {error}", TrainingWarning)
 
 
-@own_settings()
 def _read(path: Path, key: str, device: str) -> FittedModel:
-    def check(content: Any, layouts: dict[str, tensorfile.Layout]) -> ModelContent:
+    def check(content: Any, layouts: dict[str, tensorfile.Layout]) -> tuple[ModelContent, None]:
         if not isinstance(content, dict) or content.keys() != {"key", "model"}:
             raise SchemaError("it must have the keys 'key' and 'model'.")
         if content["key"] != key:
             raise SchemaError("it is of other data or parameters.")
-        return read_content(content["model"], layouts)
+        return read_content(content["model"], layouts), None
 
-    read = tensorfile.read(path, KIND, FORMAT_VERSION, check)
-    try:
-        return rebuild(read.content, read.tensors, device)
-    except SchemaError as error:
-        raise ModelFileError(f"{path} cannot be used: {error}") from None
+    return read_model(path, KIND, check, device)[0]

@@ -26,10 +26,7 @@ Check = Callable[[str, Any], str | None]
 
 
 def did_you_mean(name: object, options: Iterable[object]) -> str:
-    """Suggest the option closest to a mistyped name.
-
-    `name`: what was given. Compared by its ``str``. `options`: what could have been given. Returns:
-    ``""``, or a sentence with a leading space, ready to append to a message.
+    """Suggest the option closest to a mistyped name, in a sentence to append to a message.
 
     Examples
     --------
@@ -44,16 +41,7 @@ def did_you_mean(name: object, options: Iterable[object]) -> str:
 
 
 def check_option(parameter_name: str, value: object, options: Iterable[object]) -> None:
-    """Raise unless a parameter has one of its allowed values.
-
-    `parameter_name`: as users write it. `value`: what was given. `options`: the allowed values, in
-    the order in which the message lists them. Raises InvalidInputError: names the parameter, the
-    allowed values and what came, and suggests the intended value.
-
-    Examples
-    --------
-    >>> check_option("recipe", "classic", ["default", "classic"])
-    """
+    """Raise unless a parameter has one of its allowed values, listed in this order."""
     if mistake := one_of(*options)(parameter_name, value):
         raise InvalidInputError(mistake)
 
@@ -144,19 +132,12 @@ def strategy(names: tuple[str, ...]) -> Check:
 
 
 def check_parameters(estimator: Any, checks: Mapping[str, Check]) -> None:
-    """Check an estimator's parameters; collect all mistakes, and raise once.
-
-    `checks`: mapping of parameter name to Check. Raises InvalidInputError: names every parameter
-    that cannot be used.
-    """
+    """Check an estimator's parameters as `check_values` does."""
     check_values(checks, estimator.get_params(deep=False))
 
 
 def check_count(name: str, n: Any) -> int:
-    """Return a count as an int.
-
-    Raises InvalidInputError unless `n` is a non-negative integer of some sense.
-    """
+    """Return a count as an int, unless it is none of some sense."""
     if isinstance(n, bool) or not isinstance(n, numbers.Integral) or not 0 <= int(n) < 2**31:
         raise InvalidInputError(
             f"`{name}` must be a non-negative integer below 2**31. Got {n!r} instead."
@@ -165,12 +146,7 @@ def check_count(name: str, n: Any) -> int:
 
 
 def check_groups(groups: Any, n: int) -> Any:
-    """Return groups as an array of shape (n,).
-
-    Raises
-    ------
-    InvalidInputError
-    """
+    """Return groups as an array of shape (n,)."""
     import numpy as np  # the command line's `--help` does without
 
     try:
@@ -187,37 +163,21 @@ def check_groups(groups: Any, n: int) -> Any:
 
 
 def check_path(path: Any) -> Path:
-    """Return a path; a ``~`` at its start is the home directory.
-
-    Raises
-    ------
-    InvalidTypeError
-        Unless `path` is a str or path-like, not empty, without NUL characters.
-    """
+    """Return a str or path-like as a path; a ``~`` at its start is the home directory."""
     if not isinstance(path, str | os.PathLike) or not (text := os.fsdecode(path)) or "\0" in text:
         raise InvalidTypeError(f"`path` must be a str or path-like. Got {path!r} instead.")
     return Path(os.path.expanduser(text))
 
 
 def check_values(checks: Mapping[str, Check], values: Mapping[str, Any]) -> None:
-    """Check values by name; collect all mistakes, and raise once.
-
-    Raises
-    ------
-    InvalidInputError
-        Names every one that cannot be used.
-    """
+    """Check values by name; collect all mistakes, and raise once."""
     mistakes = [check(name, values[name]) for name, check in checks.items()]
     if any(mistakes):
         raise InvalidInputError(" ".join(filter(None, mistakes)))
 
 
 def check_parameter_names(estimator: Any, names: Iterable[str]) -> None:
-    """Raise unless an estimator has all of these parameters (``a__b`` needs ``a``).
-
-    `names`: as passed to `set_params`. Raises InvalidInputError: names the unknown one, and
-    suggests the intended one.
-    """
+    """Raise unless an estimator has all of these parameters (``a__b`` needs ``a``)."""
     known = estimator.get_params(deep=False)
     for name in names:
         if name.partition("__")[0] not in known:
@@ -228,10 +188,8 @@ def check_parameter_names(estimator: Any, names: Iterable[str]) -> None:
 def require_extra(module_name: str, extra: str) -> ModuleType:
     """Import an optional dependency, or say how to install it.
 
-    `module_name`: the module to import, for example ``"matplotlib.pyplot"``. `extra`: the extra of
-    ganaug that brings it, for example ``"report"``. Raises MissingDependencyError when the module,
-    or a package that it lies in, is not installed. Errors raised *inside* an installed module are
-    passed on unchanged: a reinstall would not mend them.
+    Errors raised *inside* an installed module are passed on unchanged: a reinstall would not mend
+    them.
     """
     try:
         return importlib.import_module(module_name)
@@ -239,18 +197,15 @@ def require_extra(module_name: str, extra: str) -> ModuleType:
         package = module_name.partition(".")[0]
         if not f"{module_name}.".startswith(f"{error.name}."):
             raise
-        message = (
+        raise MissingDependencyError(
             f"{package} is needed for this and is not installed. "
-            f'Install it with: pip install "ganaug[{extra}]"'
-        )
-        raise MissingDependencyError(message, name=package) from error
+            f'Install it with: pip install "ganaug[{extra}]"',
+            name=package,
+        ) from error
 
 
 def warn_user(message: str, category: type[GanaugWarning]) -> None:
-    """Warn at the line outside ganaug that led here, however many calls lie between.
-
-    `message`: what is the matter, and what to do about it.
-    """
+    """Warn at the line outside ganaug that led here, however many calls lie between."""
     frame, stacklevel = sys._getframe(1), 2
     while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == "ganaug":
         frame, stacklevel = frame.f_back, stacklevel + 1

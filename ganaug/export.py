@@ -45,12 +45,7 @@ OUTPUTS = {
 
 
 class SampleGraph(nn.Module):
-    """From noise, class codes and running numbers to samples in the user's units.
-
-    Parameters
-    ----------
-    model : FittedModel
-    """
+    """From noise, class codes and running numbers to samples in the user's units."""
 
     lookups: Tensor
     units: Tensor
@@ -114,15 +109,7 @@ class SampleGraph(nn.Module):
 
 
 def check_export(path: str | os.PathLike[str]) -> Path:
-    """Refuse, before any work, a file that `export_model` cannot write.
-
-    Raises
-    ------
-    InvalidInputError
-        For another ending than those of `SUFFIXES`, or a place where nothing can be written.
-    MissingDependencyError
-        When a library that ONNX needs is not installed.
-    """
+    """Refuse, before any work, a file that `export_model` cannot write."""
     place = check_path(path)
     if place.suffix not in SUFFIXES:
         raise InvalidInputError(
@@ -142,21 +129,7 @@ def check_export(path: str | os.PathLike[str]) -> Path:
 def export_model(model: FittedModel, path: str | os.PathLike[str]) -> None:
     """Write a model as one graph; an older file is replaced when all has been written.
 
-    Parameters
-    ----------
-    model : FittedModel
-    path : str or path-like
-        Ends in ``.onnx``, or in ``.pt2`` for what `torch.export.load` reads.
-
-    Raises
-    ------
-    InvalidInputError, MissingDependencyError
-        As `check_export`.
-
-    Warns
-    -----
-    TrainingWarning
-        Names the classes that are distrusted: the graph makes their samples all the same.
+    Warns of distrusted classes: the graph makes their samples all the same.
     """
     path = check_export(path)
     facts = _facts(model)
@@ -172,8 +145,11 @@ def export_model(model: FittedModel, path: str | os.PathLike[str]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with own_settings(), torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's, of its own insides
-        write = _write_onnx if path.suffix == ".onnx" else _write_program
-        write(SampleGraph(model).eval(), _inputs(model), facts, partial)
+        inputs = _inputs(model)
+        shapes = {name: {0: torch.export.Dim("n", min=1)} for name in inputs}
+        graph = SampleGraph(model).eval()
+        exported = torch.export.export(graph, (), inputs, dynamic_shapes=shapes)
+        (_write_onnx if path.suffix == ".onnx" else _write_program)(exported, facts, partial)
     os.replace(partial, path)
 
 
@@ -201,27 +177,17 @@ def _facts(model: FittedModel) -> dict[str, Any]:
     }
 
 
-def _exported(graph: SampleGraph, inputs: dict[str, Tensor]) -> torch.export.ExportedProgram:
-    n = torch.export.Dim("n", min=1)
-    shapes = {name: {0: n} for name in inputs}
-    return torch.export.export(graph, (), inputs, dynamic_shapes=shapes)
-
-
 def _write_program(
-    graph: SampleGraph, inputs: dict[str, Tensor], facts: dict[str, Any], path: Path
+    exported: torch.export.ExportedProgram, facts: dict[str, Any], path: Path
 ) -> None:
     with path.open("wb") as file:
-        torch.export.save(
-            _exported(graph, inputs), file, extra_files={"ganaug.json": json.dumps(facts)}
-        )
+        torch.export.save(exported, file, extra_files={"ganaug.json": json.dumps(facts)})
 
 
-def _write_onnx(
-    graph: SampleGraph, inputs: dict[str, Tensor], facts: dict[str, Any], path: Path
-) -> None:
+def _write_onnx(exported: torch.export.ExportedProgram, facts: dict[str, Any], path: Path) -> None:
     program = torch.onnx.export(
-        _exported(graph, inputs),
-        input_names=list(inputs),
+        exported,
+        input_names=list(facts["inputs"]),
         output_names=list(facts["outputs"]),
         dynamo=True,
         verbose=False,

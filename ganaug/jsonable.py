@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import math
@@ -30,9 +31,7 @@ class SchemaError(ValueError):
 def jsonable(value: Any) -> Any:
     """Turn figures into what any JSON reader takes: for results that are read, not loaded again.
 
-    `value`: numbers, texts, None, NumPy scalars and arrays, and sequences and mappings of these.
-    Returns: the same in dicts, lists and Python's numbers; NaN and infinity are None, keys are
-    texts.
+    NumPy's become Python's; NaN and infinity are None, keys are texts.
 
     Examples
     --------
@@ -75,10 +74,7 @@ def marked(value: Any) -> Any:
 
 
 def from_marked(value: Any) -> Any:
-    """Undo `marked`.
-
-    Raises SchemaError when a mark is not one that `marked` makes.
-    """
+    """Undo `marked`, or raise SchemaError for a mark that it does not make."""
     if isinstance(value, list):
         return [from_marked(item) for item in value]
     if not isinstance(value, dict):
@@ -91,10 +87,7 @@ def from_marked(value: Any) -> Any:
 
 
 def as_read_back(value: Any) -> Any:
-    """Give what would come back of a value that is written, marked, to JSON.
-
-    Raises SchemaError when it cannot be written.
-    """
+    """Give what would come back of a value that is written, marked, to JSON."""
     try:
         return from_marked(loads_strictly(dumps(marked(value))))
     except (TypeError, ValueError, RecursionError) as error:
@@ -107,11 +100,7 @@ def dumps(value: Any, *, indent: int | None = None) -> str:
 
 
 def loads_strictly(text: str | bytes) -> Any:
-    """Read JSON of unknown origin.
-
-    Raises SchemaError for what is no JSON, NaN, numbers past 64 bits, keys that occur twice, and
-    nesting past any sense.
-    """
+    """Read JSON of unknown origin, without NaN, numbers past 64 bits, or keys that occur twice."""
     try:
         return json.loads(
             text,
@@ -127,12 +116,10 @@ def loads_strictly(text: str | bytes) -> Any:
 
 
 def read_as(kind: Any, value: Any, where: str) -> Any:
-    """Read a value from a file as what it is declared to be, or refuse it.
+    """Read a value from JSON as what it is declared to be, or refuse it, called `where`.
 
-    `kind`: bool, int, float, str, None, Literal, unions, tuples, lists and dicts of these,
-    dataclasses and TypedDicts. `object` is a number, a text or None, and `Any` a tuple of these,
-    too. `value`: from JSON. Lists become the tuples that are declared; whole numbers are taken for
-    floats. `where`: what the message calls the value. Returns: of the declared kind.
+    Lists become the tuples that are declared; whole numbers are taken for floats. `object` is a
+    number, a text or None, and `Any` a tuple of these, too.
 
     Examples
     --------
@@ -227,15 +214,12 @@ def _of_type(kind: type[T], value: Any, where: str) -> T:
 
 def _read_union(options: tuple[Any, ...], value: Any, where: str) -> Any:
     """Read as the first option that takes the value; the last one's complaint is raised."""
-    complaint: SchemaError | None = None
-    for option in options:
-        try:
+    # None first: its complaint says least
+    *others, last = sorted(options, key=lambda option: option is not type(None))
+    for option in others:
+        with contextlib.suppress(SchemaError):
             return read_as(option, value, where)
-        except SchemaError as error:
-            if complaint is None or option is not type(None):
-                complaint = error
-    assert complaint is not None
-    raise complaint
+    return read_as(last, value, where)
 
 
 def _read_tuple(kinds: tuple[Any, ...], value: Any, where: str) -> tuple[Any, ...]:
@@ -282,16 +266,16 @@ _PLAIN: dict[Any, tuple[tuple[type, ...], str]] = {
     float: ((float, int), "a number"),
     str: ((str,), "a text"),
     type(None): ((type(None),), "null"),
-    None: ((type(None),), "null"),
     object: ((bool, int, float, str, type(None)), "a number, a text or null"),
-    Any: ((bool, int, float, str, type(None)), "a number, a text or null"),
 }
 
 
 def _read_plain(kind: Any, value: Any, where: str) -> Any:
-    if kind is Any and isinstance(value, list):
-        return _read_tuple((object, ...), value, where)
-    types_, what = _PLAIN[kind]
+    if kind is Any:
+        if isinstance(value, list):
+            return _read_tuple((object, ...), value, where)
+        kind = object
+    types_, what = _PLAIN[type(None) if kind is None else kind]
     if type(value) in types_:  # not isinstance: True is no number
         return value
     raise _expected(what, value, where)

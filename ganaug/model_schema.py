@@ -153,10 +153,7 @@ def _describe_gan(gan: TrainedGAN) -> dict[str, Any]:
 
 
 def read_content(content: Any, layouts: Mapping[str, Layout]) -> ModelContent:
-    """Check a file's content, and the layouts of its tensors, against what is declared here.
-
-    Raises SchemaError: names the key, what was expected and what came.
-    """
+    """Check a file's content, and the layouts of its tensors, against what is declared here."""
     read: ModelContent = read_as(ModelContent, content, "model")
     data, gans = read["data"], read["gans"]
     _check_classes(data)
@@ -178,10 +175,7 @@ def expected_layouts(
     n_generators: int,
     n_classes: int,
 ) -> dict[str, Layout]:
-    """Give the layouts of all tensors that a model has, without allocating any.
-
-    Raises SchemaError when networks of such sizes cannot be.
-    """
+    """Give the layouts of all tensors that a model has, without allocating any."""
     try:
         outlines: dict[str, Tensor] = {}
         for index, config in enumerate(configs):
@@ -194,8 +188,7 @@ def expected_layouts(
         raise SchemaError(f"`gans` or `classifier` are of impossible sizes ({error}).") from None
     if configs and configs[0].n_features is not None:
         column = Layout((configs[0].n_features,), torch.float32)
-        outlines_of_scaler = [field.name for field in fields(ColumnScaler)]
-        return layouts_of(outlines) | {f"scaler/{name}": column for name in outlines_of_scaler}
+        return layouts_of(outlines) | {f"scaler/{f.name}": column for f in fields(ColumnScaler)}
     n_channels = (configs[0].image_shape or (0,))[0]
     lookups = Layout((n_generators, n_classes, n_channels, 256), torch.uint8)
     return layouts_of(outlines) | {"lookups": lookups}
@@ -204,10 +197,7 @@ def expected_layouts(
 def rebuild(
     content: ModelContent, tensors: Mapping[str, Tensor], device: torch.device | str
 ) -> FittedModel:
-    """Make the model of a checked content and its tensors.
-
-    Raises SchemaError when a weight is NaN or infinite.
-    """
+    """Make the model of a checked content and its tensors, unless a weight is not finite."""
     for name, tensor in tensors.items():
         if not torch.isfinite(tensor).all():
             raise SchemaError(f"the tensor {name!r} must be finite. Got NaN or infinity instead.")
@@ -236,16 +226,11 @@ def rebuild(
 
 
 def _rebuild_gan(index: int, gan: GANContent, tensors: Mapping[str, Tensor]) -> TrainedGAN:
+    told: dict[str, Any] = {**gan}
     return TrainedGAN(
-        gan["config"],
-        _with_prefix(tensors, f"gan/{index}/generator"),
-        _with_prefix(tensors, f"gan/{index}/discriminator"),
-        [{**record} for record in gan["history"]],
-        gan["alarms"],
-        gan["images_seen"],
-        gan["seconds"],
-        gan["interrupted"],
-        gan["rungs"],
+        generator_state=_with_prefix(tensors, f"gan/{index}/generator"),
+        discriminator_state=_with_prefix(tensors, f"gan/{index}/discriminator"),
+        **told,
     )
 
 
@@ -305,12 +290,10 @@ def _check_gan(gan: GANContent, where: str) -> None:
     config = gan["config"]
     for field in fields(config):
         value = getattr(config, field.name)
+        least = 1 if field.type == "int" or field.name in _SIZES else 0
         for number in value if isinstance(value, tuple) else (value,):
-            if isinstance(number, int | float) and not isinstance(number, bool):
-                least = 1 if field.type == "int" or field.name in _SIZES else 0
-                _require(
-                    number >= least, f"{where}.config.{field.name}", "a number in its range", value
-                )
+            sound = isinstance(number, str | bool | None) or number >= least
+            _require(sound, f"{where}.config.{field.name}", "a number in its range", value)
     for name in ("images_seen", "seconds"):
         _require(gan[name] >= 0, f"{where}.{name}", "0 or more", gan[name])
     check_records(gan["history"], gan["alarms"], config.n_classes, where, gan["rungs"])
@@ -322,11 +305,8 @@ _SIZES = ("class_counts", "image_shape", "n_features", "max_images")
 def _check_against_data(content: ModelContent) -> None:
     """Refuse networks, a classifier or figures that are not of the declared data."""
     data, classifier, trust = content["data"], content["classifier"], content["generator_trust"]
-    spec, n_classes = data["spec"], len(data["classes"])
-    sizes, n_generators = (
-        {gan["config"].n_classes for gan in content["gans"]},
-        content["n_generators"],
-    )
+    spec, n_classes, n_generators = data["spec"], len(data["classes"]), content["n_generators"]
+    sizes = {gan["config"].n_classes for gan in content["gans"]}
     n_networks = n_generators * (1 if sizes == {n_classes} else n_classes)
     _require(
         sizes in ({1}, {n_classes}) and n_networks == len(content["gans"]) > 0,
@@ -344,8 +324,8 @@ def _check_against_data(content: ModelContent) -> None:
         found = (classifier.kind, classifier.input_shape, classifier.n_classes)
         _require(found == (spec.kind, shape, n_classes), "classifier", "of the data", found)
     sound = trust is None or len(trust) == n_generators
-    for shares in trust or ():
-        sound = sound and len(shares) == n_classes and all(0 <= share <= 1 for share in shares)
+    sound = sound and all(len(shares) == n_classes for shares in trust or ())
+    sound = sound and all(0 <= share <= 1 for shares in trust or () for share in shares)
     expected = "a share from 0 to 1 for each generator and class"
     _require(sound, "generator_trust", expected, trust)
     _require(0 <= content["seed"] <= 2**63 - 1, "seed", "from 0 to 2**63 - 1", content["seed"])

@@ -27,22 +27,10 @@ from ganaug import tensorfile
 from ganaug._version import __version__
 from ganaug.checks import check_path
 from ganaug.exceptions import InvalidInputError, ModelFileError
-from ganaug.jsonable import (
-    SchemaError,
-    as_read_back,
-    dumps,
-    jsonable,
-    read_as,
-)
+from ganaug.jsonable import SchemaError, as_read_back, dumps, jsonable, read_as
 from ganaug.model import FittedModel, class_trust
 from ganaug.model_card import model_card
-from ganaug.model_schema import (
-    ModelContent,
-    describe,
-    read_content,
-    rebuild,
-    tensors_of,
-)
+from ganaug.model_schema import ModelContent, describe, read_content, rebuild, tensors_of
 from ganaug.settings import own_settings
 from ganaug.storage import check_room, check_writable, is_part_of, make_directory, write_atomically
 from ganaug.tensorfile import Layout
@@ -63,27 +51,19 @@ _KINDS_OF_ANY: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class SavedModel:
-    """What was read from one file.
-
-    `estimator`: what `build` made of the parameters; None without it. `digest`: SHA-256 of the
-    file: a name for exactly this model.
-    """
+    """What was read from one file; `estimator` is what `build` made of the parameters."""
 
     model: FittedModel
     estimator: Any
-    digest: str
 
 
 @own_settings()
 def save_model(
     model: FittedModel, parameters: Mapping[str, Any], path: str | os.PathLike[str]
 ) -> None:
-    """Write a model directory, whole or not at all.
+    """Write a model directory whole, with parameters from `plain_parameters`; or raise.
 
-    `parameters`: constructor parameters to come back with `load_model`, as `plain_parameters` gives
-    them. `path`: directory to make; an earlier model there is replaced. Raises ModelFileError when
-    `path` is something else than an earlier model, or cannot be written to, or its disk is full.
-    What was there stays as it was.
+    Only an earlier model is replaced; after a ModelFileError, what was there stays as it was.
     """
     content, tensors = {**describe(model), "parameters": parameters}, tensors_of(model)
     try:
@@ -103,40 +83,48 @@ def save_model(
         _write_for_people(directory, model, content)
 
 
-@own_settings()
 def load_model(
     path: str | os.PathLike[str],
     device: torch.device | str = "cpu",
     build: Callable[[dict[str, Any]], Any] | None = None,
 ) -> SavedModel:
-    """Read a model.
+    """Read a model from its directory.
 
-    `path`: of the directory. `device`: where the filter's classifier goes; the networks are moved
-    when sampling starts. `build`: makes an estimator of the saved parameters, or raises
-    InvalidInputError (or `SchemaError`, see `read_parameters`) where they are not what it takes.
-    Raises ModelFileError when the file is missing, damaged, of another format, or says what no
-    saved model says. Names the file, and what is wrong; nothing has been allocated then.
+    `device`: where the filter's classifier goes; the networks are moved when sampling starts.
+    `build`: makes an estimator of the saved parameters, or raises InvalidInputError or SchemaError
+    where they are not what it takes.
     """
     file = _file_in(check_path(path))
 
     def check(content: Any, layouts: dict[str, Layout]) -> tuple[ModelContent, Any]:
         return _read_content(content, layouts, build)
 
-    read = tensorfile.read(file, KIND, FORMAT_VERSION, check)
-    content, estimator = read.content
+    return SavedModel(*read_model(file, KIND, check, device))
+
+
+@own_settings()
+def read_model(
+    file: Path,
+    kind: str,
+    check: Callable[[Any, dict[str, Layout]], tuple[ModelContent, Any]],
+    device: torch.device | str,
+) -> tuple[FittedModel, Any]:
+    """Read a model from one file, and what else its `check` gives; nothing is allocated before.
+
+    Raises ModelFileError when the file is missing, damaged, of another format, or says what no
+    saved model says. Names the file, and what is wrong.
+    """
+    read = tensorfile.read(file, kind, FORMAT_VERSION, check)
+    content, other = read.content
     try:
-        model = rebuild(content, read.tensors, device)
+        return rebuild(content, read.tensors, device), other
     except SchemaError as error:
         raise ModelFileError(f"{file} cannot be used: {error}") from None
-    return SavedModel(model, estimator, read.digest)
 
 
 @own_settings()
 def read_config(directory: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read and check a saved model; return what is said of it, in plain values.
-
-    Returns: as in ``config.json``.
-    """
+    """Read and check a saved model; return what is said of it, as in ``config.json``."""
     file = _file_in(check_path(directory))
 
     def check(content: Any, layouts: dict[str, Layout]) -> dict[str, Any]:
@@ -148,14 +136,10 @@ def read_config(directory: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def check_can_save(path: str | os.PathLike[str], n_bytes: int = 0) -> Path:
-    """Refuse a path that a model cannot be saved to; for use before the training, too.
+    """Refuse a path that a model cannot be saved to, and give it resolved; nothing is changed.
 
-    Nothing is made or changed. Only an earlier model of ganaug may be replaced, since models of
-    other libraries consist of files with the same names.
-
-    `n_bytes`: room that is needed. Returns: where to save: of a link what it points to, "." by its
-    name. Raises ModelFileError when `path` exists and is not a model directory, cannot be written
-    to, or lacks room.
+    Only an earlier model of ganaug may be replaced, since models of other libraries consist of
+    files with the same names.
     """
     target = check_path(path).resolve()
     if os.path.exists(target):  # unlike Path.exists, also of a name that is too long
@@ -177,10 +161,7 @@ def _file_in(directory: Path) -> Path:
 
 
 def plain_parameters(estimator: Any) -> dict[str, Any]:
-    """Give the parameters of an estimator that a file may hold.
-
-    Those about this machine are left out, and objects that JSON cannot hold, such as a callable.
-    """
+    """Give an estimator's parameters but for this machine's, and what JSON cannot hold."""
     plain: dict[str, Any] = {}
     for name, value in estimator.get_params(deep=False).items():
         with contextlib.suppress(SchemaError):
@@ -189,10 +170,7 @@ def plain_parameters(estimator: Any) -> dict[str, Any]:
 
 
 def read_parameters(estimator_class: type, parameters: Any) -> dict[str, Any]:
-    """Read constructor parameters from a file by the constructor's annotations.
-
-    Raises SchemaError for unknown ones, those that no file may name, and values of another kind.
-    """
+    """Read constructor parameters from a file, only those that it may name, by annotation."""
     kinds = _parameter_kinds(estimator_class)
     if not isinstance(parameters, dict):
         raise SchemaError(f"`parameters` must be a JSON object. Got {parameters!r:.80} instead.")

@@ -25,10 +25,8 @@ def write_atomically(path: Path, content: bytes, *, replace: bool = True) -> Non
     """Write a file beside its place, bring it to the disk, and put it in place.
 
     A kill at any moment, a full disk or Ctrl-C leaves the older file, or the new one, whole. What
-    earlier kills have left beside it is removed.
-
-    `path`: in a directory that exists. `replace`: else a file that is there stays, and of several
-    writers the first one's does. Raises OSError when the disk is full or not writable.
+    earlier kills have left beside it is removed. Without `replace`, a file that is there stays, and
+    of several writers the first one's does.
     """
     sweep_parts(path)
     part, handle = locked_part(path)
@@ -54,10 +52,7 @@ def _put_where_none_is(part: Path, path: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file, whole or not at all; its directory is made if need be.
-
-    Raises InvalidInputError where nothing can be written.
-    """
+    """Write a text file, whole or not at all; its directory is made if need be."""
     check_writable(path.parent)
     if path.is_dir():
         raise InvalidInputError(f"{printable(path)} is a folder. Choose another path.")
@@ -80,8 +75,7 @@ def is_part_of(path: Path, name: str) -> bool:
 def try_lock(handle: int) -> bool:
     """Lock an open file or folder until it is closed or its process ends, however it ends.
 
-    Returns: False when another process holds the lock, or the system or the disk knows no such
-    locks: there nothing is ever swept.
+    False where another process holds the lock, or there are no locks: there nothing is ever swept.
     """
     if sys.platform == "win32":
         return False
@@ -105,10 +99,7 @@ def lock_folder(folder: Path) -> int | None:
 
 
 def make_directory(path: Path) -> None:
-    """Make a directory and its parents, and bring them to the disk.
-
-    Raises ModelFileError when that cannot be done.
-    """
+    """Make a directory and its parents, and bring them to the disk."""
     try:
         path.mkdir(parents=True, exist_ok=True)
         _sync_directory(path.parent)

@@ -64,13 +64,10 @@ class Layout:
 
 @dataclass(frozen=True)
 class TensorFile:
-    """What a checked file holds."""
+    """What a checked file holds; `content` is what its owner's check made of it."""
 
     content: Any
-    """What its owner's check made of the description."""
     tensors: dict[str, Tensor]
-    digest: str
-    """The checksum: a name for exactly these bytes."""
 
 
 def layouts_of(tensors: Mapping[str, Tensor]) -> dict[str, Layout]:
@@ -81,11 +78,9 @@ def layouts_of(tensors: Mapping[str, Tensor]) -> dict[str, Layout]:
 def pack(
     kind: str, version: int, content: Mapping[str, Any], tensors: Mapping[str, Tensor]
 ) -> bytes:
-    """Give the bytes of a file.
+    """Give the bytes of a file, the same for the same content.
 
-    `kind`: what the file is for; `read` takes no other. `version`: of the format of `content` and
-    of the tensors' names. `content`: numbers, texts, None, and sequences and mappings of these.
-    `tensors`: mapping of str to Tensor. Returns: the same for the same content.
+    `version`: of the format of `content`, plain values, and of the tensors' names.
     """
     placeholder = "0" * CHECKSUM_DIGITS
     described = {"sha256": placeholder, "kind": kind, "format_version": version}
@@ -110,10 +105,8 @@ def read(
 ) -> TensorFile:
     """Read a file once, into memory.
 
-    `kind`, `version`: as given to `pack`. `check`: gets the content and the tensors' layouts, and
-    returns what it made of the content. Raises SchemaError for what is wrong. Raises ModelFileError
-    when the file is missing, no regular file, damaged, of another kind or version, or refused by
-    `check`. Names the file and what is wrong.
+    `check`: gets the content and the tensors' layouts, and returns what it made of the content, or
+    raises SchemaError. ModelFileError names the file and what is wrong.
     """
     try:
         with _open_regular(path) as file:
@@ -122,7 +115,7 @@ def read(
             content = check(_content_of(described, kind, version), layouts)
             n_bytes = sum(layout.n_bytes for layout in layouts.values())
             packed = header + file.read(n_bytes)
-        digest = _verified(packed, described.get("sha256"))
+        _check_checksum(packed, described.get("sha256"))
         tensors = safetensors.torch.load(packed)
     except FileNotFoundError:
         raise ModelFileError(f"{path} is missing.") from None
@@ -132,7 +125,7 @@ def read(
         raise ModelFileError(
             f"{path} is damaged, or not a {kind} that ganaug {__version__} wrote: {error}"
         ) from None
-    return TensorFile(content, tensors, digest)
+    return TensorFile(content, tensors)
 
 
 def is_kind(path: Path, kind: str) -> bool:
@@ -194,15 +187,15 @@ def _parse_header(header: bytes, size: int) -> tuple[dict[str, Any], dict[str, L
     metadata = _as_dict(entries.pop("__metadata__", {}), "header.__metadata__")
     text = read_as(str, metadata.get(METADATA, "{}"), f"header.__metadata__.{METADATA}")
     described = _as_dict(loads_strictly(text), METADATA)
-    layouts, ends = {}, []
-    for name, entry in entries.items():
-        layouts[name], span = _layout(read_as(_Entry, entry, f"tensor {name:.80}"), name)
-        ends.append(span)
-    _check_spans(ends, size - len(header))
+    read: dict[str, _Entry] = {
+        name: read_as(_Entry, entry, f"tensor {name:.80}") for name, entry in entries.items()
+    }
+    layouts = {name: _layout(entry, name) for name, entry in read.items()}
+    _check_spans([entry["data_offsets"] for entry in read.values()], size - len(header))
     return described, layouts
 
 
-def _layout(entry: _Entry, name: str) -> tuple[Layout, tuple[int, int]]:
+def _layout(entry: _Entry, name: str) -> Layout:
     if entry["dtype"] not in DTYPES or any(n < 0 for n in entry["shape"]):
         raise SchemaError(
             f"the tensor {name!r:.80} must have a dtype among {', '.join(DTYPES)} and no negative "
@@ -213,7 +206,7 @@ def _layout(entry: _Entry, name: str) -> tuple[Layout, tuple[int, int]]:
         raise SchemaError(
             f"the tensor {name!r:.80} must take {layout.n_bytes} bytes. Got {end - start} instead."
         )
-    return layout, (start, end)
+    return layout
 
 
 def _check_spans(spans: list[tuple[int, int]], n_bytes: int) -> None:
@@ -247,13 +240,12 @@ def _content_of(described: dict[str, Any], kind: str, version: int) -> Any:
     return from_marked(described.get("content"))
 
 
-def _verified(packed: bytes, claimed: Any) -> str:
-    """Compare the checksum of all bytes; return it."""
+def _check_checksum(packed: bytes, claimed: Any) -> None:
     digits = str(claimed).encode()
     if len(digits) == CHECKSUM_DIGITS and packed.count(digits, 0, MAX_HEADER) == 1:
-        digest = hashlib.sha256(packed.replace(digits, b"0" * CHECKSUM_DIGITS, 1)).hexdigest()
-        if digest == claimed:
-            return digest
+        without = packed.replace(digits, b"0" * CHECKSUM_DIGITS, 1)
+        if hashlib.sha256(without).hexdigest() == claimed:
+            return
     raise SchemaError("its checksum does not match its bytes: it was altered.")
 
 

@@ -23,10 +23,7 @@ OnProgress = Callable[[Progress], None]
 
 
 def in_workers(tasks: Iterable[Any], n_tasks: int, n_jobs: int) -> Iterator[Any]:
-    """Run joblib's delayed tasks in worker processes of one thread; give what they return.
-
-    A task is taken when there is a worker for it.
-    """
+    """Run joblib's delayed tasks in worker processes of one thread, taken as workers get free."""
     most = min(effective_n_jobs(n_jobs), max(2, n_tasks))
     # joblib runs n_jobs=1 in this process, with its threads: two workers fed one at a time do not
     workers = {"n_jobs": 2, "pre_dispatch": 1} if n_jobs == 1 else {"n_jobs": most}
@@ -64,8 +61,6 @@ class Reports:
     """What workers on this machine say of their trainings, and whether they are to stop.
 
     In files, since signals reach some of the processes or all, depending on who sends them.
-
-    `directory`: where these are. `n_tasks`: how many trainings there will be.
     """
 
     def __init__(self, directory: str, n_tasks: int) -> None:

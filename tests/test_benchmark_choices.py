@@ -31,8 +31,28 @@ def test_the_best_is_named_on_one_half_and_scored_on_the_other():
 
 
 def test_another_rule_chooses_again_from_the_folds():
-    assert choices.by_folds(record(), "best") in ("smote", "augmented")
-    assert choices.by_folds(record(), "simplest") == "smote"
+    assert choices.by_folds(record(), choices.best) in ("smote", "augmented")
+    assert choices.by_folds(record(), choices.simplest) == "smote"
+
+
+def arms(*means, noise=0.0):
+    """Scores of arms around their means, on five folds some of which are harder than others."""
+    rng = np.random.default_rng(0)
+    level = rng.normal(0, 0.02, 5)
+    return np.array([mean + level + rng.normal(0, noise, 5) for mean in means])
+
+
+@pytest.mark.parametrize(
+    ("scores", "chosen"),
+    [
+        (arms(0.8, 0.9, 0.9, 0.9), 1),  # the first of equals
+        (arms(0.8, 0.8, 0.8, 0.9, noise=0.002), 3),
+        (arms(0.9, 0.9, 0.9, noise=0.001), 0),  # a gain of a point would have shown
+        (arms(0.80, 0.81, 0.81, noise=0.06), 2),  # the default, since it would not have
+    ],
+)
+def test_the_simplest_within_an_error_of_the_best_is_chosen(scores, chosen):
+    assert choices.simplest(scores, 0.25, default=2) == chosen
 
 
 def test_halves_have_every_class_evenly():

@@ -861,6 +861,7 @@ def test_the_clock_counts_down():
         ({"max_seconds": float("nan")}, "`max_seconds` .* Got nan"),
         ({"cv": 1}, "`cv` must be an int >= 2"),
         ({"cv": "five"}, "`cv` must be a number of folds, a splitter"),
+        ({"cv": [(range(200), range(5))] * 2}, "`cv` must be .* pairs that fit the samples"),
         ({"cv": KFold(5)}, "Got 0 of class 1 in split|must leave . or more"),
         ({"cv": [(range(114), range(114))] * 4}, "`cv` must keep training and test samples apart"),
         ({"groups": [0] * 5}, r"`groups` must have one value per sample, 114. Got shape \(5,\)"),

@@ -14,18 +14,13 @@ from ganaug.inputs.files import LabelledData
 
 @dataclass(frozen=True)
 class Arrays:
-    """Samples and labels as arrays.
-
-    `X`: the arrays of a .npz or a data set as they are; image files, and what is resized, as uint8
-    (n, C, H, W). `y`: array (n,). `image_shape`: of the images that the columns of 2-D X hold.
-    `spec`: what DATA looks like. `is_encoded`: whether X has another form than DATA.
-    """
+    """Samples and labels as arrays; image files, and what is resized, as uint8 (n, C, H, W)."""
 
     X: npt.NDArray[Any]
     y: npt.NDArray[Any]
-    image_shape: tuple[int, ...] | None
-    spec: DataSpec
-    is_encoded: bool
+    image_shape: tuple[int, ...] | None  # of the images that the columns of 2-D X hold
+    spec: DataSpec  # what DATA looks like
+    is_encoded: bool  # X has another form than DATA
 
     def decode(self, X: npt.NDArray[Any]) -> Any:
         """Give samples like those of `X` as DATA has them."""
@@ -36,7 +31,8 @@ def arrays_of(
     source: LabelledData, image_shape: tuple[int, ...] | None, resize: tuple[int, int] | None
 ) -> Arrays:
     """Give what was read as arrays."""
-    X, y = source.as_arrays().X, source.as_arrays().y
+    read = source.as_arrays()
+    X, y = read.X, read.y
     data = read_training_set(X, y, image_shape=image_shape, resize=resize)
     labels = data.classes[data.labels]
     if isinstance(X, np.ndarray) and resize is None:

@@ -8,15 +8,7 @@ from typing import Any
 
 import click
 
-from ganaug.cli.parameters import (
-    Place,
-    data_dir_option,
-    device_option,
-    json_option,
-    max_per_class_option,
-    quiet_option,
-    seed_option,
-)
+from ganaug.cli import parameters
 
 SUFFIXES = (".html", ".md", ".json")
 
@@ -28,15 +20,15 @@ def _check_suffix(_ctx: click.Context, _param: click.Parameter, out: Path) -> Pa
 
 
 @click.command("audit")
-@click.argument("model", type=Place(path_type=Path))
+@click.argument("model", type=parameters.Place())
 @click.option("--train", "train", required=True, help="The DATA that the model was fitted on.")
 @click.option("--holdout", help="Real samples that it was not fitted on: DATA as for `fit`.")
-@data_dir_option
-@max_per_class_option
-@seed_option
+@parameters.data_dir_option
+@parameters.max_per_class_option
+@parameters.seed_option
 @click.option(
     "--out",
-    type=Place(path_type=Path, dir_okay=False),
+    type=parameters.Place(dir_okay=False),
     required=True,
     callback=_check_suffix,
     help="Report to write: .html, .md or .json.",
@@ -44,7 +36,7 @@ def _check_suffix(_ctx: click.Context, _param: click.Parameter, out: Path) -> Pa
 @click.option(
     "--verdict",
     "verdict_file",
-    type=Place(path_type=Path, dir_okay=False, exists=True),
+    type=parameters.Place(dir_okay=False, exists=True),
     help="What `evaluate --out` wrote: the gains stand in the report, too.",
 )
 @click.option(
@@ -54,9 +46,9 @@ def _check_suffix(_ctx: click.Context, _param: click.Parameter, out: Path) -> Pa
     show_default=True,
     help="Synthetic samples per class.",
 )
-@device_option
-@json_option
-@quiet_option
+@parameters.device_option
+@parameters.json_option
+@parameters.quiet_option
 def command(
     model: Path,
     train: str,

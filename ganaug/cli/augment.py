@@ -11,44 +11,31 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ganaug.cli.parameters import (
-    Place,
-    allow_distrusted_option,
-    budget_options,
-    data_options,
-    device_option,
-    jobs_option,
-    json_option,
-    n_jobs_of,
-    overwrite_option,
-    quiet_option,
-    seed_option,
-)
+from ganaug.cli import parameters
 from ganaug.naming import printable
 
 if TYPE_CHECKING:
     from ganaug.cli.arrays import Arrays
-    from ganaug.gain.remedies import Remedy
     from ganaug.gain.verdict import Verdict
     from ganaug.outputs import Origin
 
 
 @click.command("augment")
-@data_options
+@parameters.data_options
 @click.option(
     "--out",
-    type=Place(path_type=Path),
+    type=parameters.Place(),
     required=True,
     help="Directory for PNG files by class, or a .npz file for arrays X, y and kind.",
 )
 @click.option(
     "--verdict",
     "verdict_file",
-    type=Place(path_type=Path, dir_okay=False),
+    type=parameters.Place(dir_okay=False),
     help="Do what `ganaug evaluate --out` has found best, in place of GANOverSampler's default.",
 )
-@overwrite_option
-@allow_distrusted_option
+@parameters.overwrite_option
+@parameters.allow_distrusted_option
 @click.option(
     "--share",
     "synthetic_share",
@@ -62,21 +49,16 @@ if TYPE_CHECKING:
     help="Bring every class to eight times the size of the largest, as far as that makes 10,000 "
     "samples in all, and at least to its size.",
 )
-@budget_options
-@jobs_option
-@device_option
-@seed_option
-@json_option
-@quiet_option
+@parameters.budget_options
+@parameters.jobs_option
+@parameters.device_option
+@parameters.seed_option
+@parameters.json_option
+@parameters.quiet_option
 def command(
-    data: str,
+    data: parameters.Data,
     out: Path,
     verdict_file: Path | None,
-    data_dir: Path | None,
-    download: bool,
-    max_per_class: Mapping[str, int],
-    resize: tuple[int, int] | None,
-    image_shape: tuple[int, ...] | None,
     overwrite: bool,
     allow_distrusted: bool,
     enlarge: bool,
@@ -96,46 +78,35 @@ def command(
     """
     from ganaug.augmenter import GANAugmenter
     from ganaug.cli.arrays import arrays_of
-    from ganaug.cli.terminal import progress_over_files
     from ganaug.gain.verdict import Verdict
-    from ganaug.inputs.files import read_data
     from ganaug.outputs import check_output
     from ganaug.oversampler import GANOverSampler
 
     check_output(out, overwrite=overwrite)
-    here: dict[str, Any] = {"device": device, "verbose": int(not quiet)}
-    here["n_jobs"] = n_jobs_of(jobs, device)
+    n_jobs = parameters.n_jobs_of(jobs, device)
+    here: dict[str, Any] = {"device": device, "verbose": int(not quiet), "n_jobs": n_jobs}
     given = {name: value for name, value in budget.items() if value is not None}
     if verdict_file is not None and (given or enlarge):
         raise click.UsageError(
             "--share, --enlarge, --generators, --width and --max-images are the verdict's: leave "
             "them out."
         )
-    verdict = None if verdict_file is None else Verdict.load(verdict_file)
-    if verdict is None:
+    image_shape, model_seed, verdict = data.image_shape, seed, None
+    if verdict_file is None:
         augmenter = GANAugmenter(image_shape=image_shape, **given, **here)
         strategy = "enlarge" if enlarge else "auto"
         sampler: Any = GANOverSampler(augmenter, sampling_strategy=strategy, random_state=seed)
     else:
-        image_shape = image_shape or verdict.task.image_shape
+        verdict = Verdict.load(verdict_file)
+        image_shape, model_seed = image_shape or verdict.task.image_shape, verdict.task.seed
         sampler = _sampler_of(verdict, here)
-    source = read_data(
-        data,
-        data_dir=data_dir,
-        download=download,
-        resize=resize,
-        limits=max_per_class,
-        seed=seed,
-        progress=progress_over_files(quiet),
-    )
-    arrays = arrays_of(source, image_shape, resize)
+    source = data.read(seed, quiet)
+    arrays = arrays_of(source, image_shape, data.resize)
     if verdict is not None:
         _check_alike(verdict, arrays)
     X, y = sampler.fit_resample(arrays.X, arrays.y)
-    seed = seed if verdict is None else verdict.task.seed
-    origin = _origin(sampler, seed, allow_distrusted)
-    remedy = None if verdict is None else verdict.remedy
-    written = _write(out, arrays, X, y, sampler, remedy, source.files, origin, overwrite)
+    origin = _origin(sampler, model_seed, allow_distrusted)
+    written = _write(out, arrays, X, y, sampler, source.files, origin, overwrite)
     how = getattr(sampler, "augmented_by_", "")
     result = {"out": str(out), "written": written, "augmented_by": how}
     click.echo(json.dumps(result) if as_json else _describe(out, written, how))
@@ -192,39 +163,25 @@ def _write(
     X: Any,
     y: Any,
     sampler: Any,
-    remedy: Remedy | None,
     files: Sequence[Any],
     origin: Origin,
     overwrite: bool,
-) -> dict[str, dict[str, int]]:
+) -> Mapping[str, Mapping[str, int]]:
     """Write all samples; count them by class and kind."""
-    from ganaug.gain.remedies import Remedy, provenance
+    from ganaug.gain.remedies import provenance
     from ganaug.outputs import open_output
 
     names = [str(label) for label in y]
-    kind_of, of = provenance(remedy or Remedy(), sampler, len(arrays.y), len(X))
+    kind_of, of = provenance(sampler, len(arrays.y), len(X))
     kinds: list[str] = kind_of.tolist()
     sources = [str(files[i]) if 0 <= i < len(files) else "" for i in of.tolist()]
-    with open_output(out, arrays.spec, origin, overwrite=overwrite) as output:
-        output.add(arrays.decode(X), names, kinds, _indices(names, kinds), sources)
-    return _counted(names, kinds)
-
-
-def _indices(names: Sequence[str], kinds: Sequence[str]) -> list[int]:
-    """Number the samples of each class and kind from 0."""
-    seen: Counter[tuple[str, str]] = Counter()
-    indices = []
-    for key in zip(names, kinds, strict=True):
-        indices.append(seen[key])
-        seen[key] += 1
-    return indices
-
-
-def _counted(names: Sequence[str], kinds: Sequence[str]) -> dict[str, dict[str, int]]:
-    counts: dict[str, dict[str, int]] = {}
+    counts: dict[str, Counter[str]] = {name: Counter() for name in names}
+    indices = []  # the samples of each class and kind are numbered from 0
     for name, kind in zip(names, kinds, strict=True):
-        of_class = counts.setdefault(name, {})
-        of_class[kind] = of_class.get(kind, 0) + 1
+        indices.append(counts[name][kind])
+        counts[name][kind] += 1
+    with open_output(out, arrays.spec, origin, overwrite=overwrite) as output:
+        output.add(arrays.decode(X), names, kinds, indices, sources)
     return counts
 
 

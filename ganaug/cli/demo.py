@@ -7,22 +7,22 @@ from pathlib import Path
 
 import click
 
-from ganaug.cli.parameters import Place, jobs_option, json_option, n_jobs_of, quiet_option
+from ganaug.cli import parameters
 
 
 @click.command("demo")
 @click.option(
     "--out",
-    type=Place(path_type=Path, file_okay=False),
+    type=parameters.Place(file_okay=False),
     default=Path("demo-output"),
     show_default=True,
     help="Directory for results, plot, sample grid, report and model.",
 )
 @click.option("--draws", type=click.IntRange(1), help="Repeats with other training images; 2.")
 @click.option("--max-images", type=click.IntRange(1), help="Training budget of each GAN; 60000.")
-@jobs_option
-@json_option
-@quiet_option
+@parameters.jobs_option
+@parameters.json_option
+@parameters.quiet_option
 def command(
     out: Path,
     draws: int | None,
@@ -41,6 +41,6 @@ def command(
 
     options = {"n_draws": draws, "max_images": max_images}
     given = {name: value for name, value in options.items() if value is not None}
-    n_jobs = n_jobs_of(jobs, "auto")
+    n_jobs = parameters.n_jobs_of(jobs, "auto")
     results = digits.run_demo(out, n_jobs=n_jobs, verbose=int(not quiet), **given)
     click.echo(json.dumps(results, indent=1) if as_json else digits.describe(results, out))

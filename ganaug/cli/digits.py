@@ -13,7 +13,7 @@ import math
 import platform
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -71,11 +71,8 @@ def run_demo(
 ) -> dict[str, Any]:
     """Choose remedies on imbalanced digits, score all of them on untouched images, and write that.
 
-    `out`: directory for ``results.json`` and ``remedies.png``, and of the first draw's GAN
-    ``samples.png`` (real beside synthetic, by class), ``model``, and ``report.html``. Plot and
-    report need the `report` extra. `n_draws`: repeats, each with its own training images, GANs and
-    choices. `max_images`: training budget of each GAN. `n_jobs`: draws at a time, -1 for all cores.
-    `verbose`: 0 is silent. Returns: what ``results.json`` holds.
+    Each draw has its own training images, GANs and choices; `n_jobs` are made at a time. Plot and
+    report need the `report` extra. Returns: what ``results.json`` holds.
     """
     out, began = Path(out), time.perf_counter()
     out.mkdir(parents=True, exist_ok=True)
@@ -94,7 +91,10 @@ def run_demo(
         "n": {"train": list(COUNTS), "test": len(parts[3])},
         "seeds": list(range(n_draws)),
         "max_images": max_images,
-        "scores": _by_draw(runs, "scores"),
+        "scores": {
+            name: {arm: [scores[arm] for scores in by_draw] for arm in by_draw[0]}
+            for name, by_draw in _by_draw(runs, "scores").items()
+        },
         "choices": _by_draw(runs, "choice"),
         "decided": _by_draw(runs, "is_decided"),
         "alarms": [run["alarms"] for run in runs],
@@ -111,10 +111,7 @@ def run_demo(
 
 def _by_draw(runs: list[dict[str, Any]], what: str) -> dict[str, Any]:
     """Turn draws of classifiers of values into classifiers of lists by draw."""
-    found = {name: [run[what][name] for run in runs] for name in CLASSIFIERS}
-    if what != "scores":
-        return found
-    return {name: {arm: [s[arm] for s in each] for arm in each[0]} for name, each in found.items()}
+    return {name: [run["found"][name][what] for run in runs] for name in CLASSIFIERS}
 
 
 def split_digits() -> tuple[Array, Labels, Array, Labels]:
@@ -155,26 +152,24 @@ def run_draw(
         random_state=seed,
         verbose=0,
     )
-    verdicts, scores = {}, {}
+    found = {}
     with without_our_warnings():
         augmenter.fit(X, y)
         for name, code in CLASSIFIERS.items():
             verdict = evaluate_gain(
                 classifier_of(code), X, y, augmenter=augmenter, random_state=seed
             )
-            verdicts[name] = verdict
-            scores[name] = score_remedies(verdict, X, y, X_test, y_test)
+            found[name] = {
+                "scores": score_remedies(verdict, X, y, X_test, y_test),
+                "choice": verdict.choice,
+                "is_decided": verdict.is_decided,
+            }
         if seed == 0:
             augmenter.save(out / "model")
             draw_grid(augmenter, X, y).save(out / "samples.png")
             gain = verdict.to_dict() | {"text": f"With the {name}: {verdict.text}"}
             write_report(augmenter, (X, y), (X_pool, y_pool), out / "report.html", gain)
-    return {
-        "scores": scores,
-        "choice": {name: verdict.choice for name, verdict in verdicts.items()},
-        "is_decided": {name: verdict.is_decided for name, verdict in verdicts.items()},
-        "alarms": augmenter.alarms_,
-    }
+    return {"found": found, "alarms": augmenter.alarms_}
 
 
 def score_remedies(
@@ -225,26 +220,23 @@ def describe(results: dict[str, Any], out: Path) -> str:
         f"Balanced accuracy on {results['n']['test']} untouched images, %, mean of the draws:",
         "",
     ]
-    for cells in (columns, *table_of(scores)):
-        numbers = [f"{cell:>{w}}" for cell, w in zip(cells[1:], widths[1:], strict=True)]
-        lines.append(f"{cells[0]:{widths[0]}}{''.join(numbers)}")
-    lines += [_NO_MEAN] if any("-" in cells for cells in table_of(scores)) else []
+    for arm, *cells in (columns, *table_of(scores)):
+        numbers = [f"{cell:>{width}}" for cell, width in zip(cells, widths[1:], strict=True)]
+        lines.append(f"{arm:{widths[0]}}{''.join(numbers)}")
+    if any("-" in cells for cells in table_of(scores)):
+        lines.append("-: not for this classifier, hence no mean of all")
     lines += ["", "The choice, draw by draw, made from the training images alone:"]
     lines += [f"  {name}: {', '.join(chosen)}" for name, chosen in results["choices"].items()]
-    lines += [
-        "",
-        *(f"{r.name}: {r.text}" for r in BUILT_IN if r.name in ("augmented", "enlarged", *_GAN)),
-    ]
+    lines.append("")
+    lines += [f"{r.name}: {r.text}" for r in BUILT_IN if r.name in ("augmented", "enlarged", *_GAN)]
     lines += ["", conclude(scores), "", f"Written to {out}:"]
-    for name, what in _WRITTEN.items():
-        lines += [f"  {name:13} {what}"] if (out / name).exists() else []
+    lines += [f"  {name:13} {what}" for name, what in _WRITTEN.items() if (out / name).exists()]
     if not (out / "remedies.png").exists() or not (out / "report.html").exists():
         lines.append('For a plot and an audit page, too: pip install "ganaug[report]"')
     return "\n".join(lines)
 
 
 _GAN = [remedy.name for remedy in BUILT_IN if remedy.uses_gan and not remedy.on_request]
-_NO_MEAN = "-: not for this classifier, hence no mean of all"
 _WRITTEN = {
     "results.json": "every score and choice",
     "remedies.png": "the table as a plot",
@@ -257,17 +249,14 @@ _WRITTEN = {
 def conclude(scores: Scores) -> str:
     """Say in a few sentences what the scores allow one to say."""
     means = {arm: mean_of(scores, arm) for arm in arms_of(scores)}
-    fixed = {arm: np.mean(v) for arm, v in means.items() if arm != CHOICE and not math.isnan(v[0])}
-
-    def best_of(arms: Iterable[str]) -> str:
-        return max(arms, key=fixed.__getitem__)
-
-    best = best_of(fixed)
-    real = best_of(arm for arm in fixed if arm not in _GAN)
-    synthetic = best_of(arm for arm in fixed if arm in _GAN)
+    fixed = [arm for arm, v in means.items() if arm != CHOICE and not math.isnan(v[0])]
+    best, real, synthetic = (
+        max(arms, key=lambda arm: float(np.mean(means[arm])))
+        for arms in (fixed, [a for a in fixed if a not in _GAN], [a for a in fixed if a in _GAN])
+    )
 
     def apart(arm: str, other: str) -> str:
-        found = paired_interval(*[[100 * value for value in means[name]] for name in (arm, other)])
+        found = paired_interval(100 * np.array(means[arm]), 100 * np.array(means[other]))
         interval = f" (95% interval {found.low:+.1f} to {found.high:+.1f}, n = {found.n})"
         return f"{found.mean:+.1f} points{interval if found.n >= ENOUGH_DRAWS else ''}"
 
@@ -284,11 +273,7 @@ def conclude(scores: Scores) -> str:
 
 
 def draw_remedies(results: Mapping[str, Any]) -> Any:
-    """Draw a remedy a line: a dot for each classifier and draw, and a bar at their mean.
-
-    `results`: with `scores`, `seeds` and `n`. Raises MissingDependencyError: without matplotlib,
-    which comes with ``pip install "ganaug[report]"``.
-    """
+    """Draw a remedy a line: a dot for each classifier and draw, and a bar at their mean."""
     figure = require_extra("matplotlib.figure", "report").Figure((7, 4), layout="constrained")
     axes, scores, counts = figure.subplots(), results["scores"], results["n"]["train"]
     arms = arms_of(scores)
@@ -345,7 +330,7 @@ def write_report(
         report.to_html(path)
 
 
-def draw_grid(augmenter: GANAugmenter, X: Array, y: Labels, scale: int = 4) -> Image.Image:
+def draw_grid(augmenter: GANAugmenter, X: Array, y: Labels) -> Image.Image:
     """Draw real images beside synthetic ones, one class per line, with headings and counts."""
     encode: Callable[[Array], Array] = augmenter.spec_.encode
     lines = []
@@ -355,7 +340,7 @@ def draw_grid(augmenter: GANAugmenter, X: Array, y: Labels, scale: int = 4) -> I
         cells = [np.pad(image, 1, constant_values=96) for image in (*real, *fake)]
         gap = np.full((cells[0].shape[0], 4), 255, dtype=np.uint8)
         lines.append(np.concatenate([*cells[: len(real)], gap, *cells[len(real) :]], axis=1))
-    grid = np.concatenate(lines)
+    grid, scale = np.concatenate(lines), 4
     height, width = scale * grid.shape[0], scale * grid.shape[1]
     images = Image.fromarray(grid).resize((width, height), Image.Resampling.NEAREST)
     names = [f"{printable(name)}: {n} real" for name, n in augmenter.class_counts_.items()]

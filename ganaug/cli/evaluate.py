@@ -3,29 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
-from ganaug.cli.parameters import (
-    Place,
-    budget_options,
-    data_options,
-    device_option,
-    jobs_option,
-    json_option,
-    n_jobs_of,
-    quiet_option,
-    seed_option,
-)
+from ganaug.cli import parameters
 
 ESTIMATORS = ("cnn", "rf", "svc", "knn", "logistic", "mlp")
 
 
 @click.command("evaluate")
-@data_options
+@parameters.data_options
 @click.option(
     "--estimator",
     type=click.Choice(ESTIMATORS),
@@ -33,34 +22,29 @@ ESTIMATORS = ("cnn", "rf", "svc", "knn", "logistic", "mlp")
     show_default=True,
     help="Whose scores count: a small network that augments its images, or scikit-learn's.",
 )
-@budget_options
+@parameters.budget_options
 @click.option("--max-seconds", type=click.FloatRange(0, min_open=True), help="Time box, in all.")
 @click.option(
     "--folds", type=click.IntRange(2), default=5, show_default=True, help="Splits of the samples."
 )
-@jobs_option
+@parameters.jobs_option
 @click.option("--dry-run", is_flag=True, help="Only estimate what it takes.")
-@device_option
-@seed_option
+@parameters.device_option
+@parameters.seed_option
 @click.option(
     "--out",
-    type=Place(path_type=Path, dir_okay=False),
+    type=parameters.Place(dir_okay=False),
     help="Write the verdict here (JSON), for `ganaug augment --verdict`.",
 )
 @click.option(
     "--plot",
-    type=Place(path_type=Path, dir_okay=False),
+    type=parameters.Place(dir_okay=False),
     help="Draw all scores here (.png, .svg, ...).",
 )
-@json_option
-@quiet_option
+@parameters.json_option
+@parameters.quiet_option
 def command(
-    data: str,
-    data_dir: Path | None,
-    download: bool,
-    max_per_class: Mapping[str, int],
-    resize: tuple[int, int] | None,
-    image_shape: tuple[int, ...] | None,
+    data: parameters.Data,
     estimator: str,
     max_seconds: float | None,
     folds: int,
@@ -84,26 +68,16 @@ def command(
     from ganaug.checks import require_extra
     from ganaug.cli.arrays import arrays_of
     from ganaug.cli.classifiers import classifier_of
-    from ganaug.cli.terminal import progress_over_files
     from ganaug.gain.cost import CostEstimate
     from ganaug.gain.evaluate import evaluate_gain
-    from ganaug.inputs.files import read_data
     from ganaug.storage import check_writable
 
     for place in filter(None, (out, plot)):  # not found out about when all is done
         check_writable(place.parent)
     if plot is not None:
         require_extra("matplotlib", "report")
-    source = read_data(
-        data,
-        data_dir=data_dir,
-        download=download,
-        resize=resize,
-        limits=max_per_class,
-        seed=seed,
-        progress=progress_over_files(quiet),
-    )
-    arrays = arrays_of(source, image_shape, resize)
+    source = data.read(seed, quiet)
+    arrays = arrays_of(source, data.image_shape, data.resize)
     options: dict[str, Any] = {"device": device, "image_shape": arrays.image_shape}
     options |= {name: value for name, value in budget.items() if value is not None}
     found = evaluate_gain(
@@ -113,7 +87,7 @@ def command(
         augmenter=GANAugmenter(verbose=int(not quiet), **options),
         cv=folds,
         groups=source.groups,
-        n_jobs=n_jobs_of(jobs, device),
+        n_jobs=parameters.n_jobs_of(jobs, device),
         max_seconds=max_seconds,
         random_state=seed,
         dry_run=dry_run,  # type: ignore[call-overload]

@@ -4,25 +4,13 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ganaug.cli import INTERRUPTED
-from ganaug.cli.parameters import (
-    Place,
-    budget_options,
-    data_options,
-    device_option,
-    jobs_option,
-    json_option,
-    n_jobs_of,
-    overwrite_option,
-    quiet_option,
-    seed_option,
-)
+from ganaug.cli import INTERRUPTED, parameters
 from ganaug.options import CONDITIONINGS, RECIPES
 
 if TYPE_CHECKING:
@@ -30,16 +18,16 @@ if TYPE_CHECKING:
 
 
 @click.command("fit")
-@data_options
+@parameters.data_options
 @click.option(
     "--out",
-    type=Place(path_type=Path),
+    type=parameters.Place(),
     help="Directory for the model; needed but for --dry-run.",
 )
 @click.option(
     "--continue",
     "model",
-    type=Place(path_type=Path),
+    type=parameters.Place(),
     metavar="MODEL",
     help="Train this model on, with the DATA that it has learnt, by --max-images or --max-seconds.",
 )
@@ -47,28 +35,23 @@ if TYPE_CHECKING:
 @click.option(
     "--conditioning", type=click.Choice(CONDITIONINGS), default="joint", show_default=True
 )
-@budget_options
+@parameters.budget_options
 @click.option("--max-seconds", type=click.FloatRange(0), help="Budget in seconds.")
-@click.option("--checkpoint-dir", type=Place(path_type=Path), help="Save and resume here.")
+@click.option("--checkpoint-dir", type=parameters.Place(), help="Save and resume here.")
 @click.option("--dry-run", is_flag=True, help="Read DATA and say what training would take.")
-@overwrite_option
-@jobs_option
-@device_option
-@seed_option
-@json_option
-@quiet_option
+@parameters.overwrite_option
+@parameters.jobs_option
+@parameters.device_option
+@parameters.seed_option
+@parameters.json_option
+@parameters.quiet_option
 @click.pass_context
 def command(
     ctx: click.Context,
     /,
-    data: str,
+    data: parameters.Data,
     out: Path | None,
     model: Path | None,
-    data_dir: Path | None,
-    download: bool,
-    max_per_class: Mapping[str, int],
-    resize: tuple[int, int] | None,
-    image_shape: tuple[int, ...] | None,
     max_images: int | None,
     max_seconds: float | None,
     dry_run: bool,
@@ -91,24 +74,22 @@ def command(
     """
     from ganaug.augmenter import GANAugmenter
     from ganaug.cli.summary import describe_cost, describe_model, estimate_cost, summarise
-    from ganaug.cli.terminal import interrupts_held, progress_over_files
-    from ganaug.inputs.files import read_data
+    from ganaug.cli.terminal import interrupts_held
     from ganaug.outputs import partial_of
-    from ganaug.persistence import check_can_save, read_config
+    from ganaug.persistence import MODEL_NAME, check_can_save, read_config
 
-    if out is not None:
-        for place in (out, partial_of(out)):  # not found out about when all is done
+    if out is not None:  # not found out about when all is done
+        for place in (out, partial_of(out)):
             check_can_save(place)
+        parameters.check_free(out, out / MODEL_NAME, overwrite or dry_run)
     elif not dry_run:
         raise click.UsageError("Say where the model is to be saved: by --out.")
-    if out is not None and not dry_run:
-        _check_free(out, overwrite)
     budget: dict[str, Any] = {"max_images": max_images, "max_seconds": max_seconds}
     is_limited = any(value is not None for value in budget.values())
     options = {name: value for name, value in options.items() if value is not None}
     here: dict[str, Any] = {
         "verbose": int(not quiet),
-        "n_jobs": n_jobs_of(jobs, options.get("device", "auto")),
+        "n_jobs": parameters.n_jobs_of(jobs, options["device"]),
     }
     if model is not None:
         if not is_limited:
@@ -119,18 +100,9 @@ def command(
     else:
         options |= here | (budget if is_limited else {})
         augmenter = GANAugmenter(
-            resize=resize, image_shape=image_shape, random_state=seed, **options
+            resize=data.resize, image_shape=data.image_shape, random_state=seed, **options
         )
-    source = read_data(
-        data,
-        data_dir=data_dir,
-        download=download,
-        resize=augmenter.resize,
-        limits=max_per_class,
-        seed=augmenter.random_state,
-        progress=progress_over_files(quiet),
-    )
-    labelled = source
+    source = labelled = replace(data, resize=augmenter.resize).read(augmenter.random_state, quiet)
     if model is not None:
         before = augmenter.warm_start_from.estimator
         labelled = source.in_labels(before.classes_, before.class_names_)
@@ -153,18 +125,6 @@ def command(
         click.echo(f"Interrupted: the model so far is {saved}, not {out}.", err=True)
     if not is_complete or was_interrupted or held:
         raise click.exceptions.Exit(INTERRUPTED)  # a script should know
-
-
-def _check_free(out: Path, overwrite: bool) -> None:
-    from ganaug.exceptions import InvalidInputError
-    from ganaug.naming import printable
-    from ganaug.persistence import MODEL_NAME
-
-    if (out / MODEL_NAME).exists() and not overwrite:
-        raise InvalidInputError(
-            f"{printable(out)} is there already: replace it with --overwrite, or choose another "
-            "place."
-        )
 
 
 def _refuse_what_is_the_models(ctx: click.Context) -> None:

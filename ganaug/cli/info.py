@@ -7,12 +7,12 @@ from pathlib import Path
 
 import click
 
-from ganaug.cli.parameters import Place, json_option
+from ganaug.cli import parameters
 
 
 @click.command("info")
-@click.argument("model", type=Place(path_type=Path))
-@json_option
+@click.argument("model", type=parameters.Place())
+@parameters.json_option
 def command(model: Path, as_json: bool) -> None:
     """Show what MODEL was trained on, and how it went."""
     from ganaug.cli.summary import describe_model, summarise

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from ganaug.inputs.files import LabelledData
 
 Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 
 
 class Place(click.Path):
     """A path as shells leave it in ``--out=~/model`` and ``"$UNSET"``."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(path_type=Path, **options)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Refuse an empty path, and put the home directory in the place of a ``~``."""
@@ -80,9 +88,49 @@ max_per_class_option = click.option(
 )
 data_dir_option = click.option(
     "--data-dir",
-    type=Place(path_type=Path, file_okay=False),
+    type=Place(file_okay=False),
     help="Where torchvision keeps a data set that is given by name.",
 )
+
+
+@dataclass(frozen=True)
+class Data:
+    """What the options of `data_options` say."""
+
+    data: str
+    data_dir: Path | None
+    download: bool
+    max_per_class: Mapping[str, int]
+    resize: tuple[int, int] | None
+    image_shape: tuple[int, ...] | None
+
+    def read(self, seed: int, quiet: bool) -> LabelledData:
+        """Read the samples, with a bar where there are many files."""
+        from ganaug.cli.terminal import progress_over_files
+        from ganaug.inputs.files import read_data
+
+        return read_data(
+            self.data,
+            data_dir=self.data_dir,
+            download=self.download,
+            resize=self.resize,
+            limits=self.max_per_class,
+            seed=seed,
+            progress=progress_over_files(quiet),
+        )
+
+
+def _with_data(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command its options of DATA as one."""
+
+    @functools.wraps(command)
+    def run(*arguments: Any, **options: Any) -> None:
+        own = {name: options.pop(name) for name in Data.__dataclass_fields__}
+        command(*arguments, data=Data(**own), **options)
+
+    return run
+
+
 data_options = all_of(
     click.argument("data", type=str),
     data_dir_option,
@@ -102,6 +150,7 @@ data_options = all_of(
         callback=as_size,
         help="Shape of the images that lie flat in a .npz: 28x28, 32x32x3, 3x32x32, ...",
     ),
+    _with_data,
 )
 budget_options = all_of(
     click.option(
@@ -140,6 +189,20 @@ seed_option = click.option("--seed", type=int, default=0, show_default=True)
 overwrite_option = click.option(
     "--overwrite", is_flag=True, help="Replace what ganaug has written to --out before."
 )
+
+
+def check_free(out: Path, file: Path, overwrite: bool) -> None:
+    """Refuse an --out whose file is there, unless it may be replaced."""
+    from ganaug.exceptions import InvalidInputError
+    from ganaug.naming import printable
+
+    if file.exists() and not overwrite:
+        raise InvalidInputError(
+            f"{printable(out)} is there already: replace it with --overwrite, or choose another "
+            "place."
+        )
+
+
 allow_distrusted_option = click.option(
     "--allow-distrusted",
     is_flag=True,

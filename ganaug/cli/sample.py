@@ -9,58 +9,49 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ganaug.cli.parameters import (
-    Place,
-    allow_distrusted_option,
-    as_counts,
-    as_range,
-    device_option,
-    jobs_option,
-    json_option,
-    n_jobs_of,
-    overwrite_option,
-    quiet_option,
-)
+from ganaug.cli import parameters
 
 if TYPE_CHECKING:
     from ganaug.augmenter import GANAugmenter
 
 
 @click.command("sample")
-@click.argument("model", type=Place(path_type=Path))
+@click.argument("model", type=parameters.Place())
 @click.option(
     "--class",
     "counts",
     metavar="LABEL=N",
     multiple=True,
-    callback=as_counts,
+    callback=parameters.as_counts,
     help="How many samples of a class; may be repeated.",
 )
 @click.option("--count", type=click.IntRange(1), help="How many in all, evenly over the classes.")
 @click.option(
     "--out",
-    type=Place(path_type=Path),
+    type=parameters.Place(),
     help="Directory for PNG files by class, or a .npz file for arrays X and y.",
 )
 @click.option(
     "--shards",
-    type=Place(path_type=Path),
+    type=parameters.Place(),
     help="Directory for tar files in WebDataset's format; what is there is not made again.",
 )
 @click.option(
     "--shard-size", type=click.IntRange(1), default=5_000, show_default=True, help="At most."
 )
-@click.option("--only", metavar="A:B", callback=as_range, help="Only the shards from A to B - 1.")
-@jobs_option
+@click.option(
+    "--only", metavar="A:B", callback=parameters.as_range, help="Only the shards from A to B - 1."
+)
+@parameters.jobs_option
 @click.option("--seed", type=int, help="Another seed than the model's own: other samples.")
 @click.option(
     "--start", type=click.IntRange(0), default=0, show_default=True, help="Samples to skip."
 )
-@overwrite_option
-@allow_distrusted_option
-@device_option
-@json_option
-@quiet_option
+@parameters.overwrite_option
+@parameters.allow_distrusted_option
+@parameters.device_option
+@parameters.json_option
+@parameters.quiet_option
 def command(
     model: Path,
     counts: Mapping[str, int],
@@ -115,7 +106,7 @@ def command(
         written, text = {"out": str(out), **written}, f"Wrote {total} synthetic samples to {out}"
     else:
         assert shards is not None
-        n_jobs = n_jobs_of(jobs, device) or 1
+        n_jobs = parameters.n_jobs_of(jobs, device) or 1
         n_made, n_there = _write_shards(
             augmenter, shards, wanted, origin, shard_size, only, n_jobs, quiet
         )

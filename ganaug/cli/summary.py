@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image
 
 from ganaug.naming import printable
 from ganaug.options import MIN_TRUST
@@ -37,7 +36,7 @@ def summarise(config: dict[str, Any], path: Path) -> dict[str, Any]:
         "interrupted": any(gan["interrupted"] for gan in gans),
         "seconds": round(sum(gan["seconds"] for gan in gans), 1),
         "alarms": [
-            {"kind": alarm["kind"], "class": _alarm_class(alarm, index, config)}
+            {"kind": alarm["kind"], "class": _alarm_class(alarm["class_code"], index, config)}
             for index, gan in enumerate(gans)
             for alarm in gan["alarms"]
         ],
@@ -62,12 +61,12 @@ def _distrusted(config: dict[str, Any]) -> list[str]:
     return [name for name, s in zip(_names(config), shares, strict=False) if s < MIN_TRUST]
 
 
-def _alarm_class(alarm: dict[str, Any], index: int, config: dict[str, Any]) -> str | None:
-    if alarm["class_code"] is None:
+def _alarm_class(code: int | None, index: int, config: dict[str, Any]) -> str | None:
+    if code is None:
         return None
     names = _names(config)
     is_joint = len(config["gans"]) == config["n_generators"]
-    return names[alarm["class_code"] if is_joint else index % len(names)]
+    return names[code if is_joint else index % len(names)]
 
 
 def describe_model(summary: dict[str, Any]) -> str:
@@ -100,17 +99,16 @@ def describe_model(summary: dict[str, Any]) -> str:
 
 def estimate_cost(augmenter: GANAugmenter, X: Any, y: Any) -> dict[str, Any]:
     """Say what a training would take: samples by class, bytes of images, seconds."""
-    size = sum(map(_bytes_of, X)) if isinstance(X, list) else X.nbytes
+    if isinstance(X, list):  # of pictures
+        size = sum(image.width * image.height * len(image.getbands()) for image in X)
+    else:
+        size = X.nbytes
     names, counts = np.unique(np.asarray(y).astype(str), return_counts=True)
     return {
         "classes": dict(zip(names.tolist(), counts.tolist(), strict=True)),
         "data_bytes": int(size),
         "seconds": round(augmenter.estimate_fit_seconds(X, y), 3),
     }
-
-
-def _bytes_of(image: Image.Image) -> int:
-    return image.width * image.height * len(image.getbands())
 
 
 def describe_cost(cost: dict[str, Any]) -> str:

@@ -36,10 +36,7 @@ def progress_over_files(quiet: bool) -> Callable[[range], Iterable[int]]:
 
 @contextmanager
 def interrupts_held() -> Iterator[list[int]]:
-    """Note Ctrl-C instead of ending: what is short and must not be lost comes first.
-
-    Yields: list of int: the signals that came.
-    """
+    """List the signals of Ctrl-C instead of ending: what is short and must not be lost is first."""
     held: list[int] = []
     if threading.current_thread() is not threading.main_thread():
         yield held  # signals go to the main thread alone

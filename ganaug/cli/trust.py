@@ -17,11 +17,7 @@ from ganaug.persistence import MODEL_NAME
 
 
 def check_trust(augmenter: GANAugmenter, labels: Iterable[Any], allow_distrusted: bool) -> None:
-    """Refuse a model of which no class is trusted, and warn of single classes.
-
-    Raises SamplingError: without `allow_distrusted`. Warns of those of the labels that are
-    distrusted.
-    """
+    """Refuse a model of which no class is trusted, unless allowed, and warn of single classes."""
     distrusted = augmenter.sampler_.distrusted
     if distrusted and len(distrusted) == len(augmenter.classes_) and not allow_distrusted:
         best = max(augmenter.trust_.values())

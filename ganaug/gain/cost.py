@@ -13,7 +13,7 @@ from typing import Any
 import joblib
 
 from ganaug.exceptions import InvalidInputError, SamplingError, TrainingError
-from ganaug.gain.remedies import Remedy, make_pipeline
+from ganaug.gain.remedies import Remedy
 from ganaug.gain.trials import Trials, freeze, training_key, without_our_warnings
 from ganaug.parameters import auto_max_images
 from ganaug.progress import readable_seconds
@@ -82,9 +82,9 @@ class CostEstimate:
 class GanCost:
     """Seconds of one fold's GANs: what any training costs, and what the whole budget adds."""
 
-    fixed: float
-    training: float
-    budget: int | None  # images, where it is known
+    fixed: float = 0.0
+    training: float = 0.0
+    budget: int | None = None  # images, where it is known
 
     @property
     def seconds(self) -> float:
@@ -98,19 +98,18 @@ def measure_gan(trials: Trials, remedies: Sequence[Remedy], left: float) -> GanC
     The tiny one is spared where there is no time `left` for the smallest that are worth it.
     """
     X, y = trials.problem.part(trials.splits[0].train)
-    samplers = [make_pipeline(r, trials.task, trials.problem.estimator)[0] for r in remedies]
+    samplers = [remedy.make_sampler(trials.task) for remedy in remedies]
     samplers = [sampler for sampler in samplers if hasattr(sampler, "make_augmenter")]
     distinct = {training_key(sampler.make_augmenter()): sampler for sampler in samplers}
-    cost = GanCost(0.0, 0.0, None)
+    fixed, training, budget = 0.0, 0.0, None
     for sampler in distinct.values():
         augmenter = sampler.make_augmenter()
-        budget = cost.budget or _budget(augmenter, len(y))
+        budget = budget or _budget(augmenter, len(y))
         with without_our_warnings():
-            training = cost.training + augmenter.estimate_fit_seconds(X, y)
-        cost = GanCost(cost.fixed, training, budget)
+            training += augmenter.estimate_fit_seconds(X, y)
         if LEAST_GAN_FOLDS * LEAST_BUDGET * training < left:
-            cost = GanCost(cost.fixed + _seconds_of_tiny_fit(sampler, X, y), training, budget)
-    return cost
+            fixed += _seconds_of_tiny_fit(sampler, X, y)
+    return GanCost(fixed, training, budget)
 
 
 def _seconds_of_tiny_fit(sampler: Any, X: Any, y: Any) -> float:
@@ -187,10 +186,7 @@ class GanPlan:
 
 
 def plan_gans(left: float, per_fold: float, cost: GanCost, n_splits: int) -> GanPlan:
-    """Fit GANs into the time that is left: fewer folds, then smaller GANs, then none.
-
-    `left`: seconds. `per_fold`: seconds of a fold's GANs and classifiers. `cost`: of a fold's GANs.
-    """
+    """Fit GANs into the seconds that are left: fewer folds, then smaller GANs, then none."""
     most = min(MOST_GAN_FOLDS, n_splits)
     per_fold, left = max(per_fold, 1e-9) * UNMEASURED, max(left, 0.0)
     fitting = most if left == math.inf else min(most, int(left / per_fold))

@@ -160,10 +160,10 @@ def evaluate_gain(  # type: ignore[misc]  # the overloads do not repeat every pa
     trials = Trials(problem, splits, task)
     for remedy in pilots(cheap):  # they show whether the estimator works, too
         trials.run([remedy], [0])
-    cheap, note = _with_enlarging(trials, cheap, clock, is_named=is_named, dry_run=dry_run)
-    notes += note
+    cheap, of_enlarging = _with_enlarging(trials, cheap, clock, is_named=is_named, dry_run=dry_run)
+    notes += of_enlarging
     is_filled = gans and _is_to_be_filled(trials, gans)
-    gan_cost = GanCost(0.0, 0.0, None)
+    gan_cost = GanCost()
     if is_filled and (dry_run or max_seconds is not None):
         gan_cost = measure_gan(trials, gans, math.inf if dry_run else clock.left)
     costs = estimate(trials, cheap, gan_cost, gans if is_filled else [])
@@ -216,10 +216,10 @@ def _with_enlarging(
 
 def _task(problem: Problem, augmenter: Any, seed: int, n_jobs: int | None) -> Task:
     task = Task(
-        seed=seed,
-        is_image=problem.is_image,
-        n_axes=np.ndim(problem.X),
-        image_shape=problem.image_shape,
+        seed,
+        problem.is_image,
+        np.ndim(problem.X),
+        problem.image_shape,
         n_jobs=n_jobs,
         augmenter=None if augmenter is None else clone(augmenter),
     )
@@ -257,7 +257,7 @@ def _plan_gans(
     notes: list[str],
 ) -> GanPlan:
     """Say on how many splits GANs are tried; on none, with the reason as its note."""
-    reason = race.gan_reason if not race.gans else why_no_gan(race, scoring)
+    reason = why_no_gan(race, scoring) if race.gans else race.gan_reason
     if reason or not race.gans:
         return GanPlan(0, 0, note=reason)
     if clock.left == math.inf:
@@ -309,19 +309,15 @@ def why_no_gan(race: Race, scoring: Any) -> str:
     if len(race.splits) < 2:
         return "there was time for one split only, of which nothing can be learnt"
     scores = race.trials.table(race.cheap, race.numbers)
+    default = default_arm(race.cheap, race.trials.problem.estimator)
     is_bounded = scoring is None or str(scoring).startswith(AT_MOST_ONE)
-    if is_bounded and not can_still_win(
-        scores,
-        1.0,
-        race.test_over_train,
-        default=default_arm(race.cheap, race.trials.problem.estimator),
-    ):
-        best = race.cheap[int(np.argmax(mean_scores(scores)))]
-        return (
-            f"'{best.name}' reaches {mean_scores(scores).max():.4f}, of which half as many errors "
-            "would be no gain that matters or shows"
-        )
-    return ""
+    if not is_bounded or can_still_win(scores, race.test_over_train, default=default):
+        return ""
+    means = mean_scores(scores)
+    return (
+        f"'{race.cheap[int(np.argmax(means))].name}' reaches {means.max():.4f}, of which half as "
+        "many errors would be no gain that matters or shows"
+    )
 
 
 def _is_to_be_filled(trials: Trials, gans: Sequence[Remedy]) -> bool:

@@ -5,11 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from scipy import stats
 
 from ganaug.exceptions import InvalidInputError
+
+Values = Sequence[float] | npt.NDArray[Any]
+MAX_SPLITS_ADVISED = 100
 
 
 @dataclass(frozen=True)
@@ -35,13 +40,10 @@ class PairedInterval:
         return f"{self.mean:+.4f} ({self.low:+.4f} to {self.high:+.4f})"
 
 
-def paired_interval(scores: Sequence[float], baseline: Sequence[float]) -> PairedInterval:
-    """Compare scores with a baseline's, pair by pair.
+def paired_interval(scores: Values, baseline: Values) -> PairedInterval:
+    """Compare scores with a baseline's of the same draws; with one pair, the ends are NaN.
 
     A t-interval: with few pairs a percentile bootstrap is too narrow.
-
-    `scores`, `baseline` (sequences of float of one length): scores of the same draws. Returns: its
-    ends are NaN for fewer than two pairs.
 
     Examples
     --------
@@ -55,17 +57,13 @@ def paired_interval(scores: Sequence[float], baseline: Sequence[float]) -> Paire
 
 
 def corrected_interval(
-    scores: Sequence[float], baseline: Sequence[float], *, test_over_train: float
+    scores: Values, baseline: Values, *, test_over_train: float
 ) -> PairedInterval:
-    """Compare scores over cross-validation splits, whose training parts overlap.
+    """Compare scores on the same cross-validation splits, whose training parts overlap.
 
     The corrected resampled t-test (Nadeau & Bengio, 2003, section 3): the variance of the mean of n
     splits is taken as (1/n + n_test/n_train) times that of a split, which does not vanish however
-    often the same samples are split.
-
-    `scores`, `baseline` (sequences of float of one length): scores on the same splits. Empty ones
-    give an interval of NaN. `test_over_train`: samples of a test part over samples of a training
-    part. Returns: its ends are NaN for fewer than two splits.
+    often the same samples are split. Of one split the ends are NaN, of none all is.
 
     Examples
     --------
@@ -83,12 +81,13 @@ def corrected_interval(
     n, mean = len(differences), float(differences.mean())
     if n < 2:
         return PairedInterval(mean, math.nan, math.nan, n)
-    widened = math.sqrt(1 / n + test_over_train)
-    half = float(stats.t.ppf(0.975, n - 1) * differences.std(ddof=1) * widened)
+    half = _half_width(differences.std(ddof=1), n, test_over_train)
     return PairedInterval(mean, mean - half, mean + half, n)
 
 
-MAX_SPLITS_ADVISED = 100
+def _half_width(deviation: float, n: int, test_over_train: float) -> float:
+    """Of the interval of n splits, by their standard deviation."""
+    return float(stats.t.ppf(0.975, n - 1) * deviation * math.sqrt(1 / n + test_over_train))
 
 
 def needed_to_tell(
@@ -108,11 +107,8 @@ def needed_to_tell(
     target, half = max(abs(gain.mean), margin), gain.high - gain.mean
     if half <= target or target == 0:
         return {}
-    per_unit = half / (stats.t.ppf(0.975, gain.n - 1) * math.sqrt(1 / gain.n + test_over_train))
-    needed = {}
-    for n in range(gain.n + 1, MAX_SPLITS_ADVISED + 1):
-        if per_unit * stats.t.ppf(0.975, n - 1) * math.sqrt(1 / n + test_over_train) < target:
-            needed["splits"] = n
-            break
-    needed["samples"] = math.ceil(n_samples * (half / target) ** 2)
-    return needed
+    deviation = half / _half_width(1.0, gain.n, test_over_train)
+    more = range(gain.n + 1, MAX_SPLITS_ADVISED + 1)
+    enough = [n for n in more if _half_width(deviation, n, test_over_train) < target]
+    samples = {"samples": math.ceil(n_samples * (half / target) ** 2)}
+    return {"splits": enough[0]} | samples if enough else samples

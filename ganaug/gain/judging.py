@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ganaug.gain.choice import MATTERS, Picks, Rule, choose, cross_fit, difference, voters
+from ganaug.gain.choice import MATTERS, choose, cross_fit, difference, voters
 from ganaug.gain.intervals import PairedInterval, corrected_interval, needed_to_tell
 from ganaug.gain.network import SmallNetworkClassifier
 from ganaug.gain.problem import Split
@@ -23,25 +23,18 @@ from ganaug.gain.verdict import (
     describe_classifier,
 )
 
-RULE: Rule = "best"
-"""It has the smaller regret on development tasks (`python -m benchmarks choices`)."""
 RARE = 20  # classes of fewer samples are also judged together
 
 
 @dataclass(frozen=True)
 class Race:
-    """What was tried.
-
-    `cheap`, `gans`: from the simplest on; with GANs those that were tried. `numbers` (list of int):
-    splits on which all the cheap ones have scores. `gan_reason`: why the GANs are out of the race,
-    or were not tried; empty if they are in it.
-    """
+    """What was tried; remedies from the simplest on."""
 
     trials: Trials
     cheap: Sequence[Remedy]
-    gans: Sequence[Remedy]
-    numbers: list[int]
-    gan_reason: str
+    gans: Sequence[Remedy]  # those that were tried
+    numbers: list[int]  # of the splits on which all the cheap ones have scores
+    gan_reason: str  # why the GANs are out of the race, or were not tried; empty if they are in it
 
     @property
     def splits(self) -> list[Split]:
@@ -73,19 +66,15 @@ def judge(race: Race, scoring: Any, notes: Sequence[str], seconds: float) -> Ver
     may_vote, is_honest = voters([s.test for s in race.splits], len(problem.y))
     cheap, gans = range(len(race.cheap)), range(len(race.cheap), len(remedies))
     among = cheap if race.gan_reason else range(len(remedies))
-    default = default_arm(remedies, problem.estimator)
-
-    def cross_fitted(among: Sequence[int], rule: Rule = RULE) -> Picks:
-        return cross_fit(
-            scores, may_vote, ratio, rule=rule, default=default, among=among, costly=gans
-        )
-
-    choice = choose(scores, ratio, rule=RULE, default=default, among=among, costly=gans)
-    picks, rivals = cross_fitted(among), cross_fitted(cheap)
+    rule: dict[str, Any] = {"default": default_arm(remedies, problem.estimator), "costly": gans}
+    choice = choose(scores, ratio, among=among, **rule)
+    picks, rivals, of_gans = (
+        cross_fit(scores, may_vote, ratio, among=arms, **rule) for arms in (among, cheap, gans)
+    )
     if len(among) > len(cheap):  # elsewhere a GAN could not have been chosen
         picks[np.isnan(scores[gans]).all(axis=0)] = -1
     gain = difference(scores, picks, np.zeros_like(picks), ratio)
-    of_gan = difference(scores, cross_fitted(gans, "best"), rivals, ratio)
+    of_gan = difference(scores, of_gans, rivals, ratio)
     chosen = remedies[choice.arm]
     finding = _gan_finding(race, chosen, of_gan)
     is_open = finding == "not shown" or not choice.is_decided
@@ -135,15 +124,13 @@ def _per_class(
 ) -> tuple[dict[str, ClassGain], list[str]]:
     """Gains in recall of the choice over nothing, by class; and of the rare ones together."""
     trials, problem = race.trials, race.trials.problem
-    pairs = [
-        (number, remedy) for number, remedy in zip(race.numbers, picked, strict=True) if remedy
-    ]
-    hits, before, sizes = np.zeros((3, len(pairs), len(problem.classes)))
-    for row, (number, remedy) in enumerate(pairs):
-        hits[row] = trials.score(remedy, number).hits
-        before[row] = trials.score(race.cheap[0], number).hits
-        tested = problem.y[trials.splits[number].test]
-        sizes[row] = [np.count_nonzero(tested == label) for label in problem.classes]
+    hits, before, sizes = np.zeros((3, len(picked), len(problem.classes)))
+    for row, (number, remedy) in enumerate(zip(race.numbers, picked, strict=True)):
+        if remedy is not None:
+            hits[row] = trials.score(remedy, number).hits
+            before[row] = trials.score(race.cheap[0], number).hits
+            tested = problem.y[trials.splits[number].test]
+            sizes[row] = [np.count_nonzero(tested == label) for label in problem.classes]
 
     def gain_of(classes: npt.NDArray[np.bool_]) -> PairedInterval:
         n = sizes[:, classes].sum(axis=1)

@@ -25,13 +25,8 @@ def network_steps(n_samples: int) -> int:
 class SmallNetworkClassifier(ClassifierMixin, BaseEstimator):
     """A small convolutional network (for tables a dense one) as a scikit-learn classifier.
 
-    Parameters
-    ----------
-    image_shape : tuple, optional
-        Of the images that 2-D X holds; without it 2-D X is a table of features.
-    n_steps : int, default=400
-        Training steps of 128 samples; images are turned, scaled and shifted.
-    random_state : int, default=0
+    `image_shape`: of the images that 2-D X holds, which else is a table of features. `n_steps`: of
+    128 samples; images are turned, scaled and shifted.
     """
 
     def __init__(

@@ -14,13 +14,7 @@ from ganaug.checks import require_extra
 def draw_scores(
     path: str | os.PathLike[str], scores: Mapping[str, Sequence[float]], scoring: str, choice: str
 ) -> None:
-    """Draw a remedy a line: a dot for each split, and a bar at their mean.
-
-    `path`: its ending says what is written: .png, .svg, .pdf, ... `scores` (mapping of str to
-    sequence of float): by remedy; NaN where it was not tried. `choice`: the remedy that is drawn in
-    colour. Raises MissingDependencyError: without matplotlib, which comes with ``pip install
-    "ganaug[report]"``.
-    """
+    """Draw a remedy a line, the choice in colour: a dot for each split, and a bar at their mean."""
     matplotlib = require_extra("matplotlib", "report")
     figure_class = require_extra("matplotlib.figure", "report").Figure
     with matplotlib.rc_context({"text.parse_math": False}):  # a remedy may be called "$5"

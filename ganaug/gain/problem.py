@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,23 +39,17 @@ class Split:
 
 @dataclass(frozen=True)
 class Problem:
-    """The data as the estimator takes them, and how it is scored.
-
-    `X`: samples along the first axis. `y`: array (n_samples,). `classes`: sorted labels.
-    `image_shape`: of the images that the columns of 2-D X hold. `estimator`: unfitted; every
-    `random_state` is set. `values_of_dataset`: whether X was gathered from a Dataset or a list, or
-    resized, as uint8 (n, C, H, W).
-    """
+    """The data as the estimator takes them, and how it is scored."""
 
     X: Any
     y: Array
-    classes: Array
+    classes: Array  # sorted labels
     class_names: tuple[str, ...]
     is_image: bool
-    image_shape: tuple[int, ...] | None
-    estimator: Any
+    image_shape: tuple[int, ...] | None  # of the images that the columns of 2-D X hold
+    estimator: Any  # unfitted; every `random_state` is set
     scorer: Any
-    values_of_dataset: bool
+    values_of_dataset: bool  # X was gathered or resized, as uint8 (n, C, H, W)
 
     def part(self, positions: Positions) -> tuple[Any, Array]:
         """Select samples and their labels."""
@@ -169,19 +162,16 @@ def with_seed(estimator: Any, seed: int) -> Any:
 
 
 def make_splits(problem: Problem, cv: Any, groups: Any, seed: int) -> tuple[list[Split], list[str]]:
-    """Split the samples, every class into every part.
+    """Split the samples, every class into every part; note what is otherwise than asked for.
 
-    Returns: splits (list of Split): where there are few samples, or few of a class, further splits
-    follow the first ones; notes (list of str): what was done otherwise than asked for.
+    Where there are few samples, or few of a class, further splits follow the first ones.
     """
     if groups is not None:
         groups = check_groups(groups, len(problem.y))
-    notes: list[str] = []
     if isinstance(cv, int | np.integer) and not isinstance(cv, bool):
         splits, notes = _folds(problem, int(cv), groups, seed)
     else:
-        pairs = _foreign_pairs(problem, cv, groups)
-        splits = [Split(_positions(train), _positions(test)) for train, test in pairs]
+        splits, notes = _foreign_splits(problem, cv, groups), []
     if len(splits) < 2:
         raise InvalidInputError(f"`cv` must give at least 2 splits. Got {len(splits)} instead.")
     for number, split in enumerate(splits):
@@ -189,10 +179,13 @@ def make_splits(problem: Problem, cv: Any, groups: Any, seed: int) -> tuple[list
     return splits, notes
 
 
-def _foreign_pairs(problem: Problem, cv: Any, groups: Any) -> list[tuple[Any, Any]]:
+def _foreign_splits(problem: Problem, cv: Any, groups: Any) -> list[Split]:
+    """Split as a splitter of the user's does, into positions or masks."""
+    positions = np.arange(len(problem.y))
     try:
-        return list(check_cv(cv, problem.y, classifier=True).split(problem.X, problem.y, groups))
-    except (TypeError, ValueError) as error:
+        pairs = check_cv(cv, problem.y, classifier=True).split(problem.X, problem.y, groups)
+        return [Split(*(positions[np.asarray(part)] for part in pair)) for pair in pairs]
+    except (TypeError, ValueError, IndexError) as error:
         raise InvalidInputError(
             f"`cv` must be a number of folds, a splitter, or (train, test) pairs that fit the "
             f"samples. Got {cv!r} instead: {error}"
@@ -244,12 +237,6 @@ def _repeated(
     return splits
 
 
-def _positions(samples: Any) -> Positions:
-    """Turn what a splitter gives, positions or a mask, into positions."""
-    samples = np.asarray(samples)
-    return np.flatnonzero(samples) if samples.dtype == bool else samples
-
-
 def _check_split(number: int, split: Split, problem: Problem, groups: Any) -> None:
     if len(np.intersect1d(split.train, split.test)):
         raise InvalidInputError(
@@ -264,18 +251,15 @@ def _check_split(number: int, split: Split, problem: Problem, groups: Any) -> No
                 f"{shared[0]!r} on both sides of split {number} instead: pass a number of folds, "
                 "or a splitter for groups such as StratifiedGroupKFold."
             )
-    _check_classes("training", 2, split.train, number, problem)
-    _check_classes("test", 1, split.test, number, problem)
-
-
-def _check_classes(
-    part: str, least: int, positions: Positions, number: int, problem: Problem
-) -> None:
-    counts: Sequence[int] = [int((problem.y[positions] == c).sum()) for c in problem.classes]
-    for label, n in zip(problem.classes.tolist(), counts, strict=True):
-        if n < least:
-            raise InvalidInputError(
-                f"`cv` (with `groups`, if any) must leave {least} or more {part} samples of every "
-                f"class in every split. Got {n} of class {label!r} in split {number} instead: pass "
-                "fewer folds, or leave the class out."
-            )
+    for part, least, labels in (
+        ("training", 2, problem.y[split.train]),
+        ("test", 1, problem.y[split.test]),
+    ):
+        for label in problem.classes.tolist():
+            n = np.count_nonzero(labels == label)
+            if n < least:
+                raise InvalidInputError(
+                    f"`cv` (with `groups`, if any) must leave {least} or more {part} samples of "
+                    f"every class in every split. Got {n} of class {label!r} in split {number} "
+                    "instead: pass fewer folds, or leave the class out."
+                )

@@ -34,40 +34,80 @@ DEFAULTS = ("enlarged", "augmented", "mixed", "smote", "duplicates")
 
 @dataclass(frozen=True)
 class Task:
-    """What remedies make their samplers from.
+    """What remedies make their samplers from."""
 
-    Parameters
-    ----------
-    seed : int
-        Below 2**32; of every sampler, in every fold.
-    is_image : bool
-    n_axes : int
-        Of X: 2, or more for images that are not flattened.
-    image_shape : tuple or None
-        Of the images that the columns of 2-D X hold.
-    max_images : int or None
-        Training budget of the GANs, where time made it smaller than the default.
-    n_jobs : int or None
-    augmenter : GANAugmenter or None
-        The user's.
-    """
-
-    seed: int
+    seed: int  # below 2**32; of every sampler, in every fold
     is_image: bool
-    n_axes: int
-    image_shape: tuple[int, ...] | None = None
-    max_images: int | None = None
+    n_axes: int  # of X: 2, or more for images that are not flattened
+    image_shape: tuple[int, ...] | None = None  # of the images that the columns of 2-D X hold
+    max_images: int | None = None  # of the GANs, where time left fewer than the default
     n_jobs: int | None = None
-    augmenter: Any = None
+    augmenter: Any = None  # the user's GANAugmenter
 
     def of_values(self) -> Task:
         """Give the same for samples as networks see them: images uint8 (n, C, H, W)."""
         augmenter = self.augmenter
         if augmenter is not None:
-            augmenter = clone(augmenter)
-            augmenter.set_params(image_shape=None, value_range=None, resize=None)
+            own_shape = dict.fromkeys(("image_shape", "value_range", "resize"))
+            augmenter = clone(augmenter).set_params(**own_shape)
         n_axes = 4 if self.is_image else 2
         return replace(self, n_axes=n_axes, image_shape=None, augmenter=augmenter)
+
+
+# --- samplers for what imbalanced-learn's own do not take --------------------------------------
+
+
+class SmallClassSMOTE(SMOTE):  # type: ignore[misc, unused-ignore]
+    """SMOTE with fewer neighbours where a class has fewer samples, down to duplicates of one.
+
+    Whole numbers are rounded; plain SMOTE lets uint8 overflow, which makes noise of images.
+    """
+
+    def _fit_resample(self, X: Array, y: Array) -> tuple[Array, Array]:
+        labels, counts = np.unique(y, return_counts=True)
+        n_real = dict(zip(labels.tolist(), counts.tolist(), strict=True))
+        totals = {label: n_real[label] + n for label, n in self.sampling_strategy_.items()}
+        singles = {label: 2 for label, n in totals.items() if n_real[label] == 1 and n > 1}
+        if singles:
+            twice = RandomOverSampler(sampling_strategy=singles, random_state=self.random_state)
+            X, y = twice.fit_resample(X, y)
+        smallest = min([max(n_real[label], 2) for label in totals], default=2)
+        plain = SMOTE(
+            sampling_strategy=totals,
+            random_state=self.random_state,
+            k_neighbors=min(self.k_neighbors, smallest - 1),
+        )
+        X_out, y_out = plain.fit_resample(_as_float(X), y)
+        return _as_dtype(X.dtype, X_out), y_out
+
+
+class FlatSampler(BaseEstimator):
+    """Lets an imbalanced-learn sampler for 2-D X resample images of any shape."""
+
+    def __init__(self, sampler: Any) -> None:
+        self.sampler = sampler
+
+    def fit_resample(self, X: Any, y: Any) -> tuple[Array, Any]:
+        """Flatten, resample, and give the shape back."""
+        X = np.asarray(X)
+        self.fitted_ = clone(self.sampler)
+        flat, y = self.fitted_.fit_resample(_as_float(X.reshape(len(X), -1)), y)
+        return _as_dtype(X.dtype, flat).reshape(-1, *X.shape[1:]), y
+
+    def fit(self, X: Any, y: Any) -> FlatSampler:  # noqa: ARG002 - pipelines ask for it
+        """Do nothing."""
+        return self
+
+
+def _as_float(X: Array) -> Array:
+    return X.astype(np.float64) if X.dtype.kind in "bui" else X
+
+
+def _as_dtype(dtype: np.dtype[Any], X: Array) -> Array:
+    return np.rint(X).astype(dtype) if dtype.kind in "bui" else X
+
+
+# --- remedies -------------------------------------------------------------------------------------
 
 
 class Remedy:
@@ -76,7 +116,7 @@ class Remedy:
     name = "nothing"
     text = "the samples as they are"
     uses_gan = False
-    kind = "synthetic"  # of what its sampler adds, where that does not say so itself
+    only_fills = False  # does nothing where classes are equally frequent
     on_request = False  # tried only where `remedies` names it
     enlarges = False  # adds to all classes of images, so that classifiers take longer
 
@@ -86,7 +126,7 @@ class Remedy:
 
     def fills(self, task: Task) -> bool:  # noqa: ARG002
         """Tell whether it does nothing where classes are equally frequent."""
-        return False
+        return self.only_fills
 
     def make_sampler(self, task: Task) -> Any:  # noqa: ARG002
         """Give an unfitted imbalanced-learn sampler, or "passthrough"."""
@@ -102,10 +142,7 @@ class ClassWeights(Remedy):
 
     name = "class weights"
     text = "class_weight='balanced'"
-
-    def fills(self, task: Task) -> bool:  # noqa: ARG002
-        """Equally frequent classes weigh the same."""
-        return True
+    only_fills = True
 
     def obstacle(self, task: Task, estimator: Any) -> str:  # noqa: ARG002
         """Classifiers without the parameter, or with one of the user's, are left alone."""
@@ -120,34 +157,18 @@ class ClassWeights(Remedy):
         return estimator.set_params(**{str(class_weight_parameter(estimator)): "balanced"})
 
 
-class Duplicates(Remedy):
-    """Random over-sampling."""
+class Resampler(Remedy):
+    """An imbalanced-learn sampler."""
 
-    name, kind = "duplicates", "duplicate"
-    text = "duplicates (RandomOverSampler)"
-
-    def fills(self, task: Task) -> bool:  # noqa: ARG002
-        """Up to the largest class."""
-        return True
+    def __init__(self, name: str, text: str, sampler: Any, *, only_fills: bool = False) -> None:
+        self.name, self.text, self.sampler = name, text, sampler
+        self.only_fills = only_fills
 
     def make_sampler(self, task: Task) -> Any:
-        """Random over-sampling, of images of any shape too."""
-        return _for_axes(task, RandomOverSampler(random_state=task.seed))
-
-
-class Interpolation(Remedy):
-    """SMOTE."""
-
-    name, kind = "smote", "interpolated"
-    text = "interpolation (SMOTE)"
-
-    def fills(self, task: Task) -> bool:  # noqa: ARG002
-        """Up to the largest class."""
-        return True
-
-    def make_sampler(self, task: Task) -> Any:
-        """SMOTE that also takes images of any shape and classes of few samples."""
-        return _for_axes(task, SmallClassSMOTE(random_state=task.seed))
+        """Clone and seed it; what takes columns only gets images of any shape flattened."""
+        sampler = with_seed(clone(self.sampler), task.seed)
+        takes_columns = not hasattr(sampler, "make_augmenter")
+        return FlatSampler(sampler) if takes_columns and task.n_axes > 2 else sampler
 
 
 class Synthetic(Remedy):
@@ -167,13 +188,9 @@ class Synthetic(Remedy):
         enlarges: bool = False,
         on_request: bool = False,
     ) -> None:
-        self.name = name
-        self.text = text
-        self.share = share
-        self.augmentation = augmentation
-        self.enlarges = enlarges
-        self.uses_gan = share != 0
-        self.on_request = on_request
+        self.name, self.text, self.share = name, text, share
+        self.augmentation, self.uses_gan = augmentation, share != 0
+        self.enlarges, self.on_request = enlarges, on_request
 
     def obstacle(self, task: Task, estimator: Any) -> str:
         """Feature tables are interpolated, which is tried already; own transforms are kept."""
@@ -181,12 +198,13 @@ class Synthetic(Remedy):
             return ""
         if self.enlarges and isinstance(estimator, SmallNetworkClassifier):
             return "the network warps its images anew in every pass"
-        if self.enlarges and not task.is_image:
+        if not task.is_image and self.enlarges:
             return "enlarging feature tables gained nothing where it was measured"
         if not task.is_image:
             return "of feature tables, that is 'smote'"
-        is_left_out = self.augmentation == "mixed" and _has_own_augmentation(task)
-        return "the augmenter has its own `augmentation`" if is_left_out else ""
+        if self.augmentation == "mixed" and _has_own_augmentation(task):
+            return "the augmenter has its own `augmentation`"
+        return ""
 
     def fills(self, task: Task) -> bool:
         """Of feature tables it does no more: enlarging them gained nothing."""
@@ -206,27 +224,24 @@ class Synthetic(Remedy):
             parameters |= {"image_shape": task.image_shape, "max_images": task.max_images}
         if task.is_image and not _has_own_augmentation(task):
             is_fixed = getattr(task.augmenter, "augmentation", None) == "affine"
-            is_to_be = is_fixed and self.augmentation == "fitted"
-            parameters["augmentation"] = "affine" if is_to_be else self.augmentation
+            is_affine = is_fixed and self.augmentation == "fitted"
+            parameters["augmentation"] = "affine" if is_affine else self.augmentation
         return GANOverSampler(**parameters)
 
 
 def _has_own_augmentation(task: Task) -> bool:
     """Tell whether the user's augmenter has a transform that no built-in remedy is called after."""
     augmentation = getattr(task.augmenter, "augmentation", None)
-    built_in = (None, "mixed", "fitted", "affine", "interpolation", "none")
-    return not (augmentation is None or isinstance(augmentation, str)) or (
-        augmentation not in built_in
-    )
+    built_in = ("mixed", "fitted", "affine", "interpolation", "none")
+    is_built_in = isinstance(augmentation, str) and augmentation in built_in
+    return augmentation is not None and not is_built_in
 
 
-class UsersSampler(Remedy):
+class UsersSampler(Resampler):
     """An imbalanced-learn sampler of the user's."""
 
     def __init__(self, name: str, sampler: Any) -> None:
-        self.name = name
-        self.text = type(sampler).__name__
-        self.sampler = sampler
+        super().__init__(name, type(sampler).__name__, sampler)
         trains = hasattr(sampler, "make_augmenter")
         own = getattr(getattr(sampler, "augmenter", None), "synthetic_share", None)
         share = getattr(sampler, "synthetic_share", None)
@@ -239,20 +254,13 @@ class UsersSampler(Remedy):
         self.enlarges = not self.uses_gan and is_enlarging(
             getattr(sampler, "sampling_strategy", None)
         )
-        if not trains and isinstance(sampler, BaseSMOTE | ADASYN):
-            self.kind = "interpolated"
-
-    def make_sampler(self, task: Task) -> Any:
-        """Clone and seed it."""
-        sampler = with_seed(clone(self.sampler), task.seed)
-        return sampler if hasattr(sampler, "make_augmenter") else _for_axes(task, sampler)
 
 
 BUILT_IN: tuple[Remedy, ...] = (  # from the simplest on: of equals the first is chosen
     Remedy(),
     ClassWeights(),
-    Duplicates(),
-    Interpolation(),
+    Resampler("duplicates", "duplicates (RandomOverSampler)", RandomOverSampler(), only_fills=True),
+    Resampler("smote", "interpolation (SMOTE)", SmallClassSMOTE(), only_fills=True),
     Synthetic("augmented", "augmented duplicates", 0.0),
     Synthetic("mixed", "half augmented, half interpolated (GANOverSampler)", 0.0, "mixed"),
     Synthetic("enlarged", "all classes enlarged by augmented images", 0.0, enlarges=True),
@@ -272,9 +280,8 @@ def select_remedies(
 ) -> tuple[tuple[Remedy, ...], list[str]]:
     """Choose what is tried, from the simplest on; "nothing" always is.
 
-    `remedies` (None, list of str, or dict of str to sampler): all but those on request; those
-    named; or all and the user's samplers. Returns: remedies (tuple of Remedy); notes (list of str):
-    which of those asked for by name cannot be tried, and why.
+    `remedies`: None for all but those on request, a list of names, or a dict of name to sampler for
+    all and the user's. Returns: remedies; and which of those named cannot be tried, and why.
     """
     listed = [remedy for remedy in BUILT_IN if not remedy.on_request]
     if isinstance(remedies, Mapping):
@@ -320,39 +327,27 @@ def _users_remedy(name: Any, sampler: Any) -> Remedy:
 
 
 def make_pipeline(remedy: Remedy, task: Task, estimator: Any) -> Any:
-    """Give an unfitted imbalanced-learn pipeline: the remedy's step, and a clone of the estimator.
-
-    Steps are called "remedy" and "estimator".
-    """
+    """Give an unfitted pipeline of a "remedy" and an "estimator", a clone of the given one."""
     sampler, estimator = remedy.make_sampler(task), remedy.prepare(clone(estimator))
     return Pipeline([("remedy", sampler), ("estimator", estimator)])
 
 
 def provenance(
-    remedy: Remedy, sampler: Any, n_real: int, n_samples: int
+    sampler: Any, n_real: int, n_samples: int
 ) -> tuple[npt.NDArray[np.str_], npt.NDArray[np.int64]]:
-    """Say of what kind each sample is that a sampler gave, and of which real one.
+    """Say of what kind each sample is that a sampler gave, and of which real one; -1 if unknown.
 
-    Parameters
-    ----------
-    remedy : Remedy
-    sampler : imbalanced-learn sampler
-        Its own, after `fit_resample`.
-    n_real, n_samples : int
-        Samples before and after; the real ones come first.
-
-    Returns
-    -------
-    kinds : ndarray of str, shape (n_samples,)
-    sources : ndarray of int64, shape (n_samples,)
-        -1 where it is not known.
+    `n_real`, `n_samples`: before and after `fit_resample`; the real ones come first.
     """
-    sampler = getattr(sampler, "fitted_", sampler)
-    sources = np.concatenate([np.arange(n_real), np.full(n_samples - n_real, -1)])
+    sampler, n_added = getattr(sampler, "fitted_", sampler), n_samples - n_real
+    kind = "synthetic"
+    if isinstance(sampler, RandomOverSampler):
+        kind = "duplicate"
+    elif isinstance(sampler, BaseSMOTE | ADASYN):
+        kind = "interpolated"
+    kinds = np.repeat(["real", kind], [n_real, n_added])
+    sources = np.concatenate([np.arange(n_real), np.full(n_added, -1)])
     sources = np.asarray(getattr(sampler, "sample_indices_", sources))
-    is_repeat = isinstance(sampler, RandomOverSampler)
-    added = np.full(n_samples - n_real, "duplicate" if is_repeat else remedy.kind)
-    kinds = np.concatenate([np.full(n_real, "real"), added])
     return np.asarray(getattr(sampler, "kinds_", kinds)), sources
 
 
@@ -365,68 +360,6 @@ def class_weight_parameter(estimator: Any) -> str | None:
         return None if inner is None else f"{name}__{inner}"
     known = estimator.get_params(deep=False) if hasattr(estimator, "get_params") else ()
     return "class_weight" if "class_weight" in known else None
-
-
-# --- samplers for what imbalanced-learn's own do not take --------------------------------------
-
-
-class SmallClassSMOTE(SMOTE):  # type: ignore[misc, unused-ignore]
-    """SMOTE with fewer neighbours where a class has fewer samples, down to duplicates of one.
-
-    Whole numbers are rounded; plain SMOTE lets uint8 overflow, which makes noise of images.
-    """
-
-    def _fit_resample(self, X: Array, y: Array) -> tuple[Array, Array]:
-        labels, counts = np.unique(y, return_counts=True)
-        n_real = dict(zip(labels.tolist(), counts.tolist(), strict=True))
-        totals = {label: n_real[label] + n for label, n in self.sampling_strategy_.items()}
-        singles = {label: 2 for label, n in totals.items() if n_real[label] == 1 and n > 1}
-        if singles:
-            twice = RandomOverSampler(sampling_strategy=singles, random_state=self.random_state)
-            X, y = twice.fit_resample(X, y)
-        smallest = min([max(n_real[label], 2) for label in totals], default=2)
-        plain = SMOTE(
-            sampling_strategy=totals,
-            random_state=self.random_state,
-            k_neighbors=min(self.k_neighbors, smallest - 1),
-        )
-        X_out, y_out = plain.fit_resample(_as_float(X), y)
-        return _as_dtype(X.dtype, X_out), y_out
-
-
-class FlatSampler(BaseEstimator):
-    """Lets a sampler for 2-D X resample images of any shape.
-
-    Parameters
-    ----------
-    sampler : imbalanced-learn sampler
-    """
-
-    def __init__(self, sampler: Any) -> None:
-        self.sampler = sampler
-
-    def fit_resample(self, X: Any, y: Any) -> tuple[Array, Any]:
-        """Flatten, resample, and give the shape back."""
-        X = np.asarray(X)
-        self.fitted_ = clone(self.sampler)
-        flat, y = self.fitted_.fit_resample(_as_float(X.reshape(len(X), -1)), y)
-        return _as_dtype(X.dtype, flat).reshape(-1, *X.shape[1:]), y
-
-    def fit(self, X: Any, y: Any) -> FlatSampler:  # noqa: ARG002 - pipelines ask for it
-        """Do nothing."""
-        return self
-
-
-def _as_float(X: Array) -> Array:
-    return X.astype(np.float64) if X.dtype.kind in "bui" else X
-
-
-def _as_dtype(dtype: np.dtype[Any], X: Array) -> Array:
-    return np.rint(X).astype(dtype) if dtype.kind in "bui" else X
-
-
-def _for_axes(task: Task, sampler: Any) -> Any:
-    return FlatSampler(sampler) if task.n_axes > 2 else sampler
 
 
 def checked_augmenter(augmenter: Any, image_shape: Any) -> Any:

@@ -6,7 +6,8 @@ import logging
 import math
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,16 +35,19 @@ LOG = logging.getLogger(__name__)
 class Score:
     """Of one pipeline on one split: score, test samples recognised by class, seconds."""
 
-    value: float
-    hits: npt.NDArray[np.int64]
-    seconds: float
+    value: float = math.nan
+    hits: npt.ArrayLike = 0
+    seconds: float = 0.0
     failure: str = ""
+
+
+NO_SCORE = Score()
 
 
 class Trials:
     """Tries remedies on splits, and remembers the scores.
 
-    `splits`: list of Split. `task`: may be replaced by one with smaller GANs before any is trained.
+    `task` may be replaced by one with smaller GANs before any is trained.
     """
 
     def __init__(self, problem: Problem, splits: Sequence[Split], task: Task) -> None:
@@ -70,10 +74,10 @@ class Trials:
                 if hasattr(sampler, "make_augmenter"):
                     pipeline.set_params(remedy=self._with_trained(sampler, number, trained))
             except TrainingError as error:
-                self._keep(remedy, number, Score(math.nan, self._no_hits(), 0.0, str(error)))
-                continue
-            todo.append((remedy, number))
-            pipelines.append(pipeline)
+                self._keep(remedy, number, Score(failure=str(error)))
+            else:
+                todo.append((remedy, number))
+                pipelines.append(pipeline)
         self._run(todo, pipelines)
 
     def _with_trained(self, sampler: Any, number: int, trained: dict[str, Any]) -> Any:
@@ -105,24 +109,18 @@ class Trials:
 
     def seconds(self, remedy: Remedy) -> float | None:
         """What a remedy took on the first split; None where it was not tried there."""
-        score = self._scores.get((remedy.name, 0))
-        return None if score is None else score.seconds
+        return self._scores[remedy.name, 0].seconds if (remedy.name, 0) in self._scores else None
 
     def done(self, remedy: Remedy) -> list[int]:
         """Splits on which a remedy has a score."""
-        numbers = range(len(self.splits))
-        kept = [n for n in numbers if (remedy.name, n) in self._scores]
-        return [n for n in kept if not math.isnan(self.score(remedy, n).value)]
+        scores = self.table([remedy], range(len(self.splits)))[0]
+        return [int(number) for number in np.flatnonzero(~np.isnan(scores))]
 
     def table(self, remedies: Sequence[Remedy], numbers: Sequence[int]) -> Scores:
         """Scores, shape (n_remedies, n_numbers); NaN where there is none."""
-        none = Score(math.nan, self._no_hits(), 0.0)
         return np.array(
-            [[self._scores.get((r.name, n), none).value for n in numbers] for r in remedies]
+            [[self._scores.get((r.name, n), NO_SCORE).value for n in numbers] for r in remedies]
         )
-
-    def _no_hits(self) -> npt.NDArray[np.int64]:
-        return np.zeros(len(self.problem.classes), dtype=np.int64)
 
 
 def training_key(augmenter: Any) -> str:
@@ -147,35 +145,27 @@ def _try(problem: Problem, remedy: Remedy, pipeline: Any, split: Split) -> Score
             value = float(problem.scorer(pipeline, X_test, y_test))
             right = np.asarray(pipeline.predict(X_test)) == y_test
     except (SamplingError, TrainingError) as error:
-        none = np.zeros(len(problem.classes), dtype=np.int64)
-        return Score(math.nan, none, time.perf_counter() - started, str(error))
+        return Score(seconds=time.perf_counter() - started, failure=str(error))
+    except GanaugError:
+        raise
     except Exception as error:  # whatever a foreign estimator or sampler raises
-        raise _explained(error, problem, remedy, X) from error
+        raise InvalidInputError(
+            "`estimator` must learn and score the samples with every remedy. Got "
+            f"{type(error).__name__} from {type(problem.estimator).__name__} with the remedy "
+            f"'{remedy.name}' ({remedy.text}) on X of shape {np.shape(X)} instead: {error}"
+        ) from error
     if not math.isfinite(value):
         raise InvalidInputError(
             f"`scoring` must give a finite number. Got {value} on {len(y_test)} test samples "
             "instead: pass another scorer, or fewer folds."
         )
     hits = [np.count_nonzero(right & (y_test == label)) for label in problem.classes]
-    return Score(value, np.array(hits, dtype=np.int64), time.perf_counter() - started)
+    return Score(value, hits, time.perf_counter() - started)
 
 
-def _explained(error: Exception, problem: Problem, remedy: Remedy, X: Any) -> GanaugError:
-    if isinstance(error, GanaugError):
-        return error
-    kind = type(problem.estimator).__name__
-    where = f"the remedy '{remedy.name}' ({remedy.text})"
-    return InvalidInputError(
-        f"`estimator` must learn and score the samples with every remedy. Got "
-        f"{type(error).__name__} from {kind} with {where} on X of shape {np.shape(X)} instead: "
-        f"{error}"
-    )
-
-
-class without_our_warnings(warnings.catch_warnings):  # noqa: N801 - used as a function
+@contextmanager
+def without_our_warnings() -> Iterator[None]:
     """Of small classes and alarms, once per split: the verdict's notes tell what matters."""
-
-    def __enter__(self) -> Any:
-        log = super().__enter__()
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore", GanaugWarning)
-        return log
+        yield

@@ -225,7 +225,7 @@ class Verdict:
                 f"The choice, '{self.choice}', removes samples, which no wrapped Dataset can: use "
                 "make_pipeline() with arrays."
             )
-        kinds, sources = provenance(self._known_remedy(), sampler, n_real, len(codes))
+        kinds, sources = provenance(sampler, n_real, len(codes))
         is_made = (kinds != "real") & (kinds != "duplicate")
         return AugmentedDataset(
             dataset,
@@ -259,7 +259,7 @@ class Verdict:
         how = "" if self.is_decided else " (the scores hardly tell it from others)"
         lines = [f"Use '{self.choice}'{how}."]
         lines.append(f"{self.scoring}: {self.gain} over nothing, 95% interval;")
-        if self.gan != "not tried":
+        if self.gan == "chosen":  # else the choice is that best one
             lines.append(f"{self.gain_over_best_without_gan} over the best without a GAN;")
         lines.append(f"the same choice on {self.agreement:.0%} of the folds.")
         lines.append(self._about_gan())
