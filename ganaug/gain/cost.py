@@ -98,16 +98,20 @@ def measure_gan(trials: Trials, remedies: Sequence[Remedy], left: float) -> GanC
     The tiny one is spared where there is no time `left` for the smallest that are worth it.
     """
     X, y = trials.problem.part(trials.splits[0].train)
-    samplers = [remedy.make_sampler(trials.task) for remedy in remedies]
-    samplers = [sampler for sampler in samplers if hasattr(sampler, "make_augmenter")]
-    distinct = {training_key(sampler.make_augmenter()): sampler for sampler in samplers}
     fixed, training, budget = 0.0, 0.0, None
-    for sampler in distinct.values():
-        augmenter = sampler.make_augmenter()
+    known = set()
+    for remedy in remedies:
+        before, sampler = remedy.make_augmenter(trials.task), remedy.make_sampler(trials.task)
+        if before is None and not hasattr(sampler, "make_augmenter"):
+            continue
+        augmenter = sampler.make_augmenter() if before is None else before
+        if (key := training_key(augmenter)) in known:
+            continue
+        known.add(key)
         budget = budget or _budget(augmenter, len(y))
         with without_our_warnings():
             training += augmenter.estimate_fit_seconds(X, y)
-        if LEAST_GAN_FOLDS * LEAST_BUDGET * training < left:
+        if before is None and LEAST_GAN_FOLDS * LEAST_BUDGET * training < left:
             fixed += _seconds_of_tiny_fit(sampler, X, y)
     return GanCost(fixed, training, budget)
 

@@ -17,10 +17,12 @@ from imblearn.over_sampling._smote.base import BaseSMOTE
 from imblearn.pipeline import Pipeline
 from sklearn.base import BaseEstimator, clone
 from sklearn.frozen import FrozenEstimator
+from sklearn.preprocessing import Normalizer, StandardScaler
 
 from ganaug.augmenter import GANAugmenter
 from ganaug.checks import check_option
 from ganaug.exceptions import InvalidInputError, InvalidTypeError
+from ganaug.features import GANFeatureExtractor
 from ganaug.gain.network import SmallNetworkClassifier
 from ganaug.gain.problem import with_seed
 from ganaug.oversampler import GANOverSampler
@@ -132,8 +134,12 @@ class Remedy:
         """Give an unfitted imbalanced-learn sampler, or "passthrough"."""
         return "passthrough"
 
-    def prepare(self, estimator: Any) -> Any:
-        """Change an unfitted estimator in place."""
+    def make_augmenter(self, task: Task) -> Any:  # noqa: ARG002
+        """Give the GAN that `prepare` puts before the estimator, if it does."""
+        return None
+
+    def prepare(self, estimator: Any, task: Task) -> Any:  # noqa: ARG002
+        """Change an unfitted estimator, in place or not."""
         return estimator
 
 
@@ -152,7 +158,7 @@ class ClassWeights(Remedy):
         is_set = estimator.get_params()[parameter] is not None
         return "the estimator's `class_weight` is set already" if is_set else ""
 
-    def prepare(self, estimator: Any) -> Any:
+    def prepare(self, estimator: Any, task: Task) -> Any:  # noqa: ARG002
         """Set the weights, in a pipeline those of its last step."""
         return estimator.set_params(**{str(class_weight_parameter(estimator)): "balanced"})
 
@@ -229,6 +235,50 @@ class Synthetic(Remedy):
         return GANOverSampler(**parameters)
 
 
+class Features(Synthetic):
+    """The estimator sees, of the enlarged set, what a GAN's discriminator has learnt to see.
+
+    Scaled to unit variance and then samples to unit length, so that classifiers as they come are
+    regularised as they should be, however many features there are.
+    """
+
+    def __init__(self) -> None:
+        text = "enlarged, seen through a GAN's discriminator"
+        super().__init__("features", text, 0.0, enlarges=True, on_request=True)
+        self.uses_gan = True
+
+    def obstacle(self, task: Task, estimator: Any) -> str:
+        """Networks learn features of their own; those of tables were not measured."""
+        if isinstance(estimator, SmallNetworkClassifier):
+            return "the network learns features of its own"
+        return "" if task.is_image else "it is for images"
+
+    def make_augmenter(self, task: Task) -> GANAugmenter:
+        """Give the one that is trained on the enlarged set: of one generator, or the user's."""
+        if task.augmenter is not None:
+            augmenter: GANAugmenter = clone(task.augmenter)
+            return augmenter.set_params(filter=None, random_state=task.seed)
+        budget: Any = "auto" if task.max_images is None else task.max_images
+        return GANAugmenter(
+            image_shape=task.image_shape,
+            n_generators=1,
+            filter=None,
+            random_state=task.seed,
+            verbose=0,
+            max_images=budget,
+        )
+
+    def prepare(self, estimator: Any, task: Task) -> Any:
+        """Put the features before the estimator."""
+        steps = [
+            ("features", GANFeatureExtractor(self.make_augmenter(task))),
+            ("scaler", StandardScaler()),
+            ("normalizer", Normalizer()),
+            ("estimator", estimator),
+        ]
+        return Pipeline(steps)
+
+
 def _has_own_augmentation(task: Task) -> bool:
     """Tell whether the user's augmenter has a transform that no built-in remedy is called after."""
     augmentation = getattr(task.augmenter, "augmentation", None)
@@ -267,6 +317,7 @@ BUILT_IN: tuple[Remedy, ...] = (  # from the simplest on: of equals the first is
     Synthetic("ganaug", "enlarged, a quarter of it by synthetic samples", 0.25, enlarges=True),
     Synthetic("half and half", "enlarged, half of it by synthetic samples", 0.5, enlarges=True),
     Synthetic("gan only", "enlarged by synthetic samples", 1.0, enlarges=True, on_request=True),
+    Features(),
 )
 
 
@@ -328,7 +379,7 @@ def _users_remedy(name: Any, sampler: Any) -> Remedy:
 
 def make_pipeline(remedy: Remedy, task: Task, estimator: Any) -> Any:
     """Give an unfitted pipeline of a "remedy" and an "estimator", a clone of the given one."""
-    sampler, estimator = remedy.make_sampler(task), remedy.prepare(clone(estimator))
+    sampler, estimator = remedy.make_sampler(task), remedy.prepare(clone(estimator), task)
     return Pipeline([("remedy", sampler), ("estimator", estimator)])
 
 

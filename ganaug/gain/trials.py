@@ -71,7 +71,7 @@ class Trials:
             pipeline = make_pipeline(remedy, self.task, self.problem.estimator)
             sampler = pipeline.named_steps["remedy"]
             try:
-                if hasattr(sampler, "make_augmenter"):
+                if hasattr(sampler, "make_augmenter") and not remedy.make_augmenter(self.task):
                     pipeline.set_params(remedy=self._with_trained(sampler, number, trained))
             except TrainingError as error:
                 self._keep(remedy, number, Score(failure=str(error)))

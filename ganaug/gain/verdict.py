@@ -184,14 +184,17 @@ class Verdict:
         Raises
         ------
         InvalidInputError
-            When the choice is class weights, which no sampler can set.
+            When the choice is class weights or features, which are the classifier's.
         """
-        if self.choice == "class weights":
-            raise InvalidInputError(
-                "The choice, 'class weights', must be set at the classifier, not by a sampler: use "
-                "make_pipeline(), or set class_weight='balanced' there."
-            )
+        self._refuse_what_is_no_sampler()
         return self._known_remedy().make_sampler(self.task)
+
+    def _refuse_what_is_no_sampler(self) -> None:
+        if self.choice == "class weights" or self._known_remedy().make_augmenter(self.task):
+            raise InvalidInputError(
+                f"The choice, '{self.choice}', must be set at the classifier, not by a sampler: "
+                "use make_pipeline()."
+            )
 
     def wrap(self, dataset: Any) -> Any:
         """Apply the choice to a torch Dataset of (image, label).
@@ -214,6 +217,7 @@ class Verdict:
             )
         if self.choice in ("nothing", "class weights"):
             return dataset
+        self._refuse_what_is_no_sampler()
         task = self.task.of_values()
         keys = {name: getattr(task.augmenter, name, None) for name in ("image_key", "label_key")}
         data = read_training_set(dataset, **keys)
