@@ -30,6 +30,7 @@ NAMES = (
     "pitfalls",
     "planted",
     "quality",
+    "recipe",
     "replacing",
     "serving",
     "throughput",

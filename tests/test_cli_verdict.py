@@ -177,6 +177,7 @@ def test_what_the_verdict_says_cannot_be_said_again(option, run, tree, tmp_path)
     [
         ({"choice": "nothing"}, "add nothing"),
         ({"choice": "class weights"}, "must be set at the classifier"),
+        ({"choice": "features"}, "must be set at the classifier"),
         ({"choice": "mine"}, "the sampler 'mine'"),
         ({"choice": "smote"}, "images in arrays of 2 axes. Got images in arrays of 3 axes"),
     ],

@@ -52,6 +52,7 @@ pytestmark = [
 
 EVALUATE = sys.modules["ganaug.gain.evaluate"]  # the function hides it
 CHEAP = ["class weights", "duplicates", "smote", "augmented", "mixed"]
+GANS = ["ganaug", "half and half"]
 
 
 def draw(all_digits, counts, seed=0):
@@ -182,7 +183,7 @@ def test_a_real_gans_scores_are_those_of_its_pipeline_bit_for_bit(few, tiny_gans
     X, y = few
     mine = GANAugmenter(image_shape=(8, 8), width=4, filter=None, verbose=0)
     options = {"image_shape": None, "augmenter": mine} if is_users else {}
-    remedies = ["augmented", "enlarged", "ganaug", "half and half", "gan only"]
+    remedies = ["augmented", "enlarged", "ganaug", "half and half", "gan only", "features"]
     cv = list(StratifiedKFold(3).split(X, y))
 
     options["scoring"] = "neg_log_loss"  # of which every bit of a sample counts
@@ -195,13 +196,13 @@ def test_a_real_gans_scores_are_those_of_its_pipeline_bit_for_bit(few, tiny_gans
             chosen.make_pipeline(), X, y, cv=chosen.splits[-1:], scoring="neg_log_loss"
         )
         assert again.tolist() == verdict.scores[remedy][-1:]
-    assert len({tuple(scores) for scores in verdict.scores.values()}) == 6
+    assert len({tuple(scores) for scores in verdict.scores.values()}) == 7
 
 
 def test_built_in_remedies_stand_in_the_order_of_simplicity():
     names = [remedy.name for remedy in BUILT_IN]
 
-    assert names == ["nothing", *CHEAP, "enlarged", "ganaug", "half and half", "gan only"]
+    assert names == ["nothing", *CHEAP, "enlarged", *GANS, "gan only", "features"]
     assert [r.name for r in BUILT_IN if r.uses_gan] == names[7:]
     assert [r.name for r in BUILT_IN if r.enlarges] == names[6:]
 
@@ -236,6 +237,43 @@ def test_class_weights_that_cannot_be_set_are_told(digits, estimator, why):
 
     assert list(verdict.scores) == ["nothing"]
     assert any(why in note for note in verdict.notes)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "shape", "why"),
+    [("cnn", (8, 8), "the network learns features"), (SVC(), None, "it is for images")],
+)
+def test_features_that_would_be_pointless_are_not_learnt(digits, estimator, shape, why):
+    X, y = digits
+    X = X if shape else X[:, 10:40] - 8  # a table
+
+    verdict = evaluate((X, y), estimator, image_shape=shape, remedies=["features"], cv=2)
+
+    assert list(verdict.scores) == ["nothing"]
+    assert any(f"'features' was not tried: {why}" in note for note in verdict.notes)
+
+
+@pytest.mark.parametrize("is_users", [False, True])
+def test_features_are_learnt_by_one_gan_of_the_enlarged_set(is_users):
+    mine = GANAugmenter(image_shape=(8, 8), n_generators=2, width=8) if is_users else None
+    task = Task(seed=5, is_image=True, n_axes=2, image_shape=(8, 8), max_images=99, augmenter=mine)
+
+    pipeline = ganaug.gain.remedies.make_pipeline(find_remedy("features"), task, SVC())
+
+    sampler, gan = pipeline["remedy"], pipeline["estimator"]["features"].augmenter
+    assert (sampler.sampling_strategy, sampler.synthetic_share) == ("enlarge", 0)
+    assert (gan.n_generators, gan.width) == ((2, 8) if is_users else (1, 16))
+    assert (gan.random_state, gan.filter, gan.image_shape) == (5, None, (8, 8))
+    assert gan.max_images == ("auto" if is_users else 99)
+
+
+@pytest.mark.filterwarnings("ignore::ganaug.exceptions.TrainingWarning")
+def test_the_estimate_counts_the_gan_that_learns_features(few, tiny_gans):
+    costs = [
+        evaluate(few, remedies=["enlarged", *more], dry_run=True) for more in ([], ["features"])
+    ]
+
+    assert costs[0].seconds_per_gan_fold == 0 < costs[1].seconds_per_gan_fold
 
 
 def test_tables_have_no_augmented_images(digits, stand_in):

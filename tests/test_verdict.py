@@ -73,6 +73,16 @@ def test_class_weights_are_for_the_classifier_and_not_for_a_sampler():
         verdict.make_pipeline(GaussianNB())
 
 
+def test_features_are_for_the_classifier_and_not_for_a_sampler():
+    verdict = verdict_of("features")
+
+    steps = ["features", "scaler", "normalizer", "estimator"]
+    assert list(verdict.make_pipeline()["estimator"].named_steps) == steps
+    for refused in (verdict.make_sampler, lambda: verdict.wrap(TensorDataset(torch.zeros(2, 1)))):
+        with pytest.raises(GanaugError, match="'features', must be set at the classifier"):
+            refused()
+
+
 def test_nothing_is_a_step_that_does_nothing():
     assert verdict_of("nothing").make_sampler() == "passthrough"
     assert verdict_of("nothing").make_pipeline()[0] == "passthrough"

@@ -88,9 +88,9 @@ def evaluate_gain(  # type: ignore[misc]  # the overloads do not repeat every pa
         Trained in place of the default GANs; carries its own `image_shape`.
     remedies : list of str, or dict of str to imbalanced-learn sampler, optional
         A list is all that is tried, of "class weights", "duplicates", "smote", "augmented",
-        "mixed", "enlarged", "ganaug", "half and half" and "gan only"; a dict is tried beside the
-        default, which is all of these but "gan only"; below 1,500 samples only those without a
-        GAN, unless an `augmenter` is passed. "nothing" always is.
+        "mixed", "enlarged", "ganaug", "half and half", "gan only" and "features"; a dict is tried
+        beside the default, which is all of these but the last two; below 1,500 samples only those
+        without a GAN, unless an `augmenter` is passed. "nothing" always is.
     cv : int, splitter or iterable of (train, test), default=5
         As in scikit-learn. An int is a number of stratified folds, of `groups` if there are any:
         fewer where a class is smaller, and drawn several times below 300 samples.

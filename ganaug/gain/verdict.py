@@ -69,7 +69,8 @@ class Verdict:
     ----------
     choice : str
         Name of the remedy: "nothing", "class weights", "duplicates", "smote", "augmented",
-        "mixed", "enlarged", "ganaug", "half and half", "gan only", or one of the user's own.
+        "mixed", "enlarged", "ganaug", "half and half", "gan only", "features", or one of the
+        user's own.
     is_decided : bool
         False where the scores are too noisy to tell it from others.
     gain : PairedInterval
