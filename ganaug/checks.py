@@ -180,9 +180,12 @@ def check_parameter_names(estimator: Any, names: Iterable[str]) -> None:
     """Raise unless an estimator has all of these parameters (``a__b`` needs ``a``)."""
     known = estimator.get_params(deep=False)
     for name in names:
-        if name.partition("__")[0] not in known:
-            kind = type(estimator).__name__
+        parameter, _, inner = name.partition("__")
+        kind = type(estimator).__name__
+        if parameter not in known:
             raise InvalidInputError(f"{kind} has no parameter {name!r}.{did_you_mean(name, known)}")
+        if inner and parameter == "gan_options":
+            raise InvalidInputError(f"`{parameter}` must be set as a whole dict. Got {name!r}.")
 
 
 def require_extra(module_name: str, extra: str) -> ModuleType:

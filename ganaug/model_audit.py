@@ -106,6 +106,12 @@ def _check_verdict(verdict: Any, model: FittedModel) -> None:
     if not isinstance(verdict, Mapping):
         return
     per_class, counts = verdict.get("per_class") or {}, model.class_counts.tolist()
+    is_of_classes = isinstance(per_class, Mapping)
+    if not (is_of_classes and all(isinstance(of, Mapping) for of in per_class.values())):
+        raise InvalidInputError(
+            "`verdict` must be one that `evaluate_gain` gave, or its `to_dict()`. Got a dict whose "
+            f"'per_class' is {per_class!r:.80} instead."
+        )
     known = [of.get("n_samples") for of in per_class.values()]
     if known and None not in known and known != counts:
         raise InvalidInputError(

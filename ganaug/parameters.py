@@ -55,7 +55,13 @@ def _gan_options(name: str, value: Any) -> str | None:
         return None
     if not isinstance(value, Mapping):
         return f"`{name}` must be a dict, or None. Got {value!r} instead."
-    mistakes = [one_of(*GAN_OPTIONS)(f"a key of {name}", key) for key in value]
+    unknown = [key for key in value if key not in GAN_OPTIONS]
+    if unknown:
+        known = ", ".join(map(repr, GAN_OPTIONS))
+        hint = f" {unknown[0]!r} is a parameter of its own." if unknown[0] in CHECKS else ""
+        hint = hint or did_you_mean(unknown[0], GAN_OPTIONS)
+        return f"`{name}` must have keys among {known}. Got {unknown[0]!r} instead.{hint}"
+    mistakes = []
     mistakes += [
         check(f"{name}[{k!r}]", value[k]) for k, check in GAN_OPTIONS.items() if k in value
     ]

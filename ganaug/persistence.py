@@ -35,7 +35,7 @@ from ganaug.settings import own_settings
 from ganaug.storage import check_room, check_writable, is_part_of, make_directory, write_atomically
 from ganaug.tensorfile import Layout
 
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 KIND = "model"
 MODEL_NAME, CONFIG_NAME, CARD_NAME = "model.safetensors", "config.json", "README.md"
 NOT_FROM_A_FILE = frozenset({"cache_dir", "checkpoint_dir", "warm_start_from", "device", "n_jobs"})

@@ -1274,7 +1274,8 @@ BAD_PARAMETERS = [
     ({"conditioning": "perclass"}, "`conditioning`.*Did you mean 'per_class'"),
     ({"gan_options": {"loss": "hing"}}, "`gan_options.*loss.*Did you mean 'hinge'"),
     ({"gan_options": {"diffaugment": 3}}, "`gan_options.*diffaugment"),
-    ({"gan_options": {"lernrate": 3}}, "`a key of gan_options` must be one of .*Got 'lernrate'"),
+    ({"gan_options": {"lerning_rate": 3}}, "`gan_options` must have keys.*Did you mean 'learning"),
+    ({"gan_options": {"width": 8}}, "`gan_options` must have.*'width' is a parameter of its own"),
     ({"gan_options": 3}, "`gan_options` must be a dict"),
     ({"filter": "clasifier"}, "`filter`.*Did you mean 'classifier'"),
     ({"filter": ("classifier",)}, "`filter`.*Got \\('classifier',\\)"),
@@ -1339,6 +1340,11 @@ def test_every_parameter_has_a_value_that_is_refused():
     free = {"image_key", "label_key", "cache_dir", "warm_start_from"}  # checked where they are used
 
     assert refused | free == set(GANAugmenter().get_params())
+
+
+def test_options_of_the_engine_are_set_as_a_whole():
+    with pytest.raises(InvalidInputError, match="`gan_options` must be set as a whole dict"):
+        GANAugmenter().set_params(gan_options__batch_size=32)
 
 
 def test_all_mistakes_are_told_at_once(digits, no_training):

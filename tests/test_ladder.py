@@ -236,7 +236,7 @@ def test_users_are_told_what_was_tried(all_digits, monkeypatch, tmp_path):
         image_shape=(8, 8),
         n_generators=1,
         width=4,
-        batch_size=16,
+        gan_options={"batch_size": 16},
         max_images=256,
         filter=None,
         random_state=0,
@@ -273,7 +273,7 @@ def test_a_class_that_stays_collapsed_is_distrusted_however_well_it_is_recognise
     X, y = all_digits
     script(monkeypatch, (0.1, ALARM))
     monkeypatch.setattr(TrainedSampler, "measure_trust", lambda self: [[0.9, 0.95]])
-    options = {"n_generators": 1, "width": 4, "batch_size": 16, "max_images": 256}
+    options = {"n_generators": 1, "width": 4, "gan_options": {"batch_size": 16}, "max_images": 256}
     augmenter = GANAugmenter(image_shape=(8, 8), random_state=0, verbose=0, **options)
 
     augmenter.fit(X[y < 2], y[y < 2])

@@ -76,7 +76,7 @@ def test_class_weights_are_for_the_classifier_and_not_for_a_sampler():
 def test_features_are_for_the_classifier_and_not_for_a_sampler():
     verdict = verdict_of("features")
 
-    steps = ["features", "scaler", "normalizer", "estimator"]
+    steps = ["features", "scaler", "normalizer", "length", "estimator"]
     assert list(verdict.make_pipeline()["estimator"].named_steps) == steps
     for refused in (verdict.make_sampler, lambda: verdict.wrap(TensorDataset(torch.zeros(2, 1)))):
         with pytest.raises(GanaugError, match="'features', must be set at the classifier"):

@@ -18,7 +18,7 @@ from ganaug import GANAugmenter
 from ganaug.cli import cli
 from ganaug.cli.parameters import n_jobs_of
 from ganaug.gan.callbacks import Progress
-from ganaug.parameters import training_options
+from ganaug.parameters import read_for_training, training_options
 from ganaug.workers import Reports, in_workers, on_ctrl_c
 
 TINY = {"image_shape": (8, 8), "width": 4, "n_generators": 2, "filter": None, "random_state": 0}
@@ -169,7 +169,7 @@ def test_no_jobs_at_all_are_refused(command):
 def test_the_estimate_is_of_trainings_side_by_side(imbalanced_digits, monkeypatch):
     monkeypatch.setattr(ganaug.fitting, "estimate_seconds", lambda *_: 20.0)
     augmenter = GANAugmenter(**TINY | {"n_generators": 3})
-    data = augmenter.read(*imbalanced_digits)
+    data = read_for_training(augmenter, *imbalanced_digits)
     options = training_options(augmenter, data, "cpu")
     told = [ganaug.cache._describe_cost(data, options, n_jobs) for n_jobs in (None, 2, 3)]
     assert [text.split("estimated ")[1] for text in told] == ["60 s", "40 s", "20 s"]

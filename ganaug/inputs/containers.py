@@ -95,9 +95,9 @@ def advice_on(X: object) -> str:
     has_length = hasattr(X, "__len__") or hasattr(X, "__array__")
     if isinstance(X, IterableDataset) or (hasattr(X, "__iter__") and not has_length):
         return (
-            ", a stream without length and order, of which nothing can be counted: collect what is "
-            "to be learnt, list(itertools.islice(stream, 5000)), and mix into the stream's batches "
-            "by ganaug.integrations.torchvision.SyntheticMix"
+            ", a stream without length and order, of which nothing can be counted: learn a part of "
+            "it, list(itertools.islice(stream, 5000)), and mix into its batches by "
+            "ganaug.integrations.torchvision.SyntheticMix"
         )
     return ""
 

@@ -20,6 +20,7 @@ from torch.utils.data import TensorDataset
 from ganaug import GANAugmenter, GANOverSampler, evaluate_gain
 from ganaug.exceptions import GanaugError
 from ganaug.integrations.torchvision import SyntheticMix
+from ganaug.parameters import read_for_training
 from tests.fuzz.cases import seeds
 
 TINY = dict(width=4, max_images=32, gan_options={"batch_size": 16}, n_generators=1, filter=None)  # noqa: C408
@@ -138,7 +139,7 @@ def call(rng, digits, fitted, directory):
         "over parameters": lambda **given: GANOverSampler(
             n_generators=1, max_images=32, **given
         ).fit_resample(X, y),  # by default it trains for minutes
-        "parameters": lambda **given: GANAugmenter(**given).read(X, y),
+        "parameters": lambda **given: read_for_training(GANAugmenter(**given), X, y),
         "gain": evaluate_gain,
         "mix": SyntheticMix,
     }

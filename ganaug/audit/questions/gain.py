@@ -38,5 +38,6 @@ def measure(context: Context) -> Measure | Missing:
     return Measure(verdict, (finding,), tuple(blocks), level=level)
 
 
-def _points(share: float | None) -> Cell:
-    return Cell("–" if share is None else points(share), is_number=True)
+def _points(share: object) -> Cell:
+    text = points(share) if isinstance(share, float | int) else "–"
+    return Cell(text, is_number=True)

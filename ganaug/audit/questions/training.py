@@ -85,7 +85,10 @@ def _plot(run: Sequence[Record], names: Sequence[str], title: str) -> Plot:
 def _variety_plot(run: Sequence[Record]) -> Plot:
     """Draw each class's variety over the training; the two least varied classes are named."""
     x = _thousands_seen(run)
-    lines = {name: [record["variety"][name] for record in run] for name in run[-1]["variety"]}
+    lines = {
+        name: [record["variety"].get(name, math.nan) for record in run]
+        for name in run[-1]["variety"]
+    }
     ends = sorted((y[-1], name) for name, y in lines.items() if y[-1] >= 0)[:2]
     if len(ends) == 2:  # one above the other
         ends[1] = (max(ends[1][0], ends[0][0] + 0.1), ends[1][1])
