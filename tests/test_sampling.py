@@ -257,7 +257,7 @@ def fitted(all_digits):
 
 
 def with_filter(fitted, name):
-    return copy.copy(fitted).set_params(filter=name)
+    return copy.deepcopy(fitted).set_params(filter=name)
 
 
 @pytest.fixture
