@@ -74,6 +74,11 @@ def run(options: argparse.Namespace, store: Store) -> dict[str, Any]:
     unknown = [task for task in options.tasks if task.removeprefix(TABLE) not in TASKS]
     if unknown:
         raise SystemExit(f"Tasks must be among {', '.join(TASKS)}, or table:T. Got {unknown}.")
+    return run_cells(options, store, partial(run_classifier, options))
+
+
+def run_cells(options: argparse.Namespace, store: Store, run_one: Any) -> dict[str, Any]:
+    """Run (task, n, seed, classifier) for all of the options that the store does not have."""
     cells = [
         (task, n, seed)
         for task in options.tasks
@@ -85,7 +90,7 @@ def run(options: argparse.Namespace, store: Store) -> dict[str, Any]:
         for name in options.classifiers:
             unit = f"{task} {n} {seed} {name}".replace(":", "-").replace(" ", "-")
             found[f"{task}, {n}, {seed}, {name}"] = store.once(
-                unit, partial(run_classifier, options, task, n, seed, name)
+                unit, partial(run_one, task, n, seed, name)
             )
     return {"n": {str(n): counts_of(n) for n in options.sizes}, "values": found}
 

@@ -18,9 +18,8 @@ from typing import Any
 import numpy as np
 from scipy import stats
 from sklearn.base import BaseEstimator, clone
-from tqdm.auto import tqdm
 
-from benchmarks.choices import N_FURTHER, N_UNTOUCHED, counts_of
+from benchmarks.choices import N_FURTHER, N_UNTOUCHED, counts_of, run_cells
 from benchmarks.data import TASKS, Array, Images, Labels, first_of_each, load_train, split_parts
 from benchmarks.machine import one_thread
 from benchmarks.pipelines import CLASSIFIERS, USUAL_CLASSIFIERS
@@ -58,20 +57,7 @@ def settings(options: argparse.Namespace) -> dict[str, Any]:
 
 def run(options: argparse.Namespace, store: Store) -> dict[str, Any]:
     """Let every classifier choose in every cell, once beside each generator."""
-    cells = [
-        (task, n, seed)
-        for task in options.tasks
-        for n in options.sizes
-        for seed in range(options.draws)
-    ]
-    found = {}
-    for task, n, seed in tqdm(cells, desc="cells"):
-        for name in options.classifiers:
-            unit = f"{task} {n} {seed} {name}".replace(" ", "-")
-            found[f"{task}, {n}, {seed}, {name}"] = store.once(
-                unit, partial(run_classifier, options.data_dir, task, n, seed, name)
-            )
-    return {"n": {str(n): counts_of(n) for n in options.sizes}, "values": found}
+    return run_cells(options, store, partial(run_classifier, options.data_dir))
 
 
 def run_classifier(

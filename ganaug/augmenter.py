@@ -399,15 +399,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self._fitted_model()
         X, values, codes = read_real(X, y, spec=self.spec_, classes=self.classes_)
         seed = self.seed_ if random_state is None else draw_seed(random_state)
-        plans = plan_by_code(
-            codes,
-            self.sampling_strategy if sampling_strategy is None else sampling_strategy,
-            self.synthetic_share if synthetic_share is None else synthetic_share,
-            self.augmentation,
-            sampler=self.sampler_,
-            trust=self.trust_,
-        )
-        self.resampling_report_ = list(plans.values())
+        plans = self._plan(codes, sampling_strategy, synthetic_share, self.augmentation)
         mixed = add_samples(
             X,
             y,
@@ -469,16 +461,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         augmentation = self.augmentation
         if augmentation is None and self.spec_.kind == "image":
             augmentation = "affine"  # interpolated images harm a network that augments
-        plans = plan_by_code(
-            labels.codes,
-            self.sampling_strategy if sampling_strategy is None else sampling_strategy,
-            self.synthetic_share if synthetic_share is None else synthetic_share,
-            augmentation,
-            sampler=self.sampler_,
-            trust=self.trust_,
-            for_network=True,
-        )
-        self.resampling_report_ = list(plans.values())
+        plans = self._plan(labels.codes, sampling_strategy, synthetic_share, augmentation, True)
         return wrap_dataset(
             dataset,
             labels,
@@ -495,6 +478,22 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             return_is_synthetic=return_is_synthetic,
             directory=directory,
         )
+
+    def _plan(
+        self, codes: Array, strategy: Any, share: Any, augmentation: Any, for_network: bool = False
+    ) -> dict[int, ClassPlan]:
+        """Say what each class code gets, and report it."""
+        plans = plan_by_code(
+            codes,
+            self.sampling_strategy if strategy is None else strategy,
+            self.synthetic_share if share is None else share,
+            augmentation,
+            sampler=self.sampler_,
+            trust=self.trust_,
+            for_network=for_network,
+        )
+        self.resampling_report_ = list(plans.values())
+        return plans
 
     def _augmentation(
         self,
