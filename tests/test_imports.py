@@ -30,6 +30,7 @@ LAYERS = (
     {"persistence"},
     {"cache"},
     {"model_audit", "parameters", "replacing"},
+    {"fitted"},
     {"augmenter"},
     {"features", "oversampler", "shards"},
     {"gain", "integrations"},
