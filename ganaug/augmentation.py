@@ -25,7 +25,7 @@ from ganaug.classifier import fit_classifier
 from ganaug.exceptions import InvalidInputError, InvalidTypeError
 from ganaug.seeds import derived_seed, stream
 from ganaug.settings import own_settings
-from ganaug.warping import AFFINE, SLIGHT, Warp, fit_warp, spread_folds
+from ganaug.warping import AFFINE, Warp, fit_warp, spread_folds
 
 Array = npt.NDArray[Any]
 BatchTransform = Callable[[Tensor, torch.Generator], Tensor]
@@ -83,7 +83,7 @@ class Augmentation:
             mirroring = Augmentation(str(warp), to_bytes(warp), needs_check=True)
             if check_transform(mirroring, values, codes, seed=seed).passes:
                 return mirroring
-            warp = SLIGHT
+            warp = replace(warp, mirrors=False, quarter_turns=False)
         return Augmentation(str(warp), to_bytes(warp), needs_check=False)
 
     @own_settings()
