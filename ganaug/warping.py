@@ -32,7 +32,7 @@ Scores = npt.NDArray[np.float64]
 N_FOLDS = 3
 MIN_SAMPLES = 30
 """Of fewer images nothing could be learnt about warps."""
-MAX_CLASSES, MAX_PER_CLASS, MAX_SAMPLES = 30, 150, 1500
+MAX_CLASSES, MAX_PER_CLASS, MAX_SAMPLES = 30, 300, 3000
 """Real images that warps are judged on: seconds, whatever the size of the set."""
 MAX_FEATURES = 256
 """Pixels that the judges see: images are pooled to fewer."""
