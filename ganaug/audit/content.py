@@ -5,7 +5,7 @@ Questions build these; `markdown` and `page` show them. Pictures and charts are 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -79,14 +79,14 @@ class Series:
 
     label: str
     kind: Literal["synthetic", "real", "other"]
-    style: Literal["line", "area", "dots"]
+    style: Literal["line", "area"]
     x: Sequence[float]
     y: Sequence[float]
 
 
 @dataclass(frozen=True)
 class Plot:
-    """A chart with two axes, or with none, as a map has."""
+    """A chart with two axes."""
 
     title: str
     alt: str
@@ -96,15 +96,6 @@ class Plot:
     marks: tuple[tuple[float, str], ...] = ()
     """Vertical lines, and what they stand for."""
     names: tuple[tuple[float, float, str], ...] = ()
-    has_axes: bool = True
-    caption: str = ""
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """A plot that takes time, made when the page is written; None where there is too little."""
-
-    draw: Callable[[], Plot | None]
 
 
 @dataclass(frozen=True)
@@ -128,7 +119,7 @@ class Gallery:
     are_pairs: bool = False
 
 
-Block: TypeAlias = Paragraph | Table | Dots | Bars | Plot | Drawing | Gallery
+Block: TypeAlias = Paragraph | Table | Dots | Bars | Plot | Gallery
 
 
 def _cell(content: object) -> Cell:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ganaug._version import __version__
-from ganaug.audit.content import Bars, Block, Dots, Drawing, Plot, Series, Strip
+from ganaug.audit.content import Bars, Block, Dots, Plot, Series, Strip
 from ganaug.audit.results import Estimate
 from ganaug.audit.summary import Document
 from ganaug.checks import require_extra
@@ -42,7 +42,6 @@ def render_html(document: Document) -> str:
     filters: dict[str, Callable[..., object]] = {
         "kind": _kind,
         "axes": _Axes.of,
-        "drawn": _draw,
         "picture": _picture,
         "scale": _Scale.of,
         "prose": _prose,
@@ -66,10 +65,6 @@ def _prose(sentence: str) -> str:
     """Mark up a sentence: what it is about, up to a colon or comma."""
     opening = r"^([A-Z][\w-]*(?: [a-z]+)?)(?=[:,])"
     return re.sub(opening, r"<b>\1</b>", html.escape(printable(sentence)))
-
-
-def _draw(drawing: Drawing) -> Plot | None:
-    return drawing.draw()
 
 
 @dataclass(frozen=True)
@@ -121,20 +116,17 @@ class _Scale:
 
 @dataclass(frozen=True)
 class _Axes:
-    """Where a plot's points lie on a canvas of 720 by `height` units."""
+    """Where a plot's points lie on a canvas of 720 by 270 units."""
 
     x: _Scale
     y: _Scale
-    height: int
 
     @classmethod
     def of(cls, plot: Plot) -> _Axes:
-        """Return axes that hold all of a plot, and the origin of y where there are axes."""
+        """Return axes that hold all of a plot, and the origin of y."""
         x = [value for one in plot.series for value in one.x]
         y = [value for one in plot.series for value in one.y]
-        if plot.has_axes:
-            return cls(_Scale.around(x), _Scale.around([0.0, *(1.04 * value for value in y)]), 270)
-        return cls(_Scale.around(x), _Scale.around(y), 500)
+        return cls(_Scale.around(x), _Scale.around([0.0, *(1.04 * value for value in y)]))
 
     def left(self, x: float) -> str:
         """Return the horizontal place of a value."""
@@ -142,14 +134,12 @@ class _Axes:
 
     def top(self, y: float) -> str:
         """Return the vertical place of a value."""
-        return f"{12 + (self.height - 56) * (1 - self.y.share(y)):.1f}"
+        return f"{12 + 214 * (1 - self.y.share(y)):.1f}"
 
     def path(self, series: Series) -> str:
-        """Return the points as an SVG path: joined, or each one a dot."""
+        """Return the points, joined, as an SVG path."""
         points = zip(series.x, series.y, strict=True)
         places = [f"{self.left(x)} {self.top(y)}" for x, y in points if math.isfinite(x + y)]
-        if series.style == "dots":
-            return "".join(f"M{place}h0" for place in places)
         return f"M{'L'.join(places)}" if places else ""
 
 
