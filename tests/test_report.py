@@ -296,9 +296,9 @@ def test_a_class_too_small_says_so_instead_of_showing_a_number(parts):
     assert summary["headline"].endswith("and 1 not measured.")
     text = render(report)
     assert reason in text
-    assert text.count(">too few samples</abbr>") >= 7 + 2  # its measures, and its recalls
+    assert text.count(">too few samples</abbr>") >= 4 + 2  # its measures, and its recalls
     rows = [line for line in report.to_markdown().splitlines() if line.startswith("| two |")]
-    assert sum(row.count("too few samples") for row in rows) >= 7 + 2
+    assert sum(row.count("too few samples") for row in rows) >= 4 + 2
 
 
 def test_a_class_without_synthetic_rows_is_a_gap(parts):
@@ -379,7 +379,7 @@ def test_unfiltered_figures_stand_beside_filtered_ones(parts):
 
     found = figures["questions"]["trust"]
     assert found["shares"] == trust
-    assert figures["format_version"] == 3
+    assert figures["format_version"] == 4
     served = measures(figures, "two")["precision"]["value"]
     assert found["unfiltered"]["two"]["precision"]["value"] < served / 2
     assert "| Precision, unfiltered | as served |" in report.to_markdown()
@@ -542,6 +542,7 @@ def test_groups_too_small_to_compare_are_a_gap(parts):
          "at least two"),
         ({"groups": ["a", "b"]}, "`groups` must have one value per sample, 280"),
         ({"extractor": lambda values: np.zeros((3, 2))}, "`extractor` must return one feature"),
+        ({"extractor": lambda values: values * np.nan}, "`extractor` must return finite"),
         ({"class_names": ("zero", "one")}, "from 0 to 1"),
         ({"class_names": ("zero", "one", "two", 2)}, None),
         ({"class_names": ("zero", "one", "2", 2)}, "`class_names` must differ"),
@@ -686,34 +687,20 @@ def demo_page(tmp_path_factory):
 
 def test_an_audit_measures_everything_per_class_and_overall_beside_its_floor(audited):
     figures = audited.to_dict()
-    kinds = {"precision", "recall", "density", "coverage", "kernel_distance", "frechet_distance",
-             "variety"}  # fmt: skip
+    kinds = {"precision", "coverage", "kernel_distance"}
     for name in (None, *figures["classes"]):
         found = measures(figures, name)
         assert set(found) >= {*kinds, "trained_on_synthetic", "trained_on_real"}
         for kind in kinds:
-            if kind == "frechet_distance" and "reason" in found[kind]:
-                assert "needs more than 64" in found[kind]["reason"]
-                continue
             expected = {"value", "low", "high", "floor", "floor_low", "floor_high"}
             assert found[kind].keys() >= expected
-    assert "value" in measures(figures)["frechet_distance"]
+    assert all("floor" in measures(figures, name)["variety"] for name in figures["classes"])
     found = figures["questions"]
     tests = (found["copying"][name] for name in ("distance_test", "membership_test"))
     assert all(0 < test["p_value"] <= 1 for test in tests)
     assert set(found["groups"]["per_group"]) == {"0", "1"}
     assert found["balance"]["synthetic"] == {"0": 60, "1": 60, "2": 60}
     assert found["balance"]["synthetic_share"]["0"] == pytest.approx(1 / 3)
-
-
-def test_the_variety_of_all_classes_is_the_mean_of_theirs(audited):
-    figures = audited.to_dict()
-    by_class = [measures(figures, name)["variety"] for name in figures["classes"]]
-    overall = measures(figures)["variety"]
-    for name in ("value", "floor"):
-        assert overall[name] == pytest.approx(np.mean([scores[name] for scores in by_class]))
-    widths = [scores["high"] - scores["low"] for scores in (overall, *by_class)]
-    assert 0 < widths[0] < max(widths[1:])  # a mean of three is known better than each
 
 
 @pytest.mark.usefixtures("quick")

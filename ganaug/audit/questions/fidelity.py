@@ -14,25 +14,20 @@ PLACE = 30
 _LABELS = {
     "precision": "Precision",
     "recognised": "Recognised",
-    "density": "Density",
     "kernel_distance": "Kernel distance",
-    "frechet_distance": "Frechet distance",
 }
 _MEANING = (
     "Every figure stands beside its floor: the same measure of real samples against other real "
     "samples, at the same number; intervals are the middle 95% of repeats on random halves. "
     "Precision is the share of synthetic samples that lie where real ones lie; recognised, the "
-    "share that a classifier of real samples takes for their class. Density says how crowded with "
-    "real samples their places are: above 1, they keep to the middle of their class. Kernel and "
-    "Frechet distance are differences of the distributions, 0 is none; the first is fair to small "
-    "classes, the second comparable only at the same number of samples."
+    "share that a classifier of real samples takes for their class. The kernel distance is that of "
+    "the distributions, 0 is none; it is fair to small classes, and not judged."
 )
 
 
 def measure(context: Context) -> Measure:
     """Measure precision, density and distances of the features, and what a classifier reads."""
-    kinds = ("precision", "density", "kernel_distance", "frechet_distance")
-    overall, per_class = context.compared(kinds)
+    overall, per_class = context.compared(("precision", "kernel_distance"))
     recalls = context.recalls.figures.per_class
     levels, quotes = {}, {}
     for name, found in per_class.items():

@@ -15,14 +15,13 @@ PLACE = 40
 _LABELS = {
     "coverage": "Coverage",
     "variety": "Variety",
-    "recall": "Recall",
     "near_duplicates": "Near-duplicates",
 }
 _MEANING = (
-    "Coverage is the share of real samples that have a synthetic one in their neighbourhood; "
-    "recall is a stricter form of it. Variety is the mean distance between the synthetic samples "
-    "of a class over that between its real ones. Near-duplicates are the share of synthetic "
-    "samples that nearly repeat another one; {usual} of real samples do."
+    "Coverage is the share of real samples that have a synthetic one in their neighbourhood. "
+    "Variety is the mean distance between the synthetic samples of a class over that between its "
+    "real ones. Near-duplicates are the share of synthetic samples that nearly repeat another one; "
+    "{usual} of real samples do."
 )
 _DEFECTS = (
     "miss part of what real samples show",
@@ -34,7 +33,7 @@ _DEFECTS = (
 def measure(context: Context) -> Measure:
     """Measure recall, coverage, spread and near-duplicates, per class and overall."""
     screen = context.screen
-    overall, per_class = context.compared(("coverage", "variety", "recall"))
+    overall, per_class = context.compared(("coverage", "variety"))
     usual = screen.usual_near_duplicates
     n_near = sum(found.n_near_duplicates for found in screen.per_class.values())
     all_repeats = share_of(n_near, len(screen.relative_distances))
