@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ganaug.audit.results import Comparison, Estimate, Figure, Figures, Level, Missing
+from ganaug.audit.results import Comparison, Figure, Figures, Level, Missing
 
 
 @dataclass(frozen=True)
@@ -54,23 +54,6 @@ class Paragraph:
     """A sentence or two."""
 
     text: str
-
-
-@dataclass(frozen=True)
-class Dots:
-    """Per class, a value with its interval beside that of real samples."""
-
-    title: str
-    lines: tuple[tuple[str, tuple[Estimate, Estimate] | None], ...]
-
-
-@dataclass(frozen=True)
-class Bars:
-    """Per class, shares of several kinds of samples."""
-
-    title: str
-    kinds: tuple[str, ...]
-    lines: tuple[tuple[str, tuple[float, ...]], ...]
 
 
 @dataclass(frozen=True)
@@ -119,7 +102,7 @@ class Gallery:
     are_pairs: bool = False
 
 
-Block: TypeAlias = Paragraph | Table | Dots | Bars | Plot | Gallery
+Block: TypeAlias = Paragraph | Table | Plot | Gallery
 
 
 def _cell(content: object) -> Cell:
@@ -145,30 +128,16 @@ def figure(found: Figure | None) -> Cell:
     return Cell(number(found.value), _interval(found.low, found.high), floor)
 
 
-def figure_table(caption: str, labels: Mapping[str, str], figures: Figures) -> Table:
-    """Lay figures out by class; `labels` are their columns, by name."""
-    lines = {"All classes": figures.overall, **figures.per_class}
-    return Table.of(
-        caption,
-        ("Class", *labels.values()),
-        ([name, *(figure(found.get(key)) for key in labels)] for name, found in lines.items()),
-    )
-
-
-def charts_of(labels: Mapping[str, str], figures: Figures) -> list[Dots]:
-    """Chart the figures that have a floor beside it, class by class."""
-    charts = [
-        Dots(label, tuple((name, _with_floor(of[key])) for name, of in figures.per_class.items()))
-        for key, label in labels.items()
-    ]
-    return [chart for chart in charts if any(pair for _, pair in chart.lines)]
-
-
-def _with_floor(found: Figure) -> tuple[Estimate, Estimate] | None:
-    if not isinstance(found, Comparison):
-        return None
-    floor = Estimate(found.floor, found.floor_low, found.floor_high, found.n_samples)
-    return Estimate(found.value, found.low, found.high, found.n_samples), floor
+def figure_table(
+    caption: str, labels: Mapping[str, str], figures: Figures, levels: Mapping[str, Level]
+) -> Table:
+    """Lay figures out by class, and how each was judged; `labels` are their columns, by name."""
+    lines = []
+    for name, found in {"All classes": figures.overall, **figures.per_class}.items():
+        level = levels.get(name)
+        judged = Cell(level.value, level=level) if level else Cell("–")
+        lines.append([name, *(figure(found.get(key)) for key in labels), judged])
+    return Table.of(caption, ("Class", *labels.values(), "Judged"), lines)
 
 
 # --- numbers and names -------------------------------------------------------------------------

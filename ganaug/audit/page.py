@@ -17,16 +17,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ganaug._version import __version__
-from ganaug.audit.content import Bars, Block, Dots, Plot, Series, Strip
-from ganaug.audit.results import Estimate
+from ganaug.audit.content import Block, Plot, Series, Strip
 from ganaug.audit.summary import Document
 from ganaug.checks import require_extra
 from ganaug.naming import printable
 
 MAX_TILE = 64
 """Larger pictures are scaled down to this many pixels."""
-MAX_CHART_CLASSES = 40
-"""Charts by class are left out for more classes than this; the tables hold them all."""
 
 
 def render_html(document: Document) -> str:
@@ -43,7 +40,6 @@ def render_html(document: Document) -> str:
         "kind": _kind,
         "axes": _Axes.of,
         "picture": _picture,
-        "scale": _Scale.of,
         "prose": _prose,
     }
     environment.filters.update(filters)
@@ -55,10 +51,8 @@ def render_html(document: Document) -> str:
 
 
 def _kind(block: Block) -> str:
-    """Name the macro that shows a block; empty for what is left out."""
-    name = type(block).__name__.lower()
-    is_crowded = len(getattr(block, "lines", ())) > MAX_CHART_CLASSES
-    return "" if name in ("dots", "bars") and is_crowded else name
+    """Name the macro that shows a block."""
+    return type(block).__name__.lower()
 
 
 def _prose(sentence: str) -> str:
@@ -85,27 +79,9 @@ class _Scale:
         step = next(n * unit for n in (1, 2, 2.5, 5, 10) if 4.001 * n * unit >= high - low)
         return cls(low, high, step)
 
-    @classmethod
-    def of(cls, chart: Dots | Bars) -> _Scale:
-        """Return an axis from 0, or below, that holds all of a chart; dots have round ends."""
-        if isinstance(chart, Bars):
-            return cls.around([0.0, *(share for _, shares in chart.lines for share in shares)])
-        both = [one for _, pair in chart.lines for one in pair or ()]
-        axis = cls.around([0.0, *(one.low for one in both), *(one.high for one in both)])
-        low, high = math.floor(axis.low / axis.step), math.ceil(axis.high / axis.step - 0.001)
-        return cls(low * axis.step, high * axis.step, axis.step)
-
     def share(self, value: float) -> float:
         """Return where a value lies, from 0 to 1."""
         return (value - self.low) / (self.high - self.low)
-
-    def place(self, value: float) -> str:
-        """Return where a value lies, for CSS."""
-        return f"{100 * self.share(value):.2f}%"
-
-    def width(self, interval: Estimate) -> str:
-        """Return how long an interval is, for CSS."""
-        return f"{100 * (self.share(interval.high) - self.share(interval.low)):.2f}%"
 
     @property
     def ticks(self) -> list[float]:

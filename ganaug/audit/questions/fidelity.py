@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ganaug.audit.content import Block, Paragraph, charts_of, figure_table
+from ganaug.audit.content import Block, Paragraph, figure_table
 from ganaug.audit.context import Context
 from ganaug.audit.judging import class_findings, judge_ratio, judge_recall, quote
 from ganaug.audit.results import Figures, Level, Measure, worst
@@ -56,7 +56,6 @@ def measure(context: Context) -> Measure:
     figures = Figures(overall, per_class)
     blocks: tuple[Block, ...] = (
         Paragraph(_MEANING),
-        *charts_of(_LABELS, figures),
-        figure_table("Fidelity, with the interval and the floor.", _LABELS, figures),
+        figure_table("Fidelity, with the interval and the floor.", _LABELS, figures, levels),
     )
     return Measure(figures, findings, blocks, levels)

@@ -6,10 +6,10 @@ The classification accuracy score, beside that of real samples: Ravuri and Vinya
 
 from __future__ import annotations
 
-from ganaug.audit.content import Dots, Paragraph, figure_table, percent
+from ganaug.audit.content import Paragraph, figure_table, percent
 from ganaug.audit.context import Context, Recalls
 from ganaug.audit.judging import class_findings, judge_recall, quote
-from ganaug.audit.results import Estimate, Figure, Level, Measure, Missing
+from ganaug.audit.results import Figure, Level, Measure, Missing
 
 NAME = "usefulness"
 TITLE = "Usefulness: can they stand in for real ones?"
@@ -50,10 +50,6 @@ def measure(context: Context) -> Measure:
             Level.DOUBTFUL: "Keep real samples in the majority in {classes}.",
         },
     )
-    dots = tuple(
-        (name, (a, b) if isinstance(a, Estimate) and isinstance(b, Estimate) else None)
-        for name, (a, b) in pairs.items()
-    )
     figures = {
         "overall": found.figures.overall,
         "per_class": found.figures.per_class,
@@ -62,8 +58,7 @@ def measure(context: Context) -> Measure:
     }
     blocks = (
         Paragraph(_introduce(found)),
-        Dots("Recall of a classifier trained on it", dots),
-        figure_table(_CAPTION, _LABELS, found.figures),
+        figure_table(_CAPTION, _LABELS, found.figures, levels),
     )
     return Measure(figures, findings, blocks, levels)
 

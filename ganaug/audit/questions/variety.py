@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ganaug.audit.content import Block, Paragraph, charts_of, figure_table, join, percent
+from ganaug.audit.content import Block, Paragraph, figure_table, join, percent
 from ganaug.audit.context import Context
 from ganaug.audit.judging import REPEATS, class_findings, judge_ratio, judge_repeats, quote
 from ganaug.audit.results import Figures, Finding, Level, Measure, Missing, worst
@@ -67,8 +67,7 @@ def measure(context: Context) -> Measure:
     figures = Figures(overall, per_class)
     blocks: tuple[Block, ...] = (
         Paragraph(_MEANING.format(usual=percent(usual))),
-        *charts_of(_LABELS, figures),
-        figure_table("Variety, with the interval and the floor.", _LABELS, figures),
+        figure_table("Variety, with the interval and the floor.", _LABELS, figures, levels),
     )
     findings += _repeats(all_repeats.value, usual or 0.0)
     measured = {"overall": overall, "per_class": per_class, "usual_near_duplicates": usual}
