@@ -19,7 +19,7 @@ from ganaug.audit.metrics import (
     realism,
     within_class_variety,
 )
-from ganaug.audit.scores import recall_scores, wilson_interval
+from ganaug.audit.scores import recall_scores, share_of
 
 
 def gaussian(n, d, *, seed, scale=1.0, shift=0.0):
@@ -198,31 +198,26 @@ def test_no_more_rows_are_used_than_there_are_or_are_allowed():
 def test_recall_scores_count_per_class_and_leave_absent_classes_out():
     labels = np.array([0, 0, 0, 0, 2, 2])
     scores = recall_scores(np.array([0, 0, 0, 1, 2, 0]), labels, 3)
-    np.testing.assert_array_equal(scores.recall, [0.75, np.nan, 0.5])
-    np.testing.assert_array_equal(scores.n_test, [4, 0, 2])
-    assert scores.acsa == pytest.approx(0.625)
-    low, high = scores.acsa_interval
-    assert 0 <= low < 0.625 < high <= 1
+    assert (scores.of(0, 1).value, scores.of(2, 1).value) == (0.75, 0.5)
+    assert "0 samples to test on" in scores.of(1, 1).reason
+    mean = scores.mean()
+    assert mean.value == pytest.approx(0.625)
+    assert 0 <= mean.low < 0.625 < mean.high <= 1
 
 
 @pytest.mark.parametrize(("successes", "trials"), [(0, 7), (3, 7), (7, 7), (450, 1000)])
-def test_wilson_interval_agrees_with_scipy(successes, trials):
+def test_the_interval_of_a_share_agrees_with_scipy(successes, trials):
     expected = binomtest(successes, trials).proportion_ci(0.95, method="wilson")
-    low, high = wilson_interval(np.array([successes]), np.array([trials]))
-    assert (low[0], high[0]) == pytest.approx((expected.low, expected.high), abs=1e-4)
+    share = share_of(successes, trials)
+    assert (share.low, share.high) == pytest.approx((expected.low, expected.high), abs=1e-4)
 
 
-def test_wilson_interval_knows_nothing_without_trials():
-    low, high = wilson_interval(np.array([0]), np.array([0]))
-    assert (low[0], high[0]) == (0.0, 1.0)
-
-
-def test_the_acsa_interval_covers_the_truth_about_as_often_as_it_says():
+def test_the_interval_of_the_mean_recall_covers_the_truth_about_as_often_as_it_says():
     rng = np.random.default_rng(0)
     truth, labels = np.array([0.95, 0.7]), np.repeat([0, 1], [40, 25])
     hits = 0
     for _ in range(400):
         right = rng.random(len(labels)) < truth[labels]
-        low, high = recall_scores(np.where(right, labels, 1 - labels), labels, 2).acsa_interval
-        hits += low <= truth.mean() <= high
+        mean = recall_scores(np.where(right, labels, 1 - labels), labels, 2).mean()
+        hits += mean.low <= truth.mean() <= mean.high
     assert 0.90 < hits / 400 < 0.99
