@@ -58,10 +58,10 @@ class Paragraph:
 
 @dataclass(frozen=True)
 class Series:
-    """Points of a plot; those without a label are left out of its key."""
+    """Points of a plot."""
 
     label: str
-    kind: Literal["synthetic", "real", "other"]
+    kind: Literal["synthetic", "real"]
     style: Literal["line", "area"]
     x: Sequence[float]
     y: Sequence[float]
@@ -78,7 +78,6 @@ class Plot:
     x_label: str = ""
     marks: tuple[tuple[float, str], ...] = ()
     """Vertical lines, and what they stand for."""
-    names: tuple[tuple[float, float, str], ...] = ()
 
 
 @dataclass(frozen=True)
