@@ -36,7 +36,7 @@ def parts():
 def screen(parts, *, with_holdout=True, **changes):
     parts = {**parts, **changes}
     training, holdout, synthetic = (
-        Labelled(comparison_space(parts[name][0]), parts[name][1])
+        Labelled(comparison_space(parts[name][0], parts["training"][0]), parts[name][1])
         for name in ("training", "holdout", "synthetic")
     )
     rng = np.random.default_rng(0)
@@ -234,11 +234,12 @@ def test_tables_are_compared_by_standardised_columns():
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 28, 28), (4, 128, 30)])
 def test_images_become_short_unit_vectors(shape):
     images = np.random.default_rng(0).integers(0, 256, (5, *shape), dtype=np.uint8)
-    space = comparison_space(images)
+    space = comparison_space(images, images)
     assert space.shape[1] <= shape[0] * 12 * 12
     np.testing.assert_allclose(np.linalg.norm(space, axis=1), 1, rtol=1e-5)
 
 
 def test_pictures_of_one_colour_do_not_divide_by_nothing():
-    space = comparison_space(np.full((2, 1, 8, 8), 200, np.uint8))
+    images = np.full((2, 1, 8, 8), 200, np.uint8)
+    space = comparison_space(images, images)
     np.testing.assert_array_equal(space, 0)

@@ -115,6 +115,11 @@ def _cell(content: object) -> Cell:
 # --- cells -------------------------------------------------------------------------------------
 
 
+def badge(level: Level, text: str = "") -> Cell:
+    """Show a level by its colour, in words of its own or others."""
+    return Cell(text or level.value, level=level)
+
+
 def figure(found: Figure | None) -> Cell:
     """Show a measure with its interval and that of real samples, or why there is none."""
     if found is None:
@@ -133,8 +138,7 @@ def figure_table(
     """Lay figures out by class, and how each was judged; `labels` are their columns, by name."""
     lines = []
     for name, found in {"All classes": figures.overall, **figures.per_class}.items():
-        level = levels.get(name)
-        judged = Cell(level.value, level=level) if level else Cell("–")
+        judged = badge(levels[name]) if name in levels else Cell("–")
         lines.append([name, *(figure(found.get(key)) for key in labels), judged])
     return Table.of(caption, ("Class", *labels.values(), "Judged"), lines)
 

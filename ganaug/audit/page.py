@@ -127,37 +127,22 @@ class _Picture(NamedTuple):
 
 def _picture(strip: Strip) -> _Picture:
     """Lay images out in lines, as a PNG."""
-    images, columns = _scaled_down(strip.images), strip.columns
-    n, _, height, width = images.shape
-    gap = max(1, width // 16)
-    n_lines = math.ceil(n / columns)
-    shape = (n_lines * (height + gap) - gap, columns * (width + gap) - gap, 4)
-    canvas = np.zeros(shape, dtype=np.uint8)
-    for place, image in enumerate(images):
-        top, left = (place // columns) * (height + gap), (place % columns) * (width + gap)
-        canvas[top : top + height, left : left + width] = _to_rgba(image)
+    tiles = [_tile(image) for image in strip.images]
+    width, height = tiles[0].size
+    gap, n_lines = max(1, width // 16), math.ceil(len(tiles) / strip.columns)
+    size = (strip.columns * (width + gap) - gap, n_lines * (height + gap) - gap)
+    canvas = Image.new("RGBA", size)
+    for place, tile in enumerate(tiles):
+        line, column = divmod(place, strip.columns)
+        canvas.paste(tile, (column * (width + gap), line * (height + gap)))
     buffer = io.BytesIO()
-    Image.fromarray(canvas, "RGBA").save(buffer, format="PNG", optimize=True)
+    canvas.save(buffer, format="PNG", optimize=True)
     uri = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
-    return _Picture(uri, canvas.shape[1], canvas.shape[0])
+    return _Picture(uri, *size)
 
 
-def _scaled_down(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Average blocks of pixels until the longer side fits into a tile."""
-    factor = math.ceil(max(images.shape[2:]) / MAX_TILE)
-    n, channels, *sides = images.shape
-    height, width = (side // factor for side in sides)
-    whole = images[:, :, : height * factor, : width * factor]
-    blocks = whole.reshape(n, channels, height, factor, width, factor)
-    averaged: NDArray[np.uint8] = blocks.mean(axis=(3, 5)).round().astype("uint8")
-    return averaged
-
-
-def _to_rgba(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Turn (C, H, W) of 1 to 4 channels (L, LA, RGB, RGBA) into (H, W, 4)."""
+def _tile(image: NDArray[np.uint8]) -> Image.Image:
+    """Turn (C, H, W) of 1 to 4 channels (L, LA, RGB, RGBA) into a picture of a tile's size."""
     channels = image.transpose(1, 2, 0)
-    n_channels = channels.shape[2]
-    colour = channels[..., [0, 0, 0]] if n_channels < 3 else channels[..., :3]
-    opaque = np.full(channels.shape[:2], 255, dtype=np.uint8)
-    alpha = channels[..., -1] if n_channels in (2, 4) else opaque
-    return np.dstack([colour, alpha])
+    tile = Image.fromarray(channels[..., 0] if len(image) == 1 else channels).convert("RGBA")
+    return tile.reduce(math.ceil(max(tile.size) / MAX_TILE))

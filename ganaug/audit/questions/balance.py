@@ -29,8 +29,10 @@ def measure(context: Context) -> Measure:
         "synthetic samples": counted["Synthetic"] / n_synthetic,
         "synthetic, by their looks": context.recalls.read_as / n_synthetic,
     }
+    names = samples.class_names
     counts, shares = (
-        {kind: samples.by_class(of) for kind, of in part.items()} for part in (counted, shared)
+        {kind: dict(zip(names, of.tolist(), strict=True)) for kind, of in part.items()}
+        for part in (counted, shared)
     )
     figures = {
         "training": counts["Training"],
@@ -42,7 +44,7 @@ def measure(context: Context) -> Measure:
         "synthetic_read_as": shares["synthetic, by their looks"],
     }
     lines = []
-    for name in samples.class_names:
+    for name in names:
         written = [percent(of[name]) for of in shares.values()]
         lines.append([name, *(of[name] for of in counts.values()), *written])
     header = ("Class", *counts, *(f"Share of {kind}" for kind in shares))

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganaug.audit.comparison import compare_repeats
-from ganaug.audit.content import Block, Cell, Paragraph, Table, figure, name_classes, percent
+from ganaug.audit.content import Block, Cell, Paragraph, Table, badge, figure, name_classes, percent
 from ganaug.audit.context import Context, predicted
 from ganaug.audit.metrics import neighbourhoods
 from ganaug.audit.results import Comparison, Estimate, Finding, Level, Measure, Missing
@@ -240,9 +240,7 @@ def _blocks(figures: GroupFigures) -> tuple[Block, ...]:
         if isinstance(group.shares, GroupShare):
             expected = f"expected {percent(group.shares.expected)}"
             share = Cell(percent(group.shares.synthetic), floor=expected)
-        served = Cell("fine", level=Level.FINE)
-        if group.under_served:
-            served = Cell("under-served", level=Level.DOUBTFUL)
+        served = badge(Level.DOUBTFUL, "under-served") if group.under_served else badge(Level.FINE)
         cells = (figure(group.reach), share, served)
         lines.append([name, group.n_samples, *cells])
     told = "and the expected shares went through the same classifier"
