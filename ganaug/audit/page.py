@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ganaug._version import __version__
-from ganaug.audit.content import Block, Plot, Series, Strip
+from ganaug.audit.content import Plot, Series, Strip
 from ganaug.audit.summary import Document
 from ganaug.checks import require_extra
 from ganaug.naming import printable
@@ -37,7 +37,7 @@ def render_html(document: Document) -> str:
         finalize=lambda item: printable(item) if type(item) is str else item,
     )
     filters: dict[str, Callable[..., object]] = {
-        "kind": _kind,
+        "kind": lambda block: type(block).__name__.lower(),  # its macro
         "axes": _Axes.of,
         "picture": _picture,
         "prose": _prose,
@@ -48,11 +48,6 @@ def render_html(document: Document) -> str:
         document=document, version=__version__
     )
     return text
-
-
-def _kind(block: Block) -> str:
-    """Name the macro that shows a block."""
-    return type(block).__name__.lower()
 
 
 def _prose(sentence: str) -> str:
@@ -101,15 +96,13 @@ class _Axes:
     def of(cls, plot: Plot) -> _Axes:
         """Return axes that hold all of a plot, and the origin of y."""
         x = [value for one in plot.series for value in one.x]
-        y = [value for one in plot.series for value in one.y]
-        return cls(_Scale.around(x), _Scale.around([0.0, *(1.04 * value for value in y)]))
+        y = [0.0, *(1.04 * value for one in plot.series for value in one.y)]
+        return cls(_Scale.around(x), _Scale.around(y))
 
     def left(self, x: float) -> str:
-        """Return the horizontal place of a value."""
         return f"{50 + 650 * self.x.share(x):.1f}"
 
     def top(self, y: float) -> str:
-        """Return the vertical place of a value."""
         return f"{12 + 214 * (1 - self.y.share(y)):.1f}"
 
     def path(self, series: Series) -> str:

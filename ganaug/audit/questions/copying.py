@@ -96,9 +96,8 @@ def measure(context: Context) -> Measure:
         for code, name in context.names()
     }
     blocks = tuple(_blocks(context, figures))
-    return Measure(
-        figures, _findings(figures), blocks, context.told(levels), judge_copying(figures)
-    )
+    level = judge_copying(figures)
+    return Measure(figures, _findings(figures), blocks, context.told(levels), level)
 
 
 def _repeated_share(values: Array) -> float:
@@ -216,18 +215,12 @@ def _findings(figures: CopyingFigures) -> tuple[Finding, ...]:
 # --- contents ----------------------------------------------------------------------------------
 
 _TESTS = {
-    "distance_test": (
-        "Nearer to training samples than real samples are",
-        "chance that a synthetic sample is nearer to one than a real sample of its class is",
-    ),
-    "near_copy_test": (
-        "Near-copies",
-        f"share of samples at less than {NEAR_COPY} of the usual distance to a training sample",
-    ),
-    "membership_test": (
-        "Nearer to training than to held-out samples",
-        "share of synthetic samples whose nearest real sample is a training sample",
-    ),
+    "distance_test": "Chance that a synthetic sample is nearer to a training sample than a real "
+    "sample of its class is",
+    "near_copy_test": f"Share of near-copies, at less than {NEAR_COPY} of the usual distance to a "
+    "training sample",
+    "membership_test": "Share of synthetic samples whose nearest real sample is a training sample, "
+    "not a held-out one",
 }
 
 
@@ -277,7 +270,7 @@ def _histogram(synthetic: Array, real: Array) -> Plot:
 
 def _tests_table(figures: CopyingFigures, has_holdout: bool) -> Table:
     lines = []
-    for name, (question, counted) in _TESTS.items():
+    for name, counted in _TESTS.items():
         test: CopyTest | None = getattr(figures, name)
         if test is None:
             needs_holdout = name == "membership_test" and not has_holdout
@@ -286,11 +279,11 @@ def _tests_table(figures: CopyingFigures, has_holdout: bool) -> Table:
         else:
             written = percent(test.effect), percent(test.expected), p_value(test.p_value)
             cells = [Cell(text, is_number=True) for text in written]
-        lines.append([question, *cells, counted])
+        lines.append([counted, *cells])
     return Table.of(
         "One-sided tests; a small p-value speaks for copying. The last one needs held-out samples, "
         "and tells copying from mere smoothness.",
-        ("Question", "Found", "Expected", "p-value", "What is counted"),
+        ("What is counted", "Found", "Expected", "p-value"),
         lines,
     )
 
