@@ -25,7 +25,6 @@ from ganaug import GANAugmenter
 from ganaug.audit import Labelled, ModelRecord, build_audit, page, questions
 from ganaug.audit.content import name_classes
 from ganaug.audit.copies import CopyTest
-from ganaug.audit.questions import variety
 from ganaug.audit.questions.copying import CopyingFigures, judge_copying
 from ganaug.classifier import fit_classifier
 from ganaug.cli import digits as demo
@@ -106,12 +105,6 @@ HISTORY = [
     }
     for step in range(1, 4)
 ]
-
-
-@pytest.fixture(autouse=True)
-def small_map(monkeypatch):
-    """Few points on the map: it takes most of a page's time, and little can go wrong with it."""
-    monkeypatch.setattr(variety, "MAX_MAP_SAMPLES", 80)
 
 
 @pytest.fixture(scope="module")
@@ -264,7 +257,7 @@ def test_rows_that_real_data_repeat_are_no_copies_when_repeated_again():
     assert figures["questions"]["copying"]["level"] != "poor"
 
 
-def test_one_row_per_class_leaves_gaps_and_no_figures(monkeypatch):
+def test_one_row_per_class_leaves_gaps_and_no_figures():
     rows, labels = np.eye(4, 5, dtype=np.float32), np.arange(4)
     report = build_audit(Labelled(rows, labels), Labelled(rows + 0.1, labels), class_names="abcd")
     figures = report.to_dict()
@@ -273,7 +266,7 @@ def test_one_row_per_class_leaves_gaps_and_no_figures(monkeypatch):
     found = measures(figures)
     assert "reason" in found["precision"]
     assert "reason" in found["trained_on_real"]
-    assert "no samples to test on" in render_text(report, monkeypatch)
+    assert "no samples to test on" in render(report)
     assert report.to_markdown()
 
 
@@ -287,7 +280,7 @@ def test_without_held_out_rows_the_report_says_what_it_cannot_tell(parts):
     assert any("Hold real samples out" in text for text in figures["summary"]["to_do"])
 
 
-def test_a_class_too_small_says_so_instead_of_showing_a_number(parts, monkeypatch):
+def test_a_class_too_small_says_so_instead_of_showing_a_number(parts):
     small = kept(parts, "training", lambda labels: (labels != 2) | (np.cumsum(labels == 2) <= 6))
     small = kept(small, "holdout", lambda labels: (labels != 2) | (np.cumsum(labels == 2) <= 5))
     report = audit(small, table=True)
@@ -301,11 +294,11 @@ def test_a_class_too_small_says_so_instead_of_showing_a_number(parts, monkeypatc
     summary = figures["summary"]
     assert any("Not measured: class two" in text for text in summary["doubtful"])
     assert summary["headline"].endswith("and 1 not measured.")
-    text = render_text(report, monkeypatch)
+    text = render(report)
     assert reason in text
-    assert text.count(">too few samples</abbr>") >= 7 + 2  # its measures, and its recalls
+    assert text.count(">too few samples</abbr>") >= 4 + 2  # its measures, and its recalls
     rows = [line for line in report.to_markdown().splitlines() if line.startswith("| two |")]
-    assert sum(row.count("too few samples") for row in rows) >= 7 + 2
+    assert sum(row.count("too few samples") for row in rows) >= 4 + 2
 
 
 def test_a_class_without_synthetic_rows_is_a_gap(parts):
@@ -328,7 +321,7 @@ def test_training_rows_in_the_holdout_are_left_out_and_counted(parts):
     assert any("25 of them are training samples" in text for text in figures["summary"]["doubtful"])
 
 
-def test_alarms_of_the_monitor_and_a_verdict_reach_the_summary(parts, monkeypatch):
+def test_alarms_of_the_monitor_and_a_verdict_reach_the_summary(parts):
     report = audit(
         parts,
         table=True,
@@ -345,7 +338,7 @@ def test_alarms_of_the_monitor_and_a_verdict_reach_the_summary(parts, monkeypatc
     assert "Downstream gain: No gain: -0.4 points." in summary["doubtful"]
     assert not any("Measure the gain" in text for text in summary["to_do"])
     assert '<td class="n">−0.4</td><td class="n">−0.9</td>' in re.sub(
-        r">\s+<", "><", render_text(report, monkeypatch)
+        r">\s+<", "><", render(report)
     )
     assert "| one | −0.4 | −0.9 | +0.1 |" in report.to_markdown()
 
@@ -386,7 +379,7 @@ def test_unfiltered_figures_stand_beside_filtered_ones(parts):
 
     found = figures["questions"]["trust"]
     assert found["shares"] == trust
-    assert figures["format_version"] == 3
+    assert figures["format_version"] == 4
     served = measures(figures, "two")["precision"]["value"]
     assert found["unfiltered"]["two"]["precision"]["value"] < served / 2
     assert "| Precision, unfiltered | as served |" in report.to_markdown()
@@ -456,7 +449,7 @@ def test_a_new_question_is_one_file(parts, monkeypatch, tmp_path):
     text = report.to_markdown()
     assert "## Brightness: are they as bright?\n\nTheir mean.\n\nBrightness." in text
     assert f"| All | {mean:.3f} |" in text
-    page_text = render_text(report, monkeypatch)
+    page_text = render(report)
     check_page(page_text)
     assert '<a href="#brightness">Brightness</a>' in page_text
     assert f'<td class="text">{mean:.3f}</td>' in page_text
@@ -500,7 +493,7 @@ def test_groups_that_are_served_alike_are_not_flagged(two_sites):
         assert group["shares"]["gap_low"] < 0 < group["shares"]["gap_high"]
 
 
-def test_an_under_served_group_is_found(two_sites, monkeypatch):
+def test_an_under_served_group_is_found(two_sites):
     parts, groups, at_b = two_sites
     images, labels = parts["synthetic"]
     parts = {**parts, "synthetic": (images[~at_b], labels[~at_b])}
@@ -511,25 +504,25 @@ def test_an_under_served_group_is_found(two_sites, monkeypatch):
     assert figures["B"]["shares"]["synthetic"] < 0.1 < figures["B"]["shares"]["expected"]
     assert figures["B"]["reach"]["value"] < figures["B"]["reach"]["floor_low"]
     assert any("group B" in text for text in report.to_dict()["summary"]["doubtful"])
-    assert "under-served" in render_text(report, monkeypatch)
+    assert "under-served" in render(report)
     assert "under-served" in report.to_markdown()
 
 
-def test_groups_that_rows_do_not_show_get_no_shares(parts, monkeypatch):
+def test_groups_that_rows_do_not_show_get_no_shares(parts):
     groups = np.random.default_rng(0).integers(0, 2, len(parts["training"][1]))
     report = audit(parts, table=True, groups=groups)
     figures = report.to_dict()["questions"]["groups"]
     assert not figures["are_told_apart"]
     assert "cannot be told apart" in figures["per_group"]["0"]["shares"]["reason"]
     assert not any(group["under_served"] for group in figures["per_group"].values())
-    render_text(report, monkeypatch)
+    render(report)
 
 
-def test_groups_too_small_to_compare_are_a_gap(parts, monkeypatch):
+def test_groups_too_small_to_compare_are_a_gap(parts):
     groups = np.arange(len(parts["training"][1]))  # say, one patient per row
     report = audit(parts, table=True, groups=groups)
     assert "0 of 280 groups" in report.to_dict()["questions"]["groups"]["reason"]
-    assert "0 of 280 groups" in render_text(report, monkeypatch)
+    assert "0 of 280 groups" in render(report)
     assert "0 of 280 groups" in report.to_markdown()
 
 
@@ -549,6 +542,7 @@ def test_groups_too_small_to_compare_are_a_gap(parts, monkeypatch):
          "at least two"),
         ({"groups": ["a", "b"]}, "`groups` must have one value per sample, 280"),
         ({"extractor": lambda values: np.zeros((3, 2))}, "`extractor` must return one feature"),
+        ({"extractor": lambda values: values * np.nan}, "`extractor` must return finite"),
         ({"class_names": ("zero", "one")}, "from 0 to 1"),
         ({"class_names": ("zero", "one", "two", 2)}, None),
         ({"class_names": ("zero", "one", "2", 2)}, "`class_names` must differ"),
@@ -587,6 +581,7 @@ def test_markdown_holds_headline_tables_and_card(ideal):
     assert ideal.to_dict()["summary"]["headline"] in text
     rows = [line for line in text.splitlines() if line.startswith("| three |")]
     assert len(rows) == 6  # classes, fidelity, variety, usefulness, copying, balance
+    assert [row.endswith("| fine |") for row in rows] == [True] * 4 + [False] * 2
     assert "| torch | 2.15.0 |" in text
     for table in re.findall(r"(?:^\|.*\n)+", text, flags=re.MULTILINE):
         widths = {len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}
@@ -684,9 +679,8 @@ def demo_page(tmp_path_factory):
     X, y = load_digits(return_X_y=True)
     train = demo.draw_imbalanced(X, y, seed=0)
     path = tmp_path_factory.mktemp("demo") / "report.html"
-    with warnings.catch_warnings(), pytest.MonkeyPatch.context() as patch:
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        patch.setattr(variety, "MAX_MAP_SAMPLES", 80)
         demo.write_report(tiny_augmenter(image_shape=demo.IMAGE_SHAPE).fit(*train), train, (X, y),
                           path)  # fmt: skip
     return path.read_text(encoding="utf-8")
@@ -694,34 +688,20 @@ def demo_page(tmp_path_factory):
 
 def test_an_audit_measures_everything_per_class_and_overall_beside_its_floor(audited):
     figures = audited.to_dict()
-    kinds = {"precision", "recall", "density", "coverage", "kernel_distance", "frechet_distance",
-             "variety"}  # fmt: skip
+    kinds = {"precision", "coverage", "kernel_distance"}
     for name in (None, *figures["classes"]):
         found = measures(figures, name)
         assert set(found) >= {*kinds, "trained_on_synthetic", "trained_on_real"}
         for kind in kinds:
-            if kind == "frechet_distance" and "reason" in found[kind]:
-                assert "needs more than 64" in found[kind]["reason"]
-                continue
             expected = {"value", "low", "high", "floor", "floor_low", "floor_high"}
             assert found[kind].keys() >= expected
-    assert "value" in measures(figures)["frechet_distance"]
+    assert all("floor" in measures(figures, name)["variety"] for name in figures["classes"])
     found = figures["questions"]
     tests = (found["copying"][name] for name in ("distance_test", "membership_test"))
     assert all(0 < test["p_value"] <= 1 for test in tests)
     assert set(found["groups"]["per_group"]) == {"0", "1"}
     assert found["balance"]["synthetic"] == {"0": 60, "1": 60, "2": 60}
     assert found["balance"]["synthetic_share"]["0"] == pytest.approx(1 / 3)
-
-
-def test_the_variety_of_all_classes_is_the_mean_of_theirs(audited):
-    figures = audited.to_dict()
-    by_class = [measures(figures, name)["variety"] for name in figures["classes"]]
-    overall = measures(figures)["variety"]
-    for name in ("value", "floor"):
-        assert overall[name] == pytest.approx(np.mean([scores[name] for scores in by_class]))
-    widths = [scores["high"] - scores["low"] for scores in (overall, *by_class)]
-    assert 0 < widths[0] < max(widths[1:])  # a mean of three is known better than each
 
 
 @pytest.mark.usefixtures("quick")
@@ -753,7 +733,7 @@ def test_the_model_card_says_how_the_model_came_about(fitted, rows, tmp_path, mo
 
 
 @pytest.mark.usefixtures("quick")
-def test_an_extractor_and_a_verdict_reach_the_audit(fitted, rows, monkeypatch):
+def test_an_extractor_and_a_verdict_reach_the_audit(fitted, rows):
     asked = []
 
     def extractor(values):
@@ -770,7 +750,7 @@ def test_an_extractor_and_a_verdict_reach_the_audit(fitted, rows, monkeypatch):
     assert figures["settings"]["n_features"] == 5
     assert f"Downstream gain: {verdict.text}" in figures["summary"]["doubtful"]
     assert "| 1 | −5.0 | −9.0 | −1.0 |" in report.to_markdown()
-    assert "−9.0</td>" in render_text(report, monkeypatch)
+    assert "−9.0</td>" in render(report)
 
     other = verdict_of(per_class={**gains, "1": ClassGain(90, -0.05, -0.09, -0.01)})
     with pytest.raises(InvalidInputError, match="`verdict` must be of the samples that"):
@@ -869,12 +849,6 @@ def render(report):
     return page.render_html(report._document)
 
 
-def render_text(report, monkeypatch):
-    """Return the page without its charts, which take most of the time."""
-    monkeypatch.setattr(page, "_draw", lambda drawing: None)
-    return render(report)
-
-
 class Page(HTMLParser):
     """Collects what the checks below look at."""
 
@@ -957,10 +931,7 @@ def check_page(text):
 def test_the_page_is_self_contained_and_readable_by_all(ideal_page):
     parsed = check_page(ideal_page)
     assert len(parsed.all("img")) > 4 * N_CLASSES
-    assert len(parsed.all("svg")) == 5  # distances, losses, distance, variety, map
-    charts = [tag for tag in parsed.all("div") if tag.get("role") == "img"]
-    assert len(charts) >= 8  # of each measure, of recalls, and of class shares
-    assert all(chart["aria-label"] for chart in charts)
+    assert len(parsed.all("svg")) == 4  # distances, losses, distance, variety
     assert "Digits &amp; others" in ideal_page
     for section in ("summary", "classes", "pictures", "fidelity", "variety", "usefulness",
                     "copying", "balance", "training", "model_card"):  # fmt: skip

@@ -27,7 +27,7 @@ def measure(training, synthetic):
 def test_real_images_cannot_be_told_from_real_ones(halves):
     measured = measure(*halves)
 
-    for area in measured.figures.overall.values():
+    for area in measured.figures.values():
         assert area.low < 0.55
         assert area.high < 0.62
     assert measured.findings[0].level is Level.FINE
@@ -47,7 +47,7 @@ def test_what_gives_images_away_is_named(halves, change, named):
 
     measured = measure(real, Labelled(changed, other.labels))
 
-    assert measured.figures.overall["statistics"].low > 0.75
+    assert measured.figures["statistics"].low > 0.75
     assert measured.findings[0].level in (Level.DOUBTFUL, Level.POOR)
     assert np.any([word in measured.findings[0].text for word in named.split("|")])
 

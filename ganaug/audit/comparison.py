@@ -7,21 +7,19 @@ therefore measured against other real samples at the same sizes, beside real aga
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import astuple
 from typing import TypeAlias
 
 import numpy as np
 
-from ganaug.audit.metrics import feature_pair
-from ganaug.audit.results import Comparison, Missing
+from ganaug.audit.results import Comparison
 from ganaug.audit.samples import Array
 
 Measurement: TypeAlias = Callable[[Array, Array], Mapping[str, float]]
 
 
 def compare_with_floor(
-    features_real: Array,
-    features_fake: Array,
+    real: Array,
+    fake: Array,
     measure: Measurement,
     *,
     rng: np.random.Generator,
@@ -36,7 +34,6 @@ def compare_with_floor(
     measures on all samples (Shao and Tu, "The jackknife and bootstrap", 1995); a bootstrap would
     not do here, since it repeats samples, and a repeated sample is its own nearest neighbour.
     """
-    real, fake = feature_pair(features_real, features_fake, min_samples=4)
     n_samples = min(len(real) // 2, max(2, len(fake) // 2), max_samples)
     repeats = []
     for _ in range(n_repeats):
@@ -65,31 +62,3 @@ def compare_repeats(
         float(fake.mean()), low, high, float(real.mean()), floor_low, floor_high,
         gap_low, gap_high, n_samples,
     )  # fmt: skip
-
-
-def mean_comparison(comparisons: Sequence[Comparison | Missing]) -> Comparison | Missing:
-    """Average a measure over the classes where there is one."""
-    known = [c for c in comparisons if isinstance(c, Comparison) and np.isfinite(c.value)]
-    if not known:
-        return Missing("no class has enough samples that differ")
-
-    values, low, high, floors, floor_low, floor_high, gap_low, gap_high, n_samples = np.array(
-        [astuple(comparison) for comparison in known]
-    ).T
-
-    def error(of_classes: Array, bounds: Array) -> float:
-        # The classes share no samples: their errors add up as independent ones do.
-        return float(np.sqrt(((bounds - of_classes) ** 2).sum()) / len(known))
-
-    value, floor, gaps = float(values.mean()), float(floors.mean()), values - floors
-    return Comparison(
-        value,
-        value - error(values, low),
-        value + error(values, high),
-        floor,
-        floor - error(floors, floor_low),
-        floor + error(floors, floor_high),
-        value - floor - error(gaps, gap_low),
-        value - floor + error(gaps, gap_high),
-        int(n_samples.min()),
-    )

@@ -5,14 +5,14 @@ Questions build these; `markdown` and `page` show them. Pictures and charts are 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ganaug.audit.results import Comparison, Estimate, Figure, Figures, Level, Missing
+from ganaug.audit.results import Comparison, Figure, Figures, Level, Missing
 
 
 @dataclass(frozen=True)
@@ -57,36 +57,19 @@ class Paragraph:
 
 
 @dataclass(frozen=True)
-class Dots:
-    """Per class, a value with its interval beside that of real samples."""
-
-    title: str
-    lines: tuple[tuple[str, tuple[Estimate, Estimate] | None], ...]
-
-
-@dataclass(frozen=True)
-class Bars:
-    """Per class, shares of several kinds of samples."""
-
-    title: str
-    kinds: tuple[str, ...]
-    lines: tuple[tuple[str, tuple[float, ...]], ...]
-
-
-@dataclass(frozen=True)
 class Series:
-    """Points of a plot; those without a label are left out of its key."""
+    """Points of a plot."""
 
     label: str
-    kind: Literal["synthetic", "real", "other"]
-    style: Literal["line", "area", "dots"]
+    kind: Literal["synthetic", "real"]
+    style: Literal["line", "area"]
     x: Sequence[float]
     y: Sequence[float]
 
 
 @dataclass(frozen=True)
 class Plot:
-    """A chart with two axes, or with none, as a map has."""
+    """A chart with two axes."""
 
     title: str
     alt: str
@@ -95,16 +78,6 @@ class Plot:
     x_label: str = ""
     marks: tuple[tuple[float, str], ...] = ()
     """Vertical lines, and what they stand for."""
-    names: tuple[tuple[float, float, str], ...] = ()
-    has_axes: bool = True
-    caption: str = ""
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """A plot that takes time, made when the page is written; None where there is too little."""
-
-    draw: Callable[[], Plot | None]
 
 
 @dataclass(frozen=True)
@@ -128,7 +101,7 @@ class Gallery:
     are_pairs: bool = False
 
 
-Block: TypeAlias = Paragraph | Table | Dots | Bars | Plot | Drawing | Gallery
+Block: TypeAlias = Paragraph | Table | Plot | Gallery
 
 
 def _cell(content: object) -> Cell:
@@ -140,6 +113,11 @@ def _cell(content: object) -> Cell:
 
 
 # --- cells -------------------------------------------------------------------------------------
+
+
+def badge(level: Level, text: str = "") -> Cell:
+    """Show a level by its colour, in words of its own or others."""
+    return Cell(text or level.value, level=level)
 
 
 def figure(found: Figure | None) -> Cell:
@@ -154,30 +132,15 @@ def figure(found: Figure | None) -> Cell:
     return Cell(number(found.value), _interval(found.low, found.high), floor)
 
 
-def figure_table(caption: str, labels: Mapping[str, str], figures: Figures) -> Table:
-    """Lay figures out by class; `labels` are their columns, by name."""
-    lines = {"All classes": figures.overall, **figures.per_class}
-    return Table.of(
-        caption,
-        ("Class", *labels.values()),
-        ([name, *(figure(found.get(key)) for key in labels)] for name, found in lines.items()),
-    )
-
-
-def charts_of(labels: Mapping[str, str], figures: Figures) -> list[Dots]:
-    """Chart the figures that have a floor beside it, class by class."""
-    charts = [
-        Dots(label, tuple((name, _with_floor(of[key])) for name, of in figures.per_class.items()))
-        for key, label in labels.items()
-    ]
-    return [chart for chart in charts if any(pair for _, pair in chart.lines)]
-
-
-def _with_floor(found: Figure) -> tuple[Estimate, Estimate] | None:
-    if not isinstance(found, Comparison):
-        return None
-    floor = Estimate(found.floor, found.floor_low, found.floor_high, found.n_samples)
-    return Estimate(found.value, found.low, found.high, found.n_samples), floor
+def figure_table(
+    caption: str, labels: Mapping[str, str], figures: Figures, levels: Mapping[str, Level]
+) -> Table:
+    """Lay figures out by class, and how each was judged; `labels` are their columns, by name."""
+    lines = []
+    for name, found in {"All classes": figures.overall, **figures.per_class}.items():
+        judged = badge(levels[name]) if name in levels else Cell("–")
+        lines.append([name, *(figure(found.get(key)) for key in labels), judged])
+    return Table.of(caption, ("Class", *labels.values(), "Judged"), lines)
 
 
 # --- numbers and names -------------------------------------------------------------------------

@@ -16,7 +16,7 @@ anything that shows only in some part of a picture.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,25 +60,9 @@ class ClassCopying:
     median_synthetic: float
     """Median distance to the nearest training sample."""
     median_reference: float | None
-    distance_test: CopyTest | None
-    """Question 1, within this class."""
     n_near_copies: int
     n_near_duplicates: int
     """Synthetic samples far too near another synthetic sample."""
-
-
-class Distances(NamedTuple):
-    """Samples by their places, their classes, and the training samples nearest to them."""
-
-    distances: NDArray[np.float32]
-    labels: NDArray[np.int64]
-    places: NDArray[np.int64]
-    nearest: NDArray[np.int64]
-
-    def of(self, code: int) -> Distances:
-        """Return those of one class."""
-        members = self.labels == code
-        return Distances(*(field[members] for field in self))
 
 
 @dataclass(frozen=True)
@@ -96,14 +80,15 @@ class CopyScreen:
     by the numbers of training and held-out samples. None without held-out samples."""
     per_class: dict[int, ClassCopying]
     """By class code, for every class with synthetic samples."""
-    synthetic: Distances
+    nearest: NDArray[np.int64]
+    """The training sample nearest to each synthetic one."""
+    distances: NDArray[np.float32]
+    """To these."""
     relative_distances: NDArray[np.float64]
-    """Of the synthetic samples: distances over the median of the real samples of the class; NaN
-    where that is unknown."""
-    reference: Distances
-    reference_relative: NDArray[np.float64]
-    """The real samples compared with, of the held-out or of the training samples (see `per_class`),
-    and their distances over the median."""
+    """The same over the median of the real samples of the class; NaN where that is unknown."""
+    reference_distances: NDArray[np.float64]
+    """Relative distances of the real samples compared with: held-out or training ones, see
+    `per_class`."""
     usual_near_duplicates: float | None
     """Share of training samples as near to another training sample, where that is known."""
 
@@ -131,55 +116,52 @@ def screen_copies(
     them, else training samples, each compared with all the others. All samples are in the
     `comparison_space`; `rng` draws the real samples compared with, and the permutations.
     """
-    places = np.arange(len(synthetic.labels))
     distances, nearest = nearest_samples(synthetic.values, training.values)
-    own = Distances(distances, synthetic.labels, places, nearest)
+    places = np.arange(len(distances))
     to_twins, _ = nearest_samples(synthetic.values, synthetic.values, own=places)
     leave_one_out = _distances_of_some(training, training, rng)
     held_out = _NOTHING if holdout is None else _distances_of_some(holdout, training, rng)
     kinds, reference = _choose_reference(np.unique(synthetic.labels), held_out, leave_one_out)
     medians = {
-        code: float(np.median(reference.of(code).distances)) if kind else None
-        for code, kind in kinds.items()
+        code: float(np.median(reference.of(code))) if kind else None for code, kind in kinds.items()
     }
-    labels = np.concatenate([part.labels for part in (own, held_out, leave_one_out)])
+    n_classes = 1 + max(part.labels.max(initial=0) for part in (synthetic, held_out, leave_one_out))
     # Real samples that are all the same, with a median of 0, say nothing of what is near.
-    usual = np.array([medians.get(code) or np.nan for code in range(labels.max() + 1)])
-    relative, twin_relative = own.distances / usual[own.labels], to_twins / usual[own.labels]
+    usual = np.array([medians.get(code) or np.nan for code in range(n_classes)])
+    relative, twin_relative = (of / usual[synthetic.labels] for of in (distances, to_twins))
     of_held_out, of_training, of_reference = (
-        real.distances / usual[real.labels] for real in (held_out, leave_one_out, reference)
+        real.values / usual[real.labels] for real in (held_out, leave_one_out, reference)
     )
     per_class = {}
     for code, kind in kinds.items():
-        members, real = synthetic.labels == code, reference.of(code)
+        members = synthetic.labels == code
         per_class[code] = ClassCopying(
             int(members.sum()),
-            len(real.labels),
+            len(reference.of(code)),
             kind,
-            float(np.median(own.distances[members])),
+            float(np.median(distances[members])),
             medians[code],
-            _rank_test(own.of(code), real),
             int(np.sum(relative[members] < NEAR_COPY)),
             int(np.sum(twin_relative[members] < NEAR_COPY)),
         )
     return CopyScreen(
-        _rank_test(own, reference),
+        stratified_rank_test(Labelled(distances, synthetic.labels), reference),
         _near_copy_test(relative, np.concatenate([of_held_out, of_training])),
         None if holdout is None else membership_test(synthetic, training, holdout, rng=rng),
         per_class,
-        own,
+        nearest,
+        distances,
         relative,
-        reference,
         of_reference,
         _share_near(of_training),
     )
 
 
-_NOTHING = Distances(np.empty(0, np.float32), *np.empty((3, 0), np.int64))
+_NOTHING = Labelled(np.empty(0, np.float32), np.empty(0, np.int64))
 
 
-def _distances_of_some(real: Labelled, training: Labelled, rng: np.random.Generator) -> Distances:
-    """Look for the training samples nearest to some real samples, other than themselves."""
+def _distances_of_some(real: Labelled, training: Labelled, rng: np.random.Generator) -> Labelled:
+    """Look how far some real samples are from the nearest training sample, but themselves."""
     labels = real.labels
     chosen = [
         rng.permutation(np.flatnonzero(labels == code))[:_MAX_REFERENCE]
@@ -187,23 +169,24 @@ def _distances_of_some(real: Labelled, training: Labelled, rng: np.random.Genera
     ]
     places = np.sort(np.concatenate(chosen))
     own = places if real is training else None
-    distances, nearest = nearest_samples(real.values[places], training.values, own=own)
-    return Distances(distances, labels[places], places, nearest)
+    distances, _ = nearest_samples(real.values[places], training.values, own=own)
+    return Labelled(distances, labels[places])
 
 
 def _choose_reference(
-    codes: NDArray[np.int64], held_out: Distances, leave_one_out: Distances
-) -> tuple[dict[int, str | None], Distances]:
-    """Per class: held-out samples where there are enough, else training samples, else none."""
+    codes: NDArray[np.int64], held_out: Labelled, leave_one_out: Labelled
+) -> tuple[dict[int, str | None], Labelled]:
+    """Per class: distances of held-out samples where there are enough, else of training ones."""
     kinds: dict[int, str | None] = dict.fromkeys(codes.tolist())
     chosen = [_NOTHING]
     for code in kinds:
-        for kind, real in (("holdout", held_out.of(code)), ("training", leave_one_out.of(code))):
-            if len(real.places) >= _MIN_REFERENCE:
+        for kind, real in (("holdout", held_out), ("training", leave_one_out)):
+            own = real.take(real.labels == code)
+            if len(own.labels) >= _MIN_REFERENCE:
                 kinds[code] = kind
-                chosen.append(real)
+                chosen.append(own)
                 break
-    return kinds, Distances(*map(np.concatenate, zip(*chosen, strict=True)))
+    return kinds, Labelled(*map(np.concatenate, zip(*chosen, strict=True)))
 
 
 # --- tests -------------------------------------------------------------------------------------
@@ -229,28 +212,18 @@ def _near_copy_test(relative: Array, real_relative: Array) -> CopyTest | None:
     return CopyTest(float(p_value), share, real_share)
 
 
-def _rank_test(own: Distances, reference: Distances) -> CopyTest | None:
-    return stratified_rank_test(own.distances, own.labels, reference.distances, reference.labels)
-
-
-def stratified_rank_test(
-    distances: Array,
-    strata: NDArray[np.int64],
-    reference_distances: Array,
-    reference_strata: NDArray[np.int64],
-) -> CopyTest | None:
-    """Test, within strata, whether distances tend to be smaller than the reference's.
+def stratified_rank_test(distances: Labelled, reference: Labelled) -> CopyTest | None:
+    """Test, within classes, whether distances tend to be smaller than the reference's.
 
     Van Elteren's stratified form (1960) of the Wilcoxon rank-sum test, one-sided, in its normal
     approximation with ties; Meehan, Chaudhuri and Dasgupta, "A non-parametric test to detect
-    data-copying in generative models", AISTATS 2020, on rank tests of such distances. Strata
-    (classes) without samples on both sides are left out; without any, there is no test. The effect
+    data-copying in generative models", AISTATS 2020, on rank tests of such distances. Classes
+    without samples on both sides are left out; without any, there is no test. The effect
     is the chance that one of the distances is smaller than one of the reference.
     """
     statistic = variance = smaller = n_compared = 0.0
-    for stratum in np.intersect1d(strata, reference_strata):
-        own = distances[strata == stratum]
-        others = reference_distances[reference_strata == stratum]
+    for code in np.intersect1d(distances.labels, reference.labels):
+        own, others = distances.of(code), reference.of(code)
         n, total = len(own), len(own) + len(others)
         ranks = stats.rankdata(np.concatenate([own, others]))
         rank_sum = ranks[:n].sum()

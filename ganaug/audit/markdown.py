@@ -18,7 +18,7 @@ def render_markdown(document: Document) -> str:
         *(f"{_escape(name)}: {_escape(fact)}" for name, fact in document.facts.items()),
         *_summary(document),
         "## Classes",
-        _glance(document),
+        *_block(document.glance),
         *(part for section in document.sections for part in _section(section)),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -33,15 +33,6 @@ def _summary(document: Document) -> list[str]:
             items = "\n".join(f"- {_escape(sentence)}" for sentence in sentences)
             parts.append(f"**{heading}**\n\n{items}")
     return parts
-
-
-def _glance(document: Document) -> str:
-    asked = list(next(iter(document.levels.values())))
-    lines = [
-        [name, *(levels[question].value for question in asked)]
-        for name, levels in document.levels.items()
-    ]
-    return _table(["class", *asked], lines)
 
 
 def _section(section: Section) -> list[str]:

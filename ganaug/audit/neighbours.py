@@ -19,14 +19,13 @@ _BLOCK_ENTRIES = 8_000_000
 """Entries of one block of float32 products: 32 MB."""
 
 
-def comparison_space(values: Array, reference: Array | None = None) -> NDArray[np.float32]:
+def comparison_space(values: Array, reference: Array) -> NDArray[np.float32]:
     """Return samples in the space in which copies are looked for, float32 (n, D).
 
     Images have length 1 (or 0, where a picture is of one colour). The column means and deviations
-    of `reference` standardise a table, those of `values` by default.
+    of `reference` standardise a table.
     """
     if values.ndim == 2:
-        reference = values if reference is None else reference
         spread = reference.std(axis=0)
         table = (values - reference.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
         return np.asarray(table, dtype=np.float32)

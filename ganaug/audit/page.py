@@ -17,16 +17,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ganaug._version import __version__
-from ganaug.audit.content import Bars, Block, Dots, Drawing, Plot, Series, Strip
-from ganaug.audit.results import Estimate
+from ganaug.audit.content import Plot, Series, Strip
 from ganaug.audit.summary import Document
 from ganaug.checks import require_extra
 from ganaug.naming import printable
 
 MAX_TILE = 64
 """Larger pictures are scaled down to this many pixels."""
-MAX_CHART_CLASSES = 40
-"""Charts by class are left out for more classes than this; the tables hold them all."""
 
 
 def render_html(document: Document) -> str:
@@ -40,11 +37,9 @@ def render_html(document: Document) -> str:
         finalize=lambda item: printable(item) if type(item) is str else item,
     )
     filters: dict[str, Callable[..., object]] = {
-        "kind": _kind,
+        "kind": lambda block: type(block).__name__.lower(),  # its macro
         "axes": _Axes.of,
-        "drawn": _draw,
         "picture": _picture,
-        "scale": _Scale.of,
         "prose": _prose,
     }
     environment.filters.update(filters)
@@ -55,21 +50,10 @@ def render_html(document: Document) -> str:
     return text
 
 
-def _kind(block: Block) -> str:
-    """Name the macro that shows a block; empty for what is left out."""
-    name = type(block).__name__.lower()
-    is_crowded = len(getattr(block, "lines", ())) > MAX_CHART_CLASSES
-    return "" if name in ("dots", "bars") and is_crowded else name
-
-
 def _prose(sentence: str) -> str:
     """Mark up a sentence: what it is about, up to a colon or comma."""
     opening = r"^([A-Z][\w-]*(?: [a-z]+)?)(?=[:,])"
     return re.sub(opening, r"<b>\1</b>", html.escape(printable(sentence)))
-
-
-def _draw(drawing: Drawing) -> Plot | None:
-    return drawing.draw()
 
 
 @dataclass(frozen=True)
@@ -90,27 +74,9 @@ class _Scale:
         step = next(n * unit for n in (1, 2, 2.5, 5, 10) if 4.001 * n * unit >= high - low)
         return cls(low, high, step)
 
-    @classmethod
-    def of(cls, chart: Dots | Bars) -> _Scale:
-        """Return an axis from 0, or below, that holds all of a chart; dots have round ends."""
-        if isinstance(chart, Bars):
-            return cls.around([0.0, *(share for _, shares in chart.lines for share in shares)])
-        both = [one for _, pair in chart.lines for one in pair or ()]
-        axis = cls.around([0.0, *(one.low for one in both), *(one.high for one in both)])
-        low, high = math.floor(axis.low / axis.step), math.ceil(axis.high / axis.step - 0.001)
-        return cls(low * axis.step, high * axis.step, axis.step)
-
     def share(self, value: float) -> float:
         """Return where a value lies, from 0 to 1."""
         return (value - self.low) / (self.high - self.low)
-
-    def place(self, value: float) -> str:
-        """Return where a value lies, for CSS."""
-        return f"{100 * self.share(value):.2f}%"
-
-    def width(self, interval: Estimate) -> str:
-        """Return how long an interval is, for CSS."""
-        return f"{100 * (self.share(interval.high) - self.share(interval.low)):.2f}%"
 
     @property
     def ticks(self) -> list[float]:
@@ -121,35 +87,28 @@ class _Scale:
 
 @dataclass(frozen=True)
 class _Axes:
-    """Where a plot's points lie on a canvas of 720 by `height` units."""
+    """Where a plot's points lie on a canvas of 720 by 270 units."""
 
     x: _Scale
     y: _Scale
-    height: int
 
     @classmethod
     def of(cls, plot: Plot) -> _Axes:
-        """Return axes that hold all of a plot, and the origin of y where there are axes."""
+        """Return axes that hold all of a plot, and the origin of y."""
         x = [value for one in plot.series for value in one.x]
-        y = [value for one in plot.series for value in one.y]
-        if plot.has_axes:
-            return cls(_Scale.around(x), _Scale.around([0.0, *(1.04 * value for value in y)]), 270)
-        return cls(_Scale.around(x), _Scale.around(y), 500)
+        y = [0.0, *(1.04 * value for one in plot.series for value in one.y)]
+        return cls(_Scale.around(x), _Scale.around(y))
 
     def left(self, x: float) -> str:
-        """Return the horizontal place of a value."""
         return f"{50 + 650 * self.x.share(x):.1f}"
 
     def top(self, y: float) -> str:
-        """Return the vertical place of a value."""
-        return f"{12 + (self.height - 56) * (1 - self.y.share(y)):.1f}"
+        return f"{12 + 214 * (1 - self.y.share(y)):.1f}"
 
     def path(self, series: Series) -> str:
-        """Return the points as an SVG path: joined, or each one a dot."""
+        """Return the points, joined, as an SVG path."""
         points = zip(series.x, series.y, strict=True)
         places = [f"{self.left(x)} {self.top(y)}" for x, y in points if math.isfinite(x + y)]
-        if series.style == "dots":
-            return "".join(f"M{place}h0" for place in places)
         return f"M{'L'.join(places)}" if places else ""
 
 
@@ -161,37 +120,22 @@ class _Picture(NamedTuple):
 
 def _picture(strip: Strip) -> _Picture:
     """Lay images out in lines, as a PNG."""
-    images, columns = _scaled_down(strip.images), strip.columns
-    n, _, height, width = images.shape
-    gap = max(1, width // 16)
-    n_lines = math.ceil(n / columns)
-    shape = (n_lines * (height + gap) - gap, columns * (width + gap) - gap, 4)
-    canvas = np.zeros(shape, dtype=np.uint8)
-    for place, image in enumerate(images):
-        top, left = (place // columns) * (height + gap), (place % columns) * (width + gap)
-        canvas[top : top + height, left : left + width] = _to_rgba(image)
+    tiles = [_tile(image) for image in strip.images]
+    width, height = tiles[0].size
+    gap, n_lines = max(1, width // 16), math.ceil(len(tiles) / strip.columns)
+    size = (strip.columns * (width + gap) - gap, n_lines * (height + gap) - gap)
+    canvas = Image.new("RGBA", size)
+    for place, tile in enumerate(tiles):
+        line, column = divmod(place, strip.columns)
+        canvas.paste(tile, (column * (width + gap), line * (height + gap)))
     buffer = io.BytesIO()
-    Image.fromarray(canvas, "RGBA").save(buffer, format="PNG", optimize=True)
+    canvas.save(buffer, format="PNG", optimize=True)
     uri = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
-    return _Picture(uri, canvas.shape[1], canvas.shape[0])
+    return _Picture(uri, *size)
 
 
-def _scaled_down(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Average blocks of pixels until the longer side fits into a tile."""
-    factor = math.ceil(max(images.shape[2:]) / MAX_TILE)
-    n, channels, *sides = images.shape
-    height, width = (side // factor for side in sides)
-    whole = images[:, :, : height * factor, : width * factor]
-    blocks = whole.reshape(n, channels, height, factor, width, factor)
-    averaged: NDArray[np.uint8] = blocks.mean(axis=(3, 5)).round().astype("uint8")
-    return averaged
-
-
-def _to_rgba(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Turn (C, H, W) of 1 to 4 channels (L, LA, RGB, RGBA) into (H, W, 4)."""
+def _tile(image: NDArray[np.uint8]) -> Image.Image:
+    """Turn (C, H, W) of 1 to 4 channels (L, LA, RGB, RGBA) into a picture of a tile's size."""
     channels = image.transpose(1, 2, 0)
-    n_channels = channels.shape[2]
-    colour = channels[..., [0, 0, 0]] if n_channels < 3 else channels[..., :3]
-    opaque = np.full(channels.shape[:2], 255, dtype=np.uint8)
-    alpha = channels[..., -1] if n_channels in (2, 4) else opaque
-    return np.dstack([colour, alpha])
+    tile = Image.fromarray(channels[..., 0] if len(image) == 1 else channels).convert("RGBA")
+    return tile.reduce(math.ceil(max(tile.size) / MAX_TILE))

@@ -20,7 +20,7 @@ from ganaug.checks import check_groups, check_path
 from ganaug.exceptions import InvalidInputError
 from ganaug.storage import write_text
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 
 
 class AuditReport:

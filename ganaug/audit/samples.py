@@ -58,10 +58,6 @@ class Samples:
         both = zip(self.training, self.holdout, strict=True)
         return Labelled(*(np.concatenate(pair) for pair in both))
 
-    def by_class(self, values: Array) -> dict[str, int | float]:
-        """Name an array by class."""
-        return dict(zip(self.class_names, values.tolist(), strict=True))
-
     def counts(self, samples: Labelled) -> NDArray[np.int64]:
         """Samples per class."""
         return np.bincount(samples.labels, minlength=len(self.class_names))

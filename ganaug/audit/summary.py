@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from ganaug.audit.content import join, name_classes
+from ganaug.audit.content import Table, badge, join, name_classes
 from ganaug.audit.judging import at_level
 from ganaug.audit.results import Finding, Level, Measure, Missing, worst
 
@@ -44,6 +44,17 @@ class Document:
     summary: Summary
     levels: Levels
     sections: tuple[Section, ...]
+
+    @property
+    def glance(self) -> Table:
+        """All levels of all classes."""
+        asked = list(next(iter(self.levels.values())))
+        return Table.of(
+            "How each class was judged. Fine: not clearly worse than real samples against other "
+            "real samples, or not by much.",
+            ("Class", *(question.replace("_", " ").capitalize() for question in asked)),
+            ([name, *map(badge, of.values())] for name, of in self.levels.items()),
+        )
 
     @classmethod
     def of(

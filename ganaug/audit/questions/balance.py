@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ganaug.audit.content import Bars, Table, name_classes, percent
+from ganaug.audit.content import Table, name_classes, percent
 from ganaug.audit.context import Context
 from ganaug.audit.results import Finding, Level, Measure
 from ganaug.audit.samples import MIN_SAMPLES
@@ -17,18 +17,23 @@ PLACE = 70
 def measure(context: Context) -> Measure:
     """Count the samples of each class, and say of which there are too few to measure."""
     samples = context.samples
-    training, synthetic = samples.counts(samples.training), samples.counts(samples.synthetic)
-    held_out = samples.counts(samples.holdout) if samples.holdout else None
-    read_as = context.recalls.read_as
-    shares = {
-        "training samples": samples.by_class(training / training.sum()),
-        "synthetic samples": samples.by_class(synthetic / synthetic.sum()),
-        "synthetic, by their looks": samples.by_class(read_as / synthetic.sum()),
+    parts = {
+        "Training": samples.training,
+        "Held out": samples.holdout,
+        "Synthetic": samples.synthetic,
     }
-    counts = {"Training": samples.by_class(training)}
-    if held_out is not None:
-        counts["Held out"] = samples.by_class(held_out)
-    counts["Synthetic"] = samples.by_class(synthetic)
+    counted = {kind: samples.counts(part) for kind, part in parts.items() if part is not None}
+    n_synthetic = len(samples.synthetic.labels)
+    shared = {
+        "training samples": counted["Training"] / len(samples.training.labels),
+        "synthetic samples": counted["Synthetic"] / n_synthetic,
+        "synthetic, by their looks": context.recalls.read_as / n_synthetic,
+    }
+    names = samples.class_names
+    counts, shares = (
+        {kind: dict(zip(names, of.tolist(), strict=True)) for kind, of in part.items()}
+        for part in (counted, shared)
+    )
     figures = {
         "training": counts["Training"],
         "holdout": counts.get("Held out"),
@@ -38,24 +43,13 @@ def measure(context: Context) -> Measure:
         "synthetic_share": shares["synthetic samples"],
         "synthetic_read_as": shares["synthetic, by their looks"],
     }
-    bars = Bars(
-        "Share of each class",
-        tuple(shares),
-        tuple((name, tuple(of[name] for of in shares.values())) for name in samples.class_names),
-    )
-    table = Table.of(
-        "Samples per class, and class shares.",
-        ("Class", *counts, *(f"Share of {kind}" for kind in shares)),
-        (
-            [
-                name,
-                *(n[name] for n in counts.values()),
-                *(percent(s[name]) for s in shares.values()),
-            ]
-            for name in samples.class_names
-        ),
-    )
-    return Measure(figures, tuple(_findings(counts, samples.n_leaked)), (bars, table))
+    lines = []
+    for name in names:
+        written = [percent(of[name]) for of in shares.values()]
+        lines.append([name, *(of[name] for of in counts.values()), *written])
+    header = ("Class", *counts, *(f"Share of {kind}" for kind in shares))
+    table = Table.of("Samples per class, and class shares.", header, lines)
+    return Measure(figures, tuple(_findings(counts, samples.n_leaked)), (table,))
 
 
 def _findings(counts: Mapping[str, Mapping[str, int | float]], n_leaked: int) -> list[Finding]:

@@ -38,8 +38,8 @@ NEARER = 0.6
 """Chance to be nearer to training samples than real ones are (0.5 expected) that is doubtful."""
 MEMORISED = 0.02
 """Excess share of samples nearer to training than to held-out samples that is doubtful."""
-N_PAIRS, MAX_PAIRS_PER_CLASS, N_REAL_PAIRS = 12, 4, 6
-"""Nearest pairs that are listed: of all classes, of each, and of real samples."""
+N_PAIRS, MAX_PAIRS_PER_CLASS = 12, 4
+"""Nearest pairs that are listed: of all classes, and of each."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def _nearest_pairs(samples: Samples, screen: CopyScreen) -> list[NearestPair]:
     pairs: list[NearestPair] = []
     taken: Counter[int] = Counter()
     for place in np.argsort(screen.relative_distances, kind="stable").tolist():  # NaN comes last
-        code, nearest = samples.synthetic.labels[place], int(screen.synthetic.nearest[place])
+        code, nearest = samples.synthetic.labels[place], int(screen.nearest[place])
         if len(pairs) == N_PAIRS or taken[code] == MAX_PAIRS_PER_CLASS:
             continue
         taken[code] += 1
@@ -121,7 +121,7 @@ def _nearest_pairs(samples: Samples, screen: CopyScreen) -> list[NearestPair]:
                 nearest,
                 samples.class_names[code],
                 samples.class_names[samples.training.labels[nearest]],
-                float(screen.synthetic.distances[place]),
+                float(screen.distances[place]),
                 relative if np.isfinite(relative) else None,
             )
         )
@@ -215,18 +215,12 @@ def _findings(figures: CopyingFigures) -> tuple[Finding, ...]:
 # --- contents ----------------------------------------------------------------------------------
 
 _TESTS = {
-    "distance_test": (
-        "Nearer to training samples than real samples are",
-        "chance that a synthetic sample is nearer to one than a real sample of its class is",
-    ),
-    "near_copy_test": (
-        "Near-copies",
-        f"share of samples at less than {NEAR_COPY} of the usual distance to a training sample",
-    ),
-    "membership_test": (
-        "Nearer to training than to held-out samples",
-        "share of synthetic samples whose nearest real sample is a training sample",
-    ),
+    "distance_test": "Chance that a synthetic sample is nearer to a training sample than a real "
+    "sample of its class is",
+    "near_copy_test": f"Share of near-copies, at less than {NEAR_COPY} of the usual distance to a "
+    "training sample",
+    "membership_test": "Share of synthetic samples whose nearest real sample is a training sample, "
+    "not a held-out one",
 }
 
 
@@ -242,13 +236,13 @@ def _blocks(context: Context, figures: CopyingFigures) -> list[Block]:
     ]
     synthetic, real = (
         distances[np.isfinite(distances)]
-        for distances in (screen.relative_distances, screen.reference_relative)
+        for distances in (screen.relative_distances, screen.reference_distances)
     )
     if len(synthetic) and len(real):
         blocks.append(_histogram(synthetic, real))
     blocks.append(_class_table(figures))
-    if context.samples.are_images:
-        blocks += _pair_galleries(context, figures)
+    if context.samples.are_images and (gallery := _pairs(context.samples, figures)).strips:
+        blocks.append(gallery)
     return blocks
 
 
@@ -276,7 +270,7 @@ def _histogram(synthetic: Array, real: Array) -> Plot:
 
 def _tests_table(figures: CopyingFigures, has_holdout: bool) -> Table:
     lines = []
-    for name, (question, counted) in _TESTS.items():
+    for name, counted in _TESTS.items():
         test: CopyTest | None = getattr(figures, name)
         if test is None:
             needs_holdout = name == "membership_test" and not has_holdout
@@ -285,11 +279,11 @@ def _tests_table(figures: CopyingFigures, has_holdout: bool) -> Table:
         else:
             written = percent(test.effect), percent(test.expected), p_value(test.p_value)
             cells = [Cell(text, is_number=True) for text in written]
-        lines.append([question, *cells, counted])
+        lines.append([counted, *cells])
     return Table.of(
         "One-sided tests; a small p-value speaks for copying. The last one needs held-out samples, "
         "and tells copying from mere smoothness.",
-        ("Question", "Found", "Expected", "p-value", "What is counted"),
+        ("What is counted", "Found", "Expected", "p-value"),
         lines,
     )
 
@@ -298,17 +292,14 @@ def _class_table(figures: CopyingFigures) -> Table:
     kinds = {"holdout": "held out", "training": "training", None: "samples: too few"}
     lines = []
     for name, found in figures.per_class.items():
-        test = found.distance_test
         written = (
             number(found.median_synthetic),
             number(found.median_reference),
             f"{found.n_reference} {kinds[found.reference]}",
-            "–" if test is None else p_value(test.p_value),
         )
         cells = [Cell(text, is_number=True) for text in written]
         lines.append([name, *cells, found.n_near_copies, found.n_near_duplicates])
-    header = ("Class", "Synthetic", "Real", "Compared with", "p-value", "Near-copies",
-              "Near-duplicates")  # fmt: skip
+    header = ("Class", "Synthetic", "Real", "Compared with", "Near-copies", "Near-duplicates")
     return Table.of(
         "Median distance to the nearest training sample, per class, beside that of real samples.",
         header,
@@ -320,57 +311,19 @@ _NEAREST = (
     "Left a synthetic image, right the training image nearest to it; the nearest first. 1 is the "
     "usual distance of real images of the class."
 )
-_REAL = (
-    "Left a real image, right the training image nearest to it. Real images come this near to one "
-    "another by themselves."
-)
 
 
-def _pair_galleries(context: Context, figures: CopyingFigures) -> list[Gallery]:
-    synthetic = context.samples.synthetic.values
+def _pairs(samples: Samples, figures: CopyingFigures) -> Gallery:
+    made, training = samples.synthetic.values, samples.training.values
     strips = [
-        _pair_strip(
-            context.samples, pair.class_name, pair.relative_distance,
-            ("Synthetic", synthetic, pair.synthetic), pair.training,
+        Strip(
+            f"{pair.class_name}, {'identical' if distance < 5e-7 else number(distance)}",
+            "",
+            f"Synthetic image {pair.synthetic}, and training image {pair.training}, nearest to it",
+            np.stack([made[pair.synthetic], training[pair.training]]),
+            columns=2,
         )
         for pair in figures.nearest_pairs
-        if pair.relative_distance is not None
-    ]  # fmt: skip
-    galleries = (
-        Gallery("Nearest pairs", tuple(strips), _NEAREST, are_pairs=True),
-        Gallery("For comparison: real images", _real_strips(context), _REAL, are_pairs=True),
-    )
-    return [gallery for gallery in galleries if gallery.strips]
-
-
-def _pair_strip(
-    samples: Samples, class_name: str, distance: float, left: tuple[str, Array, int], training: int
-) -> Strip:
-    """Show an image, given by what it is, all of its kind, and its place, beside a training one."""
-    kind, images, place = left
-    return Strip(
-        f"{class_name}, {'identical' if distance < 5e-7 else number(distance)}",
-        "",
-        f"{kind} image {place}, and training image {training}, nearest to it",
-        np.stack([images[place], samples.training.values[training]]),
-        columns=2,
-    )
-
-
-def _real_strips(context: Context) -> tuple[Strip, ...]:
-    samples, screen = context.samples, context.screen
-    reference, relative = screen.reference, screen.reference_relative
-    strips: dict[frozenset[tuple[str, int]], Strip] = {}
-    for i in np.argsort(relative, kind="stable").tolist():  # NaN comes last
-        if len(strips) == N_REAL_PAIRS or not np.isfinite(relative[i]):
-            break
-        code = int(reference.labels[i])
-        kind, source = "Training", samples.training
-        if screen.per_class[code].reference == "holdout" and samples.holdout is not None:
-            kind, source = "Held-out", samples.holdout
-        place, nearest = int(reference.places[i]), int(reference.nearest[i])
-        left = kind, source.values, place
-        strip = _pair_strip(samples, samples.class_names[code], float(relative[i]), left, nearest)
-        # Two training images are often nearest to each other: they are shown once.
-        strips.setdefault(frozenset([(kind, place), ("Training", nearest)]), strip)
-    return tuple(strips.values())
+        if (distance := pair.relative_distance) is not None
+    ]
+    return Gallery("Nearest pairs", tuple(strips), _NEAREST, are_pairs=True)

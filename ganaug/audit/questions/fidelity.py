@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ganaug.audit.content import Block, Paragraph, charts_of, figure_table
+from ganaug.audit.content import Block, Paragraph, figure_table
 from ganaug.audit.context import Context
 from ganaug.audit.judging import class_findings, judge_ratio, judge_recall, quote
 from ganaug.audit.results import Figures, Level, Measure, worst
@@ -14,25 +14,20 @@ PLACE = 30
 _LABELS = {
     "precision": "Precision",
     "recognised": "Recognised",
-    "density": "Density",
     "kernel_distance": "Kernel distance",
-    "frechet_distance": "Frechet distance",
 }
 _MEANING = (
     "Every figure stands beside its floor: the same measure of real samples against other real "
     "samples, at the same number; intervals are the middle 95% of repeats on random halves. "
     "Precision is the share of synthetic samples that lie where real ones lie; recognised, the "
-    "share that a classifier of real samples takes for their class. Density says how crowded with "
-    "real samples their places are: above 1, they keep to the middle of their class. Kernel and "
-    "Frechet distance are differences of the distributions, 0 is none; the first is fair to small "
-    "classes, the second comparable only at the same number of samples."
+    "share that a classifier of real samples takes for their class. The kernel distance is that of "
+    "the distributions, 0 is none; it is fair to small classes, and not judged."
 )
 
 
 def measure(context: Context) -> Measure:
     """Measure precision, density and distances of the features, and what a classifier reads."""
-    kinds = ("precision", "density", "kernel_distance", "frechet_distance")
-    overall, per_class = context.compared(kinds)
+    overall, per_class = context.compared(("precision", "kernel_distance"))
     recalls = context.recalls.figures.per_class
     levels, quotes = {}, {}
     for name, found in per_class.items():
@@ -61,7 +56,6 @@ def measure(context: Context) -> Measure:
     figures = Figures(overall, per_class)
     blocks: tuple[Block, ...] = (
         Paragraph(_MEANING),
-        *charts_of(_LABELS, figures),
-        figure_table("Fidelity, with the interval and the floor.", _LABELS, figures),
+        figure_table("Fidelity, with the interval and the floor.", _LABELS, figures, levels),
     )
     return Measure(figures, findings, blocks, levels)

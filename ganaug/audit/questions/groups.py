@@ -4,7 +4,7 @@ Synthetic samples carry no group. Two questions are asked:
 
 1. Reach, which needs no guess: what share of a group's real samples has a synthetic one in its
    neighbourhood (coverage), beside the share that other real samples reach?
-2. Shares and fidelity, which need one: a classifier of groups, trained on half of the real samples,
+2. Shares, which need one: a classifier of groups, trained on half of the real samples,
    says which group each synthetic sample looks like. The other half goes through the same
    classifier, at the same class shares, so its mistakes weigh on both sides alike. Where it cannot
    tell the groups apart, nothing is shown.
@@ -18,10 +18,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ganaug.audit.comparison import compare_repeats, compare_with_floor
-from ganaug.audit.content import Block, Cell, Paragraph, Table, figure, name_classes, percent
+from ganaug.audit.comparison import compare_repeats
+from ganaug.audit.content import Block, Cell, Paragraph, Table, badge, figure, name_classes, percent
 from ganaug.audit.context import Context, predicted
-from ganaug.audit.metrics import fakes_inside, kernel_distance
+from ganaug.audit.metrics import neighbourhoods
 from ganaug.audit.results import Comparison, Estimate, Finding, Level, Measure, Missing
 from ganaug.audit.samples import MIN_SAMPLES, Array, Labelled, halves
 from ganaug.audit.scores import recall_scores
@@ -58,7 +58,6 @@ class OneGroup:
     n_samples: int
     reach: Comparison | Missing
     shares: GroupShare | Missing
-    kernel_distance: Comparison | Missing
     under_served: bool
 
 
@@ -76,7 +75,7 @@ class GroupFigures:
 
 
 def measure(context: Context) -> Measure | Missing | None:
-    """Measure reach, shares and fidelity of each group; None where no groups were passed in."""
+    """Measure reach and share of each group; None where no groups were passed in."""
     if context.groups is None:
         return None
     names = context.groups.astype(str)
@@ -96,7 +95,6 @@ def measure(context: Context) -> Measure | Missing | None:
             int(np.sum(members.groups == group)),
             reach[group],
             shares,
-            _compare_fidelity(members, group, rng),
             _is_under_reached(reach[group], overall) or _is_under_represented(shares),
         )
     n_left_out, chance = len(found) - n_large, 1 / n_large
@@ -200,28 +198,11 @@ def _reach_once(members: _Members, rng: np.random.Generator) -> list[NDArray[np.
             continue
         n = min(len(own) // 2, len(fakes), 500)
         half, others = own[:n], own[n : 2 * n]
-        reached = fakes_inside(real.values[half], fakes[:n]) > 0
-        reached_by_real = fakes_inside(real.values[half], real.values[others]) > 0
+        reached = neighbourhoods(real.values[half], fakes[:n])[1]
+        reached_by_real = neighbourhoods(real.values[half], real.values[others])[1]
         for total, found in zip(totals, (half[reached], half[reached_by_real], half), strict=True):
             total += np.bincount(members.groups[found], minlength=members.n_groups)
     return totals
-
-
-def _compare_fidelity(
-    members: _Members, group: int, rng: np.random.Generator
-) -> Comparison | Missing:
-    """Kernel distance between a group's real samples and the synthetic ones that look like it."""
-    if not members.are_told_apart:
-        return _NOT_APART
-    own = members.real.values[members.groups == group]
-    fakes = members.synthetic.values[members.read_in_synthetic.values == group]
-    if min(len(own), len(fakes)) < MIN_SAMPLES:
-        counts = f"{len(own)} real and {len(fakes)} synthetic samples"
-        return Missing(f"{counts}; {MIN_SAMPLES} needed")
-    compared = compare_with_floor(
-        own, fakes, lambda a, b: {"kernel_distance": kernel_distance(a, b)}, rng=rng
-    )
-    return compared["kernel_distance"]
 
 
 def _is_under_reached(reach: Comparison | Missing, overall: Comparison | None) -> bool:
@@ -249,7 +230,7 @@ def _finding(figures: GroupFigures) -> Finding:
     return Finding(Level.DOUBTFUL, f"Bias: the generator under-serves {named}.", advice)
 
 
-_HEADER = ("Group", "Training samples", "Reach", "Share of synthetic", "Kernel distance", "Served")
+_HEADER = ("Group", "Training samples", "Reach", "Share of synthetic", "Served")
 
 
 def _blocks(figures: GroupFigures) -> tuple[Block, ...]:
@@ -259,10 +240,8 @@ def _blocks(figures: GroupFigures) -> tuple[Block, ...]:
         if isinstance(group.shares, GroupShare):
             expected = f"expected {percent(group.shares.expected)}"
             share = Cell(percent(group.shares.synthetic), floor=expected)
-        served = Cell("fine", level=Level.FINE)
-        if group.under_served:
-            served = Cell("under-served", level=Level.DOUBTFUL)
-        cells = (figure(group.reach), share, figure(group.kernel_distance), served)
+        served = badge(Level.DOUBTFUL, "under-served") if group.under_served else badge(Level.FINE)
+        cells = (figure(group.reach), share, served)
         lines.append([name, group.n_samples, *cells])
     told = "and the expected shares went through the same classifier"
     untold = "too few to say anything of shares"
@@ -271,7 +250,7 @@ def _blocks(figures: GroupFigures) -> tuple[Block, ...]:
         Paragraph(
             "Reach is the share of a group's real samples with a synthetic one in their "
             "neighbourhood, beside the share that other real samples reach. Synthetic samples "
-            "carry no group: for shares and distances, a classifier of groups reads it. It "
+            "carry no group: for shares, a classifier of groups reads it. It "
             f"recognises {percent(recognised.value)} of unseen real samples "
             f"({percent(recognised.low)} to {percent(recognised.high)}; by chance "
             f"{percent(figures.chance)}), {told if figures.are_told_apart else untold}."

@@ -20,10 +20,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch.nn import functional
 
-from ganaug.audit.content import Paragraph, figure_table
+from ganaug.audit.content import Paragraph, Table, figure
 from ganaug.audit.context import Context
 from ganaug.audit.judging import graded
-from ganaug.audit.results import Estimate, Figures, Finding, Level, Measure, Missing
+from ganaug.audit.results import Estimate, Finding, Level, Measure, Missing
 from ganaug.audit.samples import Array, Labelled
 
 NAME = "tell_tale"
@@ -38,7 +38,6 @@ DOUBTFUL_AUC, POOR_AUC = 0.75, 0.95
 
 _LABELS = {
     "statistics": "Low-level statistics, linear model",
-    "linear": "Pixels, linear model",
     "forest": "Pixels, forest",
 }
 _MEANING = (
@@ -63,25 +62,21 @@ def measure(context: Context) -> Measure | Missing | None:
         return Missing(f"{n} pairs of real and synthetic images; {LEAST_SAMPLES} are needed")
     values = np.concatenate([real.values[chosen[0]], synthetic.values[chosen[1]]])
     is_synthetic = np.repeat([0, 1], n)
-    statistics, pixels = low_level_statistics(values), _pixels(values)
+    statistics = low_level_statistics(values)
     seed = int(rng.integers(2**31))
     linear = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=200))
     forest = RandomForestClassifier(min_samples_leaf=3, random_state=seed)
     found = {
-        kind: _area(model, features, is_synthetic, seed, rng)
-        for kind, model, features in (
-            ("statistics", linear, statistics),
-            ("linear", linear, pixels),
-            ("forest", forest, pixels),
-        )
+        "statistics": _area(linear, statistics, is_synthetic, seed, rng),
+        "forest": _area(forest, _pixels(values), is_synthetic, seed, rng),
     }
     most = _most_telling(statistics, is_synthetic)
-    figures = Figures(found, {})
+    lines = [[_LABELS[kind], figure(area)] for kind, area in found.items()]
     blocks = (
         Paragraph(f"{_MEANING}The most telling statistic alone: {most}."),
-        figure_table("Area under the ROC curve, with 95% intervals.", _LABELS, figures),
+        Table.of("Area under the ROC curve, with 95% intervals.", ("Model", "Area"), lines),
     )
-    return Measure(figures, (_finding(found["statistics"], most),), blocks)
+    return Measure(found, (_finding(found["statistics"], most),), blocks)
 
 
 STATISTICS = ("brightness", "contrast", "share of black", "share of white", "edges", "noise")

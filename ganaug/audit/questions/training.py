@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from ganaug.audit.content import Block, Paragraph, Plot, Series
 from ganaug.audit.context import Context
@@ -16,11 +16,9 @@ PLACE = 90
 
 Record: TypeAlias = Mapping[str, Any]
 
-_X_LABEL = "real images seen, thousands"
-
 
 def measure(context: Context) -> Measure | None:
-    """Draw losses, distances and variety, and tell alarms and notes; None where there are none."""
+    """Draw what was recorded, and tell alarms and notes; None where there is nothing."""
     model = context.model
     if not (model.history or model.alarms or model.notes):
         return None
@@ -52,22 +50,28 @@ def _runs(history: Sequence[Record]) -> list[list[Record]]:
 
 
 def _plots(run: Sequence[Record]) -> list[Plot]:
-    plots = [_plot(run, ("generator_loss", "discriminator_loss"), "Losses")]
+    def numbers(*names: str) -> dict[str, list[float]]:
+        return {_words(name): [record.get(name, math.nan) for record in run] for name in names}
+
+    plots = [_plot("Losses", run, numbers("generator_loss", "discriminator_loss"))]
     if any("distance" in record for record in run):
-        plots.append(_plot(run, ("distance",), "Distance to real samples"))
-    if with_variety := [record for record in run if record.get("variety")]:
-        plots.append(_variety_plot(with_variety))
+        plots.append(_plot("Distance to real samples", run, numbers("distance")))
+    if varied := [record for record in run if record.get("variety")]:
+        last = varied[-1]["variety"]
+        least = min(last, key=lambda name: (math.isnan(last[name]), last[name]))
+        lines = {
+            f"synthetic samples of {least}, the least varied class": [
+                record["variety"].get(least, math.nan) for record in varied
+            ],
+            "real samples": [1.0] * len(varied),
+        }
+        plots.append(_plot("Variety within a class", varied, lines))
     return plots
 
 
-def _thousands_seen(run: Sequence[Record]) -> list[float]:
-    return [record["images_seen"] / 1000 for record in run]
-
-
-def _plot(run: Sequence[Record], names: Sequence[str], title: str) -> Plot:
-    """Draw numbers of the records over images seen, with the alarms marked."""
-    x = _thousands_seen(run)
-    lines = {_words(name): [record.get(name, math.nan) for record in run] for name in names}
+def _plot(title: str, run: Sequence[Record], lines: Mapping[str, list[float]]) -> Plot:
+    """Draw lines over images seen, with the alarms marked."""
+    x = [record["images_seen"] / 1000 for record in run]
     alarms = tuple(
         (place, f"alarm: {_words(alarm['kind'])}")
         for place, record in zip(x, run, strict=True)
@@ -75,32 +79,9 @@ def _plot(run: Sequence[Record], names: Sequence[str], title: str) -> Plot:
     )
     ends = " ".join(f"{name}: from {y[0]:.3g} to {y[-1]:.3g}." for name, y in lines.items())
     alt = f"{title} over the training. {ends} {len(alarms) or 'No'} alarms."
+    kinds: tuple[Literal["synthetic", "real"], ...] = ("synthetic", "real")
     series = tuple(
-        Series(name, "real" if name.startswith("discriminator") else "synthetic", "line", x, y)
-        for name, y in lines.items()
+        Series(name, kind, "line", x, y)
+        for (name, y), kind in zip(lines.items(), kinds, strict=False)
     )
-    return Plot(title, alt, series, _X_LABEL, alarms)
-
-
-def _variety_plot(run: Sequence[Record]) -> Plot:
-    """Draw each class's variety over the training; the two least varied classes are named."""
-    x = _thousands_seen(run)
-    lines = {
-        name: [record["variety"].get(name, math.nan) for record in run]
-        for name in run[-1]["variety"]
-    }
-    ends = sorted((y[-1], name) for name, y in lines.items() if y[-1] >= 0)[:2]
-    if len(ends) == 2:  # one above the other
-        ends[1] = (max(ends[1][0], ends[0][0] + 0.1), ends[1][1])
-    alt = ", ".join(f"{name} {y[-1]:.2f}" for name, y in lines.items())
-    series = [Series("real samples", "real", "line", [x[0], x[-1]], [1.0, 1.0])]
-    for y in lines.values():
-        label = "synthetic samples, a line per class" if len(series) == 1 else ""
-        series.append(Series(label, "synthetic", "line", x, y))
-    return Plot(
-        "Variety per class (1: as real samples)",
-        f"Variety per class over the training, 1 as varied as real samples. At the end: {alt}.",
-        tuple(series),
-        _X_LABEL,
-        names=tuple((x[-1], y, name) for y, name in ends),
-    )
+    return Plot(title, alt, series, "real images seen, thousands", alarms)

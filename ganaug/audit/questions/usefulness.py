@@ -6,10 +6,10 @@ The classification accuracy score, beside that of real samples: Ravuri and Vinya
 
 from __future__ import annotations
 
-from ganaug.audit.content import Dots, Paragraph, figure_table, percent
+from ganaug.audit.content import Paragraph, figure_table
 from ganaug.audit.context import Context, Recalls
 from ganaug.audit.judging import class_findings, judge_recall, quote
-from ganaug.audit.results import Estimate, Figure, Level, Measure, Missing
+from ganaug.audit.results import Level, Measure
 
 NAME = "usefulness"
 TITLE = "Usefulness: can they stand in for real ones?"
@@ -50,10 +50,6 @@ def measure(context: Context) -> Measure:
             Level.DOUBTFUL: "Keep real samples in the majority in {classes}.",
         },
     )
-    dots = tuple(
-        (name, (a, b) if isinstance(a, Estimate) and isinstance(b, Estimate) else None)
-        for name, (a, b) in pairs.items()
-    )
     figures = {
         "overall": found.figures.overall,
         "per_class": found.figures.per_class,
@@ -62,19 +58,12 @@ def measure(context: Context) -> Measure:
     }
     blocks = (
         Paragraph(_introduce(found)),
-        Dots("Recall of a classifier trained on it", dots),
-        figure_table(_CAPTION, _LABELS, found.figures),
+        figure_table(_CAPTION, _LABELS, found.figures, levels),
     )
     return Measure(figures, findings, blocks, levels)
 
 
 def _introduce(found: Recalls) -> str:
-    def words(figure: Figure) -> str:
-        if isinstance(figure, Missing):
-            return figure.reason
-        return f"{percent(figure.value)} ({percent(figure.low)} to {percent(figure.high)})"
-
-    overall = found.figures.overall
     tested = (
         "held out."
         if found.held_out
@@ -82,9 +71,8 @@ def _introduce(found: Recalls) -> str:
         "flattered; the classifier of real samples was trained on the other half."
     )
     return (
-        "Share of real test samples, mean over classes, that a classifier trained on synthetic "
-        f"samples alone finds: {words(overall['trained_on_synthetic'])}; trained on real samples: "
-        f"{words(overall['trained_on_real'])}. Tested on {found.n_test:,} real samples, {tested} "
-        "The first figure is the classification accuracy score. It tells whether synthetic samples "
-        "can stand in for real ones, not whether adding them helps."
+        "The share of real test samples that a classifier trained on synthetic samples alone "
+        "finds, beside that of one trained on real samples; over all classes the mean of theirs, "
+        f"the classification accuracy score. Tested on {found.n_test:,} real samples, {tested} It "
+        "tells whether synthetic samples can stand in for real ones, not whether adding them helps."
     )
