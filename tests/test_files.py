@@ -63,19 +63,23 @@ def test_a_folder_gives_images_labels_and_files_sorted_by_class_and_name(tree):
     assert data.groups is None
 
 
-@pytest.mark.parametrize("names", [("train", "test"), ("Training", "val", "test")])
-def test_the_training_part_of_a_folder_in_parts_is_read_and_named(names, tmp_path):
-    for index, name in enumerate(names):
-        make_tree(tmp_path / name, n=4 - index)
+@pytest.mark.parametrize(
+    "parts", [("train", "test"), ("Training", "val", "test", "notes"), ("train",)]
+)
+def test_a_folder_of_parts_is_refused_with_the_folders_to_give(parts, tmp_path):
+    for part in parts:
+        make_tree(tmp_path / part)
 
-    with pytest.warns(GanaugWarning, match=f"holds parts: {names[0]} is read, not .*test"):
-        training = read(tmp_path)
-    with pytest.warns(GanaugWarning, match="test is read"):
-        held_out = read(tmp_path, train=False)
+    with pytest.raises(InvalidInputError, match=f"It holds parts .* give .*{parts[0]}"):
+        read(tmp_path)
 
-    assert training.y == ["cat"] * 4 + ["dog"] * 4
-    assert held_out.y[0] == "cat"
-    assert {file.parts[-3] for file in held_out.files} == {"test"}
+
+def test_parts_are_refused_where_one_has_no_classes(tmp_path):
+    make_tree(tmp_path / "train")
+    make_tree(tmp_path, labels=("test",))
+
+    with pytest.raises(InvalidInputError, match="give .*train"):
+        read(tmp_path)
 
 
 def test_a_class_called_train_is_a_class(tmp_path):

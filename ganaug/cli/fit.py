@@ -64,8 +64,8 @@ def command(
 ) -> None:
     """Train on DATA and save the model.
 
-    DATA is a directory of images, one subdirectory per class; a .npz file with arrays X and y; or
-    the name of a torchvision data set (with --data-dir).
+    DATA is a directory of images, one subdirectory per class; a .csv of file names and labels; or
+    a .npz file with arrays X and y.
 
     Ctrl-C ends the training early; what has been learnt is then saved as OUT.partial.
 
@@ -108,8 +108,7 @@ def command(
         labelled = source.in_labels(before.classes_, before.class_names_)
         _check_alike(augmenter, labelled.X, labelled.y)
     if dry_run or out is None:
-        arrays = source.as_arrays()
-        cost = estimate_cost(augmenter, arrays.X, arrays.y)
+        cost = estimate_cost(augmenter, source.X, source.y)
         click.echo(json.dumps(cost) if as_json else describe_cost(cost))
         return
     was_interrupted = _fit(augmenter, labelled.X, labelled.y)
