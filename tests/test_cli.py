@@ -693,6 +693,7 @@ def test_alarms_of_per_class_networks_name_their_classes(run, pictures, tmp_path
 # --- audit ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.filterwarnings("default::ganaug.exceptions.GanaugWarning")
 def test_the_holdout_of_a_npz_in_parts_is_its_test_part(
     run, pictures, model, tmp_path, monkeypatch
 ):

@@ -493,6 +493,7 @@ BAD_ARCHIVES = {
     "one array": (lambda path: path.write_bytes(NPY.getvalue()), r"single array \(\.npy\)"),
     "lying header": (lambda path: with_header(path, (10**12,)), "damaged"),
     "negative": (lambda path: with_header(path, (-1, -8)), "damaged"),
+    "more than is told": (lambda path: with_header(path, (4,)), "more bytes than its header"),
     "one value": (lambda path: np.savez(path, X=np.float64(1), y=Y), "one entry per sample"),
     "a pipe": (os.mkfifo, "no ordinary file"),
     "a folder": (lambda path: path.mkdir(), "no ordinary file"),
@@ -507,14 +508,6 @@ def test_archives_that_cannot_be_read_are_refused_with_the_reason(what, tmp_path
     make(tmp_path / "data.npz")
 
     with pytest.raises(InvalidInputError, match=said):
-        read(tmp_path / "data.npz")
-
-
-def test_an_archive_larger_than_the_memory_is_refused(tmp_path, monkeypatch):
-    np.savez(tmp_path / "data.npz", X=X, y=Y)
-    monkeypatch.setattr(os, "sysconf", lambda name: 15)
-
-    with pytest.raises(InvalidInputError, match="more than this machine's memory"):
         read(tmp_path / "data.npz")
 
 

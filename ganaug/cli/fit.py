@@ -76,7 +76,7 @@ def command(
     from ganaug.cli.summary import describe_cost, describe_model, estimate_cost, summarise
     from ganaug.cli.terminal import interrupts_held
     from ganaug.outputs import partial_of
-    from ganaug.persistence import MODEL_NAME, check_can_save, read_config
+    from ganaug.persistence import MODEL_NAME, check_can_save
 
     if out is not None:  # not found out about when all is done
         for place in (out, partial_of(out)):
@@ -118,7 +118,7 @@ def command(
         augmenter.set_params(**_whole_budget(augmenter))
     with interrupts_held() as held:
         augmenter.save(saved)
-    summary = summarise(read_config(saved), saved)
+    summary = summarise(augmenter.model_, saved)
     click.echo(json.dumps(summary) if as_json else describe_model(summary))
     if not is_complete:
         click.echo(f"Interrupted: the model so far is {saved}, not {out}.", err=True)
