@@ -559,23 +559,6 @@ def test_augment_exports_nothing_of_a_model_that_knows_no_class(run, npz, tmp_pa
 # --- what it would take --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("data", ["tree", "npz"])
-def test_a_dry_run_tells_size_and_time_and_trains_nothing(data, run, request, monkeypatch):
-    monkeypatch.setattr(GANAugmenter, "fit", None)
-    source = request.getfixturevalue(data)
-    fit = ("fit", source, *SMALL, "--dry-run")
-
-    code, text, _ = run(*fit)
-    cost = json.loads(run(*fit, "--json")[1])
-
-    assert code == 0
-    assert "65 samples of 2 classes" in text
-    assert "Nothing is trained" in text
-    assert sorted(cost["classes"].values()) == [25, 40]
-    assert cost["data_bytes"] == 65 * 64
-    assert cost["seconds"] > 0
-
-
 def test_fit_wants_a_place_for_the_model_before_it_reads_anything(run, tmp_path):
     code, _, err = run("fit", tmp_path / "no-such-data")
 
@@ -1114,7 +1097,7 @@ def test_ctrl_c_after_the_training_does_not_lose_it(moment, run, npz, tmp_path, 
 def test_what_ganaug_has_added_is_not_taken_for_real_without_a_word(out, tree, tmp_path, run):
     assert run("augment", tree, "--out", tmp_path / out, "-q")[0] == 0
 
-    code, _, said = run("fit", tmp_path / out, "--out", tmp_path / "m", *SMALL, "--dry-run")
+    code, _, said = run("fit", tmp_path / out, "--out", tmp_path / "m", *SMALL)
 
     assert code == 0
     assert "Warning" in said

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import Any
 
 from ganaug.history import alarms_of, trust_of
 from ganaug.model import FittedModel
 from ganaug.naming import printable
 from ganaug.options import MIN_TRUST
-from ganaug.progress import readable_seconds
-
-if TYPE_CHECKING:
-    from ganaug.augmenter import GANAugmenter
 
 
 def summarise(model: FittedModel, path: Path) -> dict[str, Any]:
@@ -76,28 +70,3 @@ def describe_model(summary: dict[str, Any]) -> str:
         kept = ", kept" if rung["kept"] else ""
         lines.append(f"tried         {rung['remedy']}: {rung['alarms']} alarms{kept}")
     return "\n".join(lines)
-
-
-def estimate_cost(augmenter: GANAugmenter, X: Any, y: Any) -> dict[str, Any]:
-    """Say what a training would take: samples by class, bytes of images, seconds."""
-    if isinstance(X, list):  # of pictures
-        size = sum(image.width * image.height * len(image.getbands()) for image in X)
-    else:
-        size = X.nbytes
-    names, counts = np.unique(np.asarray(y).astype(str), return_counts=True)
-    return {
-        "classes": dict(zip(names.tolist(), counts.tolist(), strict=True)),
-        "data_bytes": int(size),
-        "seconds": round(augmenter.estimate_fit_seconds(X, y), 3),
-    }
-
-
-def describe_cost(cost: dict[str, Any]) -> str:
-    """Format an estimate for people."""
-    classes = cost["classes"]
-    total = (
-        f"{sum(classes.values()):,} samples of {len(classes)} classes, "
-        f"{cost['data_bytes'] / 2**20:.1f} MiB; training would take about "
-        f"{readable_seconds(cost['seconds'])} on this machine. Nothing is trained or written."
-    )
-    return "\n".join([total, *(f"  {printable(label)}: {n}" for label, n in classes.items())])
