@@ -25,6 +25,7 @@ from ganaug.gan.records import EvaluationRecord, Rung, check_records
 from ganaug.gan.scaling import ColumnScaler
 from ganaug.gan.training import TrainedGAN
 from ganaug.inputs import DataSpec, LabelKind
+from ganaug.inputs.pixels import PIL_MODES
 from ganaug.inputs.training_set import FEW_LEVELS
 from ganaug.jsonable import SchemaError, read_as
 from ganaug.model import FittedModel
@@ -44,7 +45,6 @@ _SERIES_DTYPE = re.compile(
     r"bool(ean)?|category|object|str|string(\[\w{1,20}\])?|(large_)?string\[pyarrow\]|"
     r"[uU]?[iI]nt(8|16|32|64)(\[pyarrow\])?|[fF]loat(16|32|64)|(float|double|bool)\[pyarrow\]"
 )
-PIL_MODES = ("1", "L", "LA", "RGB", "RGBA", "CMYK", "YCbCr", "HSV", "LAB", "I", "I;16", "F")
 _MISFITS = (
     ArithmeticError,
     AssertionError,

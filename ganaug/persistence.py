@@ -122,19 +122,6 @@ def read_model(
         raise ModelFileError(f"{file} cannot be used: {error}") from None
 
 
-@own_settings()
-def read_config(directory: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read and check a saved model; return what is said of it, as in ``config.json``."""
-    file = _file_in(check_path(directory))
-
-    def check(content: Any, layouts: dict[str, Layout]) -> dict[str, Any]:
-        _read_content(content, layouts, None)
-        return _for_people(content)
-
-    config: dict[str, Any] = tensorfile.read(file, KIND, FORMAT_VERSION, check).content
-    return config
-
-
 def check_can_save(path: str | os.PathLike[str], n_bytes: int = 0) -> Path:
     """Refuse a path that a model cannot be saved to, and give it resolved; nothing is changed.
 
@@ -249,22 +236,13 @@ def describe_origin(device: str) -> dict[str, Any]:
     """Versions and hardware of a training on a device, in this process."""
     hardware: dict[str, Any] = {
         "device": device,
-        "processor": _processor_name(),
+        "processor": platform.processor() or platform.machine(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
     }
     if device.startswith("cuda"):
         hardware["GPU"] = torch.cuda.get_device_name(device)
     return {"versions": library_versions(), "hardware": hardware}
-
-
-def _processor_name() -> str:
-    """Give the model as Linux knows it, else the architecture."""
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.machine()
 
 
 def library_versions() -> dict[str, str]:

@@ -111,9 +111,14 @@ def read(
     try:
         with _open_regular(path) as file:
             header = _read_header(file)
-            described, layouts = _parse_header(header, _size(file))
+            described, layouts = _parse_header(header)
             content = check(_content_of(described, kind, version), layouts)
-            n_bytes = sum(layout.n_bytes for layout in layouts.values())
+            n_bytes, found = sum(layout.n_bytes for layout in layouts.values()), _size(file)
+            if found != len(header) + n_bytes:
+                raise SchemaError(
+                    f"it must hold {n_bytes} bytes of tensors. Got {found - len(header)} instead: "
+                    "it is truncated, or was altered."
+                )
             packed = header + file.read(n_bytes)
         _check_checksum(packed, described.get("sha256"))
         tensors = safetensors.torch.load(packed)
@@ -178,51 +183,26 @@ class _Entry(TypedDict):
 
     dtype: str
     shape: tuple[int, ...]
-    data_offsets: tuple[int, int]
+    data_offsets: tuple[int, int]  # which safetensors checks itself, when it loads
 
 
-def _parse_header(header: bytes, size: int) -> tuple[dict[str, Any], dict[str, Layout]]:
-    """Check a header's own consistency; return the description, and the tensors' layouts."""
+def _parse_header(header: bytes) -> tuple[dict[str, Any], dict[str, Layout]]:
+    """Give the description, and the tensors' layouts."""
     entries = _as_dict(loads_strictly(header[8:]), "header")
     metadata = _as_dict(entries.pop("__metadata__", {}), "header.__metadata__")
     text = read_as(str, metadata.get(METADATA, "{}"), f"header.__metadata__.{METADATA}")
     described = _as_dict(loads_strictly(text), METADATA)
-    read: dict[str, _Entry] = {
-        name: read_as(_Entry, entry, f"tensor {name:.80}") for name, entry in entries.items()
-    }
-    layouts = {name: _layout(entry, name) for name, entry in read.items()}
-    _check_spans([entry["data_offsets"] for entry in read.values()], size - len(header))
-    return described, layouts
+    return described, {name: _layout(entry, name) for name, entry in entries.items()}
 
 
-def _layout(entry: _Entry, name: str) -> Layout:
+def _layout(told: Any, name: str) -> Layout:
+    entry: _Entry = read_as(_Entry, told, f"tensor {name:.80}")
     if entry["dtype"] not in DTYPES or any(n < 0 for n in entry["shape"]):
         raise SchemaError(
             f"the tensor {name!r:.80} must have a dtype among {', '.join(DTYPES)} and no negative "
             f"side. Got {entry['dtype']!r:.40} and {entry['shape']!r:.40} instead."
         )
-    layout, (start, end) = Layout(entry["shape"], DTYPES[entry["dtype"]]), entry["data_offsets"]
-    if end - start != layout.n_bytes:
-        raise SchemaError(
-            f"the tensor {name!r:.80} must take {layout.n_bytes} bytes. Got {end - start} instead."
-        )
-    return layout
-
-
-def _check_spans(spans: list[tuple[int, int]], n_bytes: int) -> None:
-    """Refuse tensors that overlap, leave gaps, or do not end with the file."""
-    position = 0
-    for start, end in sorted(spans):
-        if start != position:
-            raise SchemaError(
-                "its tensors must follow one another. Got an overlap or a gap instead."
-            )
-        position = end
-    if position != n_bytes:
-        raise SchemaError(
-            f"it must hold {position} bytes of tensors. Got {n_bytes} instead: it is truncated, or "
-            "was altered."
-        )
+    return Layout(entry["shape"], DTYPES[entry["dtype"]])
 
 
 def _content_of(described: dict[str, Any], kind: str, version: int) -> Any:

@@ -21,7 +21,7 @@ from ganaug.exceptions import (
 )
 from ganaug.gan.monitor import Alarm
 from ganaug.history import describe_distrust, describe_troubles
-from ganaug.inputs.files import _chosen, labels_of_names
+from ganaug.inputs.files import labels_of_names
 from ganaug.integrations.common import codes_to_leave_alone
 from ganaug.model_card import model_card
 
@@ -92,16 +92,10 @@ def test_a_name_that_is_another_class_s_label_is_refused(augmenter, monkeypatch)
     for ask in (
         lambda: labels_of_names({"1": 5}, [0, 1, 2], names),
         lambda: augmenter.sample({"1": 5}),
-        lambda: _chosen(np.array([0, 1, 2]), {"1": 5}, 0, names),
     ):
         with pytest.raises(InvalidInputError, match="'1' instead, the name .* label 0 .*another"):
             ask()
     assert augmenter.sample({1: 2})[1].tolist() == [1, 1]
-
-
-def test_limits_by_name_are_of_the_class_of_that_name():
-    labels = np.array([0, 2, 2, 2])
-    assert labels[_chosen(labels, {"boot": 1}, 0, ["bag", "shoe", "boot"])].tolist() == [0, 2]
 
 
 def test_totals_may_be_given_by_name(augmenter, digits):

@@ -111,16 +111,6 @@ def test_what_does_not_go_with_the_model_is_refused(
     assert said in err
 
 
-def test_a_dry_run_tells_what_the_further_training_takes(run, tmp_path, monkeypatch):
-    monkeypatch.setattr(GANAugmenter, "fit", None)
-    more = ("--continue", tmp_path / "model", "--max-images", 6400, "--out", tmp_path / "more")
-
-    cost = json.loads(run(*more, "--dry-run", "--json")[1])
-
-    assert cost["classes"] == as_counts(None, None, ["bag=40", "boot=25"])
-    assert cost["seconds"] > 0
-
-
 def test_weights_are_kept_where_further_training_spoils_them(before, digits):
     spoils = {**TINY, "gan_options": {"learning_rate": 1.0}, "random_state": 3}
     after = GANAugmenter(**spoils, warm_start_from=before).fit(*digits)
@@ -230,10 +220,3 @@ def test_more_generators_than_the_model_has_are_refused_by_their_name(before, di
 
     with pytest.raises(InvalidInputError, match=r"`n_generators` must be at most .*, 2 .*Got 3"):
         more.fit(*digits)
-
-
-def test_a_dry_run_needs_no_free_place(run, tmp_path):
-    model = tmp_path / "model"
-
-    assert run("--out", model, "--dry-run")[0] == 0
-    assert run("--continue", model, "--max-images", 64, "--out", model, "--dry-run")[0] == 0

@@ -31,10 +31,8 @@ def arrays_of(
     source: LabelledData, image_shape: tuple[int, ...] | None, resize: tuple[int, int] | None
 ) -> Arrays:
     """Give what was read as arrays."""
-    read = source.as_arrays()
-    X, y = read.X, read.y
-    data = read_training_set(X, y, image_shape=image_shape, resize=resize)
+    data = read_training_set(source.X, source.y, image_shape=image_shape, resize=resize)
     labels = data.classes[data.labels]
-    if isinstance(X, np.ndarray) and resize is None:
-        return Arrays(X, labels, image_shape, data.spec, False)
+    if isinstance(source.X, np.ndarray) and resize is None:
+        return Arrays(source.X, labels, image_shape, data.spec, False)
     return Arrays(data.values, labels, None, data.spec, True)

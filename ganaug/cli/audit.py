@@ -23,7 +23,6 @@ def _check_suffix(_ctx: click.Context, _param: click.Parameter, out: Path) -> Pa
 @click.argument("model", type=parameters.Place())
 @click.option("--train", "train", required=True, help="The DATA that the model was fitted on.")
 @click.option("--holdout", help="Real samples that it was not fitted on: DATA as for `fit`.")
-@parameters.data_dir_option
 @parameters.max_per_class_option
 @parameters.seed_option
 @click.option(
@@ -53,7 +52,6 @@ def command(
     model: Path,
     train: str,
     holdout: str | None,
-    data_dir: Path | None,
     max_per_class: Mapping[str, int],
     seed: int,
     out: Path,
@@ -77,10 +75,10 @@ def command(
     verdict = None if verdict_file is None else Verdict.load(verdict_file)
     augmenter = GANAugmenter.load(model, device=device)
     resize, bar = augmenter.spec_.resize, progress_over_files(quiet)
-    options: dict[str, Any] = {"data_dir": data_dir, "resize": resize, "progress": bar}
+    options: dict[str, Any] = {"resize": resize, "progress": bar}
     real = read_data(train, limits=max_per_class, seed=seed, **options)
     held_out = LabelledData(None, None)
-    if holdout is not None:  # of data in parts the test part: the model has not seen it
+    if holdout is not None:  # of a .npz in parts the test part: the model has not seen it
         held_out = read_data(holdout, train=False, **options)
     names = augmenter.classes_, augmenter.class_names_
     real, held_out = real.in_labels(*names), held_out.in_labels(*names)

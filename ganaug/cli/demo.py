@@ -16,7 +16,7 @@ from ganaug.cli import parameters
     type=parameters.Place(file_okay=False),
     default=Path("demo-output"),
     show_default=True,
-    help="Directory for results, plot, sample grid, report and model.",
+    help="Directory for results, plot, report and model.",
 )
 @click.option("--draws", type=click.IntRange(1), help="Repeats with other training images; 2.")
 @click.option("--max-images", type=click.IntRange(1), help="Training budget of each GAN; 60000.")

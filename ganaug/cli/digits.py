@@ -7,20 +7,18 @@ part is set aside before anything else, and no remedy is chosen or fitted by it.
 from __future__ import annotations
 
 import contextlib
-import copy
 import json
 import math
 import platform
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from joblib import Parallel, cpu_count, delayed, parallel_config
-from PIL import Image, ImageDraw
 from sklearn.datasets import load_digits
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import train_test_split
@@ -35,7 +33,6 @@ from ganaug.gain.intervals import paired_interval
 from ganaug.gain.remedies import BUILT_IN, make_pipeline, select_remedies
 from ganaug.gain.trials import without_our_warnings
 from ganaug.gain.verdict import Verdict
-from ganaug.naming import printable
 from ganaug.persistence import library_versions
 from ganaug.progress import bar_options
 
@@ -56,7 +53,6 @@ MAX_IMAGES = 60_000
 TEST_SHARE = 0.3
 NOTHING = "nothing"
 CHOICE = "the choice"
-GRID_COLUMNS = 8
 AUDIT_SAMPLES = 100
 ENOUGH_DRAWS = 3  # for intervals
 
@@ -138,7 +134,7 @@ def run_draw(
     cache_dir: str,
     out: Path,
 ) -> dict[str, Any]:
-    """Choose and score for each classifier; the first draw's GAN is kept, drawn and audited.
+    """Choose and score for each classifier; the first draw's GAN is kept and audited.
 
     Folds, seed and cache are the same for all classifiers: the first one trains the GANs of all.
     """
@@ -166,7 +162,6 @@ def run_draw(
             }
         if seed == 0:
             augmenter.save(out / "model")
-            draw_grid(augmenter, X, y).save(out / "samples.png")
             gain = verdict.to_dict() | {"text": f"With the {name}: {verdict.text}"}
             write_report(augmenter, (X, y), (X_pool, y_pool), out / "report.html", gain)
     return {"found": found, "alarms": augmenter.alarms_}
@@ -240,7 +235,6 @@ _GAN = [remedy.name for remedy in BUILT_IN if remedy.uses_gan and not remedy.on_
 _WRITTEN = {
     "results.json": "every score and choice",
     "remedies.png": "the table as a plot",
-    "samples.png": "real images beside synthetic ones of the first draw's GAN",
     "report.html": "audit of that GAN; open it in a browser",
     "model": "the GAN itself, for GANAugmenter.load",
 }
@@ -328,38 +322,3 @@ def write_report(
             title="Audit of a GAN of scikit-learn's digits",
         )
         report.to_html(path)
-
-
-def draw_grid(augmenter: GANAugmenter, X: Array, y: Labels) -> Image.Image:
-    """Draw real images beside synthetic ones, one class per line, with headings and counts."""
-    encode: Callable[[Array], Array] = augmenter.spec_.encode
-    lines = []
-    for label in augmenter.classes_.tolist():
-        real = encode(X[y == label][:GRID_COLUMNS])[:, 0]
-        fake = encode(_some_samples(augmenter, label))[:, 0]
-        cells = [np.pad(image, 1, constant_values=96) for image in (*real, *fake)]
-        gap = np.full((cells[0].shape[0], 4), 255, dtype=np.uint8)
-        lines.append(np.concatenate([*cells[: len(real)], gap, *cells[len(real) :]], axis=1))
-    grid, scale = np.concatenate(lines), 4
-    height, width = scale * grid.shape[0], scale * grid.shape[1]
-    images = Image.fromarray(grid).resize((width, height), Image.Resampling.NEAREST)
-    names = [f"{printable(name)}: {n} real" for name, n in augmenter.class_counts_.items()]
-    left = 8 + max(int(ImageDraw.Draw(images).textlength(name)) for name in names)
-    top, line = 20, height // len(lines)
-    page = Image.new("L", (left + width, top + height), 255)
-    page.paste(images, (left, top))
-    pen = ImageDraw.Draw(page)
-    pen.text((left, 4), "real", 0)
-    pen.text((left + (width + 4 * scale) // 2, 4), "synthetic", 0)
-    for place, name in enumerate(names):
-        pen.text((4, top + place * line + line // 2 - 6), name, 0)
-    return page
-
-
-def _some_samples(augmenter: GANAugmenter, label: int) -> Array:
-    """Sample a class for the grid: unfiltered where the filter lets nothing through."""
-    try:
-        samples: Array = augmenter.sample({label: GRID_COLUMNS})[0]
-    except SamplingError:
-        samples = copy.copy(augmenter).set_params(filter=None).sample({label: GRID_COLUMNS})[0]
-    return samples

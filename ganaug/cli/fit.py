@@ -19,11 +19,7 @@ if TYPE_CHECKING:
 
 @click.command("fit")
 @parameters.data_options
-@click.option(
-    "--out",
-    type=parameters.Place(),
-    help="Directory for the model; needed but for --dry-run.",
-)
+@click.option("--out", type=parameters.Place(), required=True, help="Directory for the model.")
 @click.option(
     "--continue",
     "model",
@@ -38,7 +34,6 @@ if TYPE_CHECKING:
 @parameters.budget_options
 @click.option("--max-seconds", type=click.FloatRange(0), help="Budget in seconds.")
 @click.option("--checkpoint-dir", type=parameters.Place(), help="Save and resume here.")
-@click.option("--dry-run", is_flag=True, help="Read DATA and say what training would take.")
 @parameters.overwrite_option
 @parameters.jobs_option
 @parameters.device_option
@@ -50,11 +45,10 @@ def command(
     ctx: click.Context,
     /,
     data: parameters.Data,
-    out: Path | None,
+    out: Path,
     model: Path | None,
     max_images: int | None,
     max_seconds: float | None,
-    dry_run: bool,
     overwrite: bool,
     jobs: int | None,
     seed: int,
@@ -64,8 +58,8 @@ def command(
 ) -> None:
     """Train on DATA and save the model.
 
-    DATA is a directory of images, one subdirectory per class; a .npz file with arrays X and y; or
-    the name of a torchvision data set (with --data-dir).
+    DATA is a directory of images, one subdirectory per class; a .csv of file names and labels; or
+    a .npz file with arrays X and y.
 
     Ctrl-C ends the training early; what has been learnt is then saved as OUT.partial.
 
@@ -73,17 +67,14 @@ def command(
     trainings are kept.
     """
     from ganaug.augmenter import GANAugmenter
-    from ganaug.cli.summary import describe_cost, describe_model, estimate_cost, summarise
+    from ganaug.cli.summary import describe_model, summarise
     from ganaug.cli.terminal import interrupts_held
     from ganaug.outputs import partial_of
-    from ganaug.persistence import MODEL_NAME, check_can_save, read_config
+    from ganaug.persistence import MODEL_NAME, check_can_save
 
-    if out is not None:  # not found out about when all is done
-        for place in (out, partial_of(out)):
-            check_can_save(place)
-        parameters.check_free(out, out / MODEL_NAME, overwrite or dry_run)
-    elif not dry_run:
-        raise click.UsageError("Say where the model is to be saved: by --out.")
+    for place in (out, partial_of(out)):  # not found out about when all is done
+        check_can_save(place)
+    parameters.check_free(out, out / MODEL_NAME, overwrite)
     budget: dict[str, Any] = {"max_images": max_images, "max_seconds": max_seconds}
     is_limited = any(value is not None for value in budget.values())
     options = {name: value for name, value in options.items() if value is not None}
@@ -102,24 +93,19 @@ def command(
         augmenter = GANAugmenter(
             resize=data.resize, image_shape=data.image_shape, random_state=seed, **options
         )
-    source = labelled = replace(data, resize=augmenter.resize).read(augmenter.random_state, quiet)
+    source = replace(data, resize=augmenter.resize).read(augmenter.random_state, quiet)
     if model is not None:
         before = augmenter.warm_start_from.estimator
-        labelled = source.in_labels(before.classes_, before.class_names_)
-        _check_alike(augmenter, labelled.X, labelled.y)
-    if dry_run or out is None:
-        arrays = source.as_arrays()
-        cost = estimate_cost(augmenter, arrays.X, arrays.y)
-        click.echo(json.dumps(cost) if as_json else describe_cost(cost))
-        return
-    was_interrupted = _fit(augmenter, labelled.X, labelled.y)
+        source = source.in_labels(before.classes_, before.class_names_)
+        _check_alike(augmenter, source.X, source.y)
+    was_interrupted = _fit(augmenter, source.X, source.y)
     is_complete = not augmenter.model_.interrupted
     saved = out if is_complete else partial_of(out)  # never in place of a complete model
     if model is not None:
         augmenter.set_params(**_whole_budget(augmenter))
     with interrupts_held() as held:
         augmenter.save(saved)
-    summary = summarise(read_config(saved), saved)
+    summary = summarise(augmenter.model_, saved)
     click.echo(json.dumps(summary) if as_json else describe_model(summary))
     if not is_complete:
         click.echo(f"Interrupted: the model so far is {saved}, not {out}.", err=True)

@@ -16,7 +16,7 @@ from ganaug.cli import parameters
 def command(model: Path, as_json: bool) -> None:
     """Show what MODEL was trained on, and how it went."""
     from ganaug.cli.summary import describe_model, summarise
-    from ganaug.persistence import read_config
+    from ganaug.persistence import load_model
 
-    summary = summarise(read_config(model), model)
+    summary = summarise(load_model(model).model, model)
     click.echo(json.dumps(summary) if as_json else describe_model(summary))

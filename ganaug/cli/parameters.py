@@ -86,11 +86,6 @@ max_per_class_option = click.option(
     callback=as_counts,
     help="Use at most N samples of a class (to try an imbalance); may be repeated.",
 )
-data_dir_option = click.option(
-    "--data-dir",
-    type=Place(file_okay=False),
-    help="Where torchvision keeps a data set that is given by name.",
-)
 
 
 @dataclass(frozen=True)
@@ -98,8 +93,6 @@ class Data:
     """What the options of `data_options` say."""
 
     data: str
-    data_dir: Path | None
-    download: bool
     max_per_class: Mapping[str, int]
     resize: tuple[int, int] | None
     image_shape: tuple[int, ...] | None
@@ -111,8 +104,6 @@ class Data:
 
         return read_data(
             self.data,
-            data_dir=self.data_dir,
-            download=self.download,
             resize=self.resize,
             limits=self.max_per_class,
             seed=seed,
@@ -133,10 +124,6 @@ def _with_data(command: Callable[..., None]) -> Callable[..., None]:
 
 data_options = all_of(
     click.argument("data", type=str),
-    data_dir_option,
-    click.option(
-        "--download", is_flag=True, help="Let torchvision download a data set given by name."
-    ),
     max_per_class_option,
     click.option(
         "--resize",

@@ -3,70 +3,45 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
-
+from ganaug.history import alarms_of, trust_of
+from ganaug.model import FittedModel
 from ganaug.naming import printable
 from ganaug.options import MIN_TRUST
-from ganaug.progress import readable_seconds
-
-if TYPE_CHECKING:
-    from ganaug.augmenter import GANAugmenter
 
 
-def summarise(config: dict[str, Any], path: Path) -> dict[str, Any]:
-    """Pick out of a model's config what people ask for."""
-    data, gans = config["data"], config["gans"]
-    first = gans[0]["config"]
+def summarise(model: FittedModel, path: Path) -> dict[str, Any]:
+    """Pick out of a model what people ask for."""
+    first = model.gans[0].config
     return {
         "model": str(path),
-        "classes": dict(zip(_names(config), data["class_counts"], strict=True)),
-        "image_shape": first["image_shape"],
-        "n_features": first["n_features"],
-        "value_range": data["value_range"],
-        "recipe": first["recipe"],
-        "conditioning": "joint" if len(gans) == config["n_generators"] else "per_class",
-        "n_generators": config["n_generators"],
-        "width": first["width"],
-        "is_filtered": config["is_filtered"],
-        "distrusted": _distrusted(config),
-        "seed": config["seed"],
-        "images_seen": sum(gan["images_seen"] for gan in gans),
-        "interrupted": any(gan["interrupted"] for gan in gans),
-        "seconds": round(sum(gan["seconds"] for gan in gans), 1),
+        "classes": dict(zip(model.class_names, model.class_counts.tolist(), strict=True)),
+        "image_shape": first.image_shape,
+        "n_features": first.n_features,
+        "value_range": model.spec.value_range,
+        "recipe": first.recipe,
+        "conditioning": "joint" if model.is_joint else "per_class",
+        "n_generators": model.n_generators,
+        "width": first.width,
+        "is_filtered": model.is_filtered,
+        "distrusted": [name for name, share in trust_of(model).items() if share < MIN_TRUST],
+        "seed": model.seed,
+        "images_seen": model.images_seen,
+        "interrupted": model.interrupted,
+        "seconds": round(model.seconds, 1),
         "alarms": [
-            {"kind": alarm["kind"], "class": _alarm_class(alarm["class_code"], index, config)}
-            for index, gan in enumerate(gans)
-            for alarm in gan["alarms"]
+            {"kind": alarm["kind"], "class": None if (c := alarm["class"]) is None else str(c)}
+            for alarm in alarms_of(model)
         ],
         "tried": [
-            {"remedy": rung["name"], "alarms": len(rung["alarms"]), "kept": rung["kept"]}
-            for gan in gans
-            for rung in gan["rungs"]
+            {"remedy": rung.name, "alarms": len(rung.alarms), "kept": rung.kept}
+            for gan in model.gans
+            for rung in gan.rungs
         ],
-        "fingerprint": data["fingerprint"],
-        "versions": config["versions"],
+        "fingerprint": model.fingerprint,
+        "versions": model.origin["versions"],
     }
-
-
-def _names(config: dict[str, Any]) -> list[str]:
-    data = config["data"]
-    return [str(name) for name in data["label_kind"]["class_names"] or data["classes"]]
-
-
-def _distrusted(config: dict[str, Any]) -> list[str]:
-    """Name the classes whose samples a classifier of the real ones takes too seldom for them."""
-    shares = config["trust"] or []
-    return [name for name, s in zip(_names(config), shares, strict=False) if s < MIN_TRUST]
-
-
-def _alarm_class(code: int | None, index: int, config: dict[str, Any]) -> str | None:
-    if code is None:
-        return None
-    names = _names(config)
-    is_joint = len(config["gans"]) == config["n_generators"]
-    return names[code if is_joint else index % len(names)]
 
 
 def describe_model(summary: dict[str, Any]) -> str:
@@ -95,28 +70,3 @@ def describe_model(summary: dict[str, Any]) -> str:
         kept = ", kept" if rung["kept"] else ""
         lines.append(f"tried         {rung['remedy']}: {rung['alarms']} alarms{kept}")
     return "\n".join(lines)
-
-
-def estimate_cost(augmenter: GANAugmenter, X: Any, y: Any) -> dict[str, Any]:
-    """Say what a training would take: samples by class, bytes of images, seconds."""
-    if isinstance(X, list):  # of pictures
-        size = sum(image.width * image.height * len(image.getbands()) for image in X)
-    else:
-        size = X.nbytes
-    names, counts = np.unique(np.asarray(y).astype(str), return_counts=True)
-    return {
-        "classes": dict(zip(names.tolist(), counts.tolist(), strict=True)),
-        "data_bytes": int(size),
-        "seconds": round(augmenter.estimate_fit_seconds(X, y), 3),
-    }
-
-
-def describe_cost(cost: dict[str, Any]) -> str:
-    """Format an estimate for people."""
-    classes = cost["classes"]
-    total = (
-        f"{sum(classes.values()):,} samples of {len(classes)} classes, "
-        f"{cost['data_bytes'] / 2**20:.1f} MiB; training would take about "
-        f"{readable_seconds(cost['seconds'])} on this machine. Nothing is trained or written."
-    )
-    return "\n".join([total, *(f"  {printable(label)}: {n}" for label, n in classes.items())])

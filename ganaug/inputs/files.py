@@ -1,16 +1,15 @@
-"""Labelled images from files: folders by class, a table of file names, .npz, torchvision's sets.
+"""Labelled images from files: folders by class, a table of file names, a .npz.
 
 What is read, and what is not:
 
 - **A folder** has one subfolder per class, which may have subfolders itself. Read are the formats
   of `ganaug.inputs.pictures.FORMATS`; hidden files are passed over, all others are counted in a
   warning. Links are followed, as torchvision's ImageFolder does, each folder once; where they lead
-  out of the folder, a warning says so. Of `train`, `val` and `test` subfolders the training part is
-  read. Subfolders that ganaug itself has written are left out.
+  out of the folder, a warning says so. A folder of `train`, `val` and `test` parts is refused.
+  Subfolders that ganaug itself has written are left out.
 - **A .csv file** has columns of file names and labels, and maybe of groups. Its files lie in its
   own folder: a name that leads out of it, also by a link, is refused.
 - **A .npz file**: see `ganaug.inputs.npz`.
-- **A torchvision set** is given by its name.
 """
 
 from __future__ import annotations
@@ -24,12 +23,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-from torch.utils.data import Subset
 
-from ganaug.checks import did_you_mean, require_extra, warn_user
+from ganaug.checks import did_you_mean, warn_user
 from ganaug.exceptions import GanaugWarning, InvalidInputError
-from ganaug.inputs.class_names import check_unambiguous, names_of_classes
+from ganaug.inputs.class_names import check_unambiguous
 from ganaug.inputs.containers import take_samples
 from ganaug.inputs.npz import read_npz, warn_of_made
 from ganaug.inputs.pictures import SUFFIXES, is_regular, read_pictures
@@ -43,13 +40,14 @@ from ganaug.naming import (
     printable,
 )
 
-TORCHVISION_SETS = ("MNIST", "FashionMNIST", "KMNIST", "QMNIST", "CIFAR10", "SVHN")
-
-_TRAIN_NAMES = ("train", "training")
-_TEST_NAMES = ("test", "testing", "val", "valid", "validation", "dev")
-_FILE_COLUMNS = ("file", "filename", "file_name", "path", "filepath", "image")
-_LABEL_COLUMNS = ("label", "class", "class_name", "category", "target", "y")
-_GROUP_COLUMNS = ("group", "groups")
+_PART_NAMES = frozenset(
+    ("train", "training", "test", "testing", "val", "valid", "validation", "dev")
+)
+_COLUMNS = {
+    "file": ("file", "filename", "file_name", "path", "filepath", "image"),
+    "label": ("label", "class", "class_name", "category", "target", "y"),
+    "group": ("group", "groups"),
+}
 
 
 @dataclass(frozen=True)
@@ -57,25 +55,13 @@ class LabelledData:
     """What was read: as `GANAugmenter.fit` takes it."""
 
     X: Any
-    """A list of PIL images, an array, or a torchvision Dataset."""
+    """A list of PIL images, or an array."""
     y: Any
-    """A list of str, an array, or None for a Dataset."""
+    """A list of str, or an array."""
     files: tuple[Path, ...] = ()
-    """Of each image; empty for arrays and Datasets."""
+    """Of each image; empty for arrays."""
     groups: Array | None = None
     """Site, patient, ... of each sample."""
-
-    def as_arrays(self) -> LabelledData:
-        """Give a Dataset's images, and the names of their classes, as arrays."""
-        if self.y is not None:
-            return self
-        whole: Any = self.X
-        chosen: Any = slice(None)
-        if isinstance(whole, Subset):
-            whole, chosen = whole.dataset, whole.indices
-        labels, names = _dataset_labels(whole)[chosen], getattr(whole, "classes", None)
-        y = labels if names is None else np.asarray(list(map(normalised, names)))[labels]
-        return LabelledData(np.asarray(whole.data)[chosen], y)
 
     def in_labels(self, classes: Array, names: Sequence[str]) -> LabelledData:
         """Give the labels of a model in place of the names, as of folders, of its classes."""
@@ -88,8 +74,6 @@ class LabelledData:
 def read_data(
     data: str,
     *,
-    data_dir: Path | None = None,
-    download: bool = False,
     train: bool = True,
     resize: tuple[int, int] | None = None,
     limits: Mapping[str, int] | None = None,
@@ -98,41 +82,35 @@ def read_data(
 ) -> LabelledData:
     """Read labelled samples from wherever `data` says.
 
-    - `data`: a folder of images, a .csv or a .npz file, or the name of a torchvision set, which
-      lies in `data_dir`; `download` lets torchvision download it.
-    - `train`: which part of data that have a test part, too.
-    - `resize`: scale image files as they are read; arrays and Datasets are left to `GANAugmenter`.
+    - `data`: a folder of images, a .csv or a .npz file.
+    - `train`: which part of a .npz that has a test part, too.
+    - `resize`: scale image files as they are read; arrays are left to `GANAugmenter`.
     - `limits`: use at most so many samples of these classes, drawn by `seed`.
     - `progress`: wraps the range of image files, as a progress bar does; twice.
     """
     path = Path(os.path.expanduser(data))
-    # a set's name first: torchvision keeps it in a directory of that name
-    if data in TORCHVISION_SETS and (data_dir is not None or not _is_folder(path)):
-        found = LabelledData(_torchvision_set(data, data_dir, download, train), None)
-        return _limited(found, limits, seed)
-    if path.suffix.lower() == ".npz":
+    suffix = path.suffix.lower()
+    if suffix == ".npz":
         X, y, groups = read_npz(path, train=train)
         return _limited(LabelledData(X, y, groups=groups), limits, seed)
-    is_table = path.suffix.lower() == ".csv"
-    if is_table or (data and _is_folder(path)):
-        listing = _list_table(path) if is_table else _list_folder(path, train)
+    if suffix == ".csv" or (data and _is_folder(path)):
+        listing = _list_table(path) if suffix == ".csv" else _list_folder(path)
         chosen = _limited(listing, limits, seed)
         images = read_pictures(chosen.X, resize, progress)
         return replace(chosen, X=images, files=tuple(chosen.X))
     what = "is none of these" if data and os.path.exists(path) else "does not exist"
     raise InvalidInputError(
-        "DATA must be a directory of images by class, a .csv of files and labels, a .npz file with "
-        f"X and y, or one of {', '.join(TORCHVISION_SETS)}. Got {data!r} instead, which {what}."
-        f"{did_you_mean(data, TORCHVISION_SETS)}"
+        "DATA must be a directory of images by class, a .csv of files and labels, or a .npz file "
+        f"with X and y. Got {data!r} instead, which {what}."
     )
 
 
 # --- folders -------------------------------------------------------------------------------------
 
 
-def _list_folder(directory: Path, train: bool) -> LabelledData:
+def _list_folder(directory: Path) -> LabelledData:
     """List the images of a folder by class, sorted by name; warn of all that is left out."""
-    directory = _part_of(directory, train)
+    _refuse_parts(directory)
     is_ours = is_output_folder(directory)
     root = directory.resolve()
     found, labels, left_out, empty = list[Path](), list[str](), Counter[str](), list[str]()
@@ -169,23 +147,17 @@ def _list_folder(directory: Path, train: bool) -> LabelledData:
     return LabelledData(found, labels)
 
 
-def _part_of(directory: Path, train: bool) -> Path:
-    """Choose the training (or test) part where there are such subfolders."""
-    folders = {name.lower(): folder for name, folder in _folders(directory).items()}
-    training = next((folders[name] for name in _TRAIN_NAMES if name in folders), None)
-    others = [folders[name] for name in _TEST_NAMES if name in folders]
-    if training is None or not (classes := _folders(training).keys()):
-        return directory
-    alike = [other for other in others if classes & _folders(other).keys()]
-    if not alike and len(folders) > 1:
-        return directory  # 'train' is a class beside others
-    part = training if train or not alike else alike[0]
-    rest = [folder.name for folder in folders.values() if folder != part]
-    _warn(
-        f"{printable(directory)} holds parts: {printable(part.name)} is read"
-        + (f", not {printable(', '.join(rest))}." if rest else ".")
-    )
-    return part
+def _refuse_parts(directory: Path) -> None:
+    """Refuse a folder of training and test parts, which would be taken for classes."""
+    folders = [entry for entry in _entries(directory) if _is_folder(entry)]
+    named = [folder for folder in folders if folder.name.lower() in _PART_NAMES]
+    parts = [folder for folder in named if any(map(_is_folder, _entries(folder)))]
+    if len(parts) > 1 or (parts and named == folders):
+        listed = " or ".join(printable(part) for part in parts)
+        raise InvalidInputError(
+            f"{printable(directory)} must hold one subdirectory of images per class. It holds "
+            f"parts with classes of their own instead: give {listed}."
+        )
 
 
 def _why_ours(folder: Path) -> str | None:
@@ -232,10 +204,6 @@ def _entries(directory: Path) -> list[Path]:
     return sorted(entry for entry in directory.iterdir() if not entry.name.startswith("."))
 
 
-def _folders(directory: Path) -> dict[str, Path]:
-    return {entry.name: entry for entry in _entries(directory) if _is_folder(entry)}
-
-
 def _is_folder(path: Path) -> bool:
     try:
         return path.is_dir()
@@ -252,28 +220,27 @@ def _warn(message: str) -> None:
 
 def _list_table(path: Path) -> LabelledData:
     """List the files that a .csv names, all in its own folder."""
-    rows = _table_rows(path)
-    columns = _columns(rows[0], path)
-    files, labels, label_of = list[Path](), list[str](), dict[Path, str]()
-    root = path.parent.resolve()
-    for number, row in enumerate(rows[1:], start=2):
+    header, *rows = _table_rows(path)
+    places = _places(header, path)
+    root, label_of, labels = path.parent.resolve(), dict[Path, str](), list[str]()
+    files, groups = list[Path](), list[str]()
+    for number, row in enumerate(rows, start=2):
         where = f"line {number} of {printable(path)}"
-        if len(row) <= max(columns):
-            raise InvalidInputError(f"{where} must have {max(columns) + 1} columns. Got {row!r}.")
-        name, label = row[columns[0]], normalised(row[columns[1]].strip())
+        if len(row) <= max(places.values()):
+            n_columns = max(places.values()) + 1
+            raise InvalidInputError(f"{where} must have {n_columns} columns. Got {row!r}.")
+        name, label = row[places["file"]], normalised(row[places["label"]].strip())
         file = _inside(root, name, where)
-        if not label or label_of.get(file, label) != label:
+        if not label or label_of.setdefault(file, label) != label:
             raise InvalidInputError(
                 f"{where}: {name!r} must have one label. Got {label!r} instead."
             )
-        label_of[file] = label
         files.append(file)
         labels.append(label)
+        groups += [row[places["group"]]] if "group" in places else []
     if not files:
         raise InvalidInputError(f"{printable(path)} must name files and labels. Found no line.")
-    has_groups = len(columns) > 2
-    groups = np.asarray([row[columns[2]] for row in rows[1:]]) if has_groups else None
-    return LabelledData(files, labels, groups=groups)
+    return LabelledData(files, labels, groups=np.asarray(groups) if groups else None)
 
 
 def _table_rows(path: Path) -> list[list[str]]:
@@ -294,20 +261,20 @@ def _table_rows(path: Path) -> list[list[str]]:
     return rows
 
 
-def _columns(header: Sequence[str], path: Path) -> list[int]:
+def _places(header: Sequence[str], path: Path) -> dict[str, int]:
     """Find the columns of files, labels and, where there is one, groups."""
     names = [name.strip().lower() for name in header]
-    columns = []
-    for wanted in (_FILE_COLUMNS, _LABEL_COLUMNS, _GROUP_COLUMNS):
-        column = next((names.index(name) for name in wanted if name in names), None)
-        if column is not None:
-            columns.append(column)
-        elif wanted is not _GROUP_COLUMNS:
+    found = {
+        what: next((names.index(name) for name in usual if name in names), None)
+        for what, usual in _COLUMNS.items()
+    }
+    for what in ("file", "label"):
+        if found[what] is None:
             raise InvalidInputError(
-                f"The first line of {printable(path)} must name a column {wanted[0]!r} (or "
-                f"{', '.join(wanted[1:])}). Got {header!r} instead."
+                f"The first line of {printable(path)} must name a column {what!r} (or "
+                f"{', '.join(_COLUMNS[what][1:])}). Got {header!r} instead."
             )
-    return columns
+    return {what: place for what, place in found.items() if place is not None}
 
 
 def _inside(root: Path, name: str, where: str) -> Path:
@@ -321,28 +288,6 @@ def _inside(root: Path, name: str, where: str) -> Path:
             f"{where}: {name!r} must lie in the folder of the .csv. It leads out of it."
         )
     return file
-
-
-# --- torchvision ----------------------------------------------------------------------------------
-
-
-def _torchvision_set(name: str, data_dir: Path | None, download: bool, train: bool) -> Any:
-    if data_dir is None:
-        raise InvalidInputError(
-            f"{name} is a torchvision data set: say where it is with --data-dir."
-        )
-    kind = getattr(require_extra("torchvision.datasets", "torchvision"), name)
-    part = {"split": "train" if train else "test"} if name == "SVHN" else {"train": train}
-    try:
-        return kind(data_dir, download=download, **part)
-    except Exception as error:  # its readers raise whatever a damaged file makes them raise
-        raise InvalidInputError(
-            f"{name} in {printable(data_dir)}: {printable(error)} (or pass --download)."
-        ) from error
-
-
-def _dataset_labels(dataset: Any) -> Array:
-    return np.asarray(dataset.targets if hasattr(dataset, "targets") else dataset.labels)
 
 
 # --- classes -------------------------------------------------------------------------------------
@@ -369,34 +314,21 @@ def labels_of_names(
 
 
 def _limited(data: LabelledData, limits: Mapping[str, int] | None, seed: int) -> LabelledData:
-    """Keep at most so many samples of each of these classes, drawn by a seed."""
+    """Keep at most so many samples of each of these classes, drawn by a seed, class by class."""
     if not limits:
         return data
     X, y, groups = data.X, data.y, data.groups
-    if y is None:
-        chosen = _chosen(_dataset_labels(X), limits, seed, getattr(X, "classes", None))
-        return LabelledData(Subset(X, chosen.tolist()), None)
     if len(X) != len(y):
         raise InvalidInputError(
             f"X and y must have the same length. Got {len(X)} and {len(y)} instead."
         )
-    chosen = _chosen(np.asarray(y), limits, seed)
-    groups = None if groups is None else groups[chosen]
-    return LabelledData(take_samples(X, chosen), take_samples(y, chosen), groups=groups)
-
-
-def _chosen(
-    labels: Array, limits: Mapping[str, int], seed: int, names: Sequence[str] | None = None
-) -> npt.NDArray[np.int64]:
-    """Give the positions, class by class, of the samples to use."""
-    labels = labels.reshape(-1)
+    labels = np.asarray(y).reshape(-1)
     classes = np.unique(labels)
-    wanted = labels_of_names(
-        limits, classes, names_of_classes(classes, dict(enumerate(names or ())))
-    )
-    rng = np.random.default_rng(seed)
+    most, rng = labels_of_names(limits, classes), np.random.default_rng(seed)
     kept = [
-        np.sort(rng.permutation(np.flatnonzero(labels == label))[: wanted.get(label)])
+        np.sort(rng.permutation(np.flatnonzero(labels == label))[: most.get(label)])
         for label in classes.tolist()
     ]
-    return np.concatenate(kept)
+    chosen = np.concatenate(kept)
+    groups = None if groups is None else groups[chosen]
+    return LabelledData(take_samples(X, chosen), take_samples(y, chosen), groups=groups)

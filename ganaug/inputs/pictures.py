@@ -11,8 +11,8 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -29,13 +29,10 @@ SUFFIXES = frozenset(
 MAX_PIXELS = 120_000_000
 """An image of more is taken for a decompression bomb; cameras reach about 100 million."""
 
-_READ_AS = {**READ_AS, **dict.fromkeys(("CMYK", "YCbCr", "HSV", "LAB"), "RGB")}
-"""Modes that are always converted, and to what; the others stay unless they are mixed."""
 _EIGHT_BIT = ("1", "L", "LA", "RGB", "RGBA")
 
 
-@dataclass(frozen=True)
-class _Header:
+class _Header(NamedTuple):
     """What a file says of itself, known before anything is decoded."""
 
     file: Path
@@ -114,7 +111,7 @@ def _header(file: Path, resize: tuple[int, int] | None) -> _Header:
                 f"{MAX_SIDE} x {MAX_SIDE} can be learnt: scale all images, such as with "
                 "--resize 64x64."
             )
-        mode = _READ_AS.get(image.mode, image.mode)
+        mode = READ_AS.get(image.mode, image.mode)
         if image.mode == "P" and "transparency" in image.info:
             mode = "RGBA"
         if mode == "1" and resize is not None:  # half a black pixel is grey
@@ -142,17 +139,11 @@ def _common_mode(headers: Sequence[_Header]) -> str | None:
             f"All images must have one depth. {printable(first.file)} is of Pillow's mode "
             f"{first.mode}, {counts[usual]} others of {usual}: bring them to one scale."
         )
-    mode = _mode_for(counts)
+    colour = "RGB" if counts.keys() & {"RGB", "RGBA"} else "L"
+    mode = f"{colour}A" if counts.keys() <= {"LA", "RGBA"} else colour
     _warn(odd, f"are not {usual} (grey L, colour RGB, A transparency) as the others: all are read "
           f"as {mode}")  # fmt: skip
     return mode
-
-
-def _mode_for(modes: Iterable[str]) -> str:
-    """Give the mode that holds what all of these have: colour if one has, alpha if all have."""
-    modes = set(modes)
-    colour = "RGB" if modes & {"RGB", "RGBA"} else "L"
-    return f"{colour}A" if modes <= {"LA", "RGBA"} else colour
 
 
 def _warn(headers: Sequence[_Header], what: str) -> None:

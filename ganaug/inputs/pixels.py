@@ -20,18 +20,16 @@ Layout = Literal["HW", "HWC", "CHW"]
 MIN_SIDE, MAX_SIDE, MAX_CHANNELS = 8, 128, 4
 RESIZE_HINT = "Pass resize=(height, width) to bring all images to one size."
 _CHUNK_BYTES = 2**20  # values are converted a few samples at a time: no float copy of an image set
-_PIL_MODES = ("1", "L", "LA", "RGB", "RGBA", "CMYK", "YCbCr", "HSV", "LAB", "I", "I;16", "F")
+PIL_MODES = ("1", "L", "LA", "RGB", "RGBA", "I", "I;16", "F")
 READ_AS = {
-    "P": "RGB",
+    **dict.fromkeys(("P", "CMYK", "YCbCr", "HSV", "LAB"), "RGB"),
     "PA": "RGBA",
     "La": "LA",
     "RGBa": "RGBA",
     "RGBX": "RGB",
-    "I;16B": "I;16",
-    "I;16L": "I;16",
-    "I;16N": "I;16",
+    **dict.fromkeys(("I;16B", "I;16L", "I;16N"), "I;16"),
 }
-"""Modes that are read as another."""
+"""Modes that are read as another; images that are made have that other one."""
 
 
 def layout_of(shape: tuple[int, ...], prefer: Layout, name: str) -> Layout:
@@ -90,9 +88,9 @@ def pixels_of(image: object, name: str) -> Array:
 
 def _pixels_of_pil(image: Image.Image, name: str) -> Array:
     mode = pil_mode_of(image)
-    if mode not in _PIL_MODES:
+    if mode not in PIL_MODES:
         raise InvalidInputError(
-            f"PIL images must be of mode {', '.join((*_PIL_MODES, *READ_AS))}. Got {image.mode} "
+            f"PIL images must be of mode {', '.join((*PIL_MODES, *READ_AS))}. Got {image.mode} "
             f"in {name} instead: convert it to the one of these that keeps its values."
         )
     try:
