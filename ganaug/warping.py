@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from joblib import parallel_config
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.linear_model import RidgeClassifier
 from sklearn.neighbors import KNeighborsClassifier
@@ -190,9 +191,10 @@ def _fit_warp(values: Array, codes: Codes, seed: int) -> Warp:
         folds = spread_folds(codes, N_FOLDS, derived_seed(seed, "warp", repeat))
         return np.array([_score(warp, images, codes, folds, k, seed) for k in range(N_FOLDS)])
 
-    first = {warp: scores(warp, 0) for warp in CANDIDATES}
-    finalists = sorted(first, key=lambda warp: -first[warp].mean())[:N_FINALISTS]
-    both = {w: np.append(first[w], scores(w, 1)) for w in dict.fromkeys([SLIGHT, *finalists])}
+    with parallel_config(backend="sequential"):  # a Dask cluster would be sent one tree at a time
+        first = {warp: scores(warp, 0) for warp in CANDIDATES}
+        finalists = sorted(first, key=lambda warp: -first[warp].mean())[:N_FINALISTS]
+        both = {w: np.append(first[w], scores(w, 1)) for w in dict.fromkeys([SLIGHT, *finalists])}
     best = max(both, key=lambda warp: both[warp].mean())
     ahead = both[best] - both[SLIGHT]
     widened = math.sqrt(1 / len(ahead) + 1 / (N_FOLDS - 1))
