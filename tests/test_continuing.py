@@ -11,7 +11,6 @@ import torch
 
 from ganaug import GANAugmenter
 from ganaug.cli import main
-from ganaug.cli.parameters import as_counts
 from ganaug.exceptions import InvalidInputError
 from ganaug.gan.training import Trainer
 
