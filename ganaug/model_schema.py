@@ -106,9 +106,9 @@ def describe(model: FittedModel) -> dict[str, Any]:
     """Describe a model in plain values that `read_content` takes back."""
     return {
         "data": {
-            "spec": model.spec.to_json(),
+            "spec": asdict(model.spec),
             "classes": model.classes.tolist(),
-            "label_kind": model.label_kind.to_json(),
+            "label_kind": asdict(model.label_kind),
             "class_counts": model.class_counts.tolist(),
             "fingerprint": model.fingerprint,
         },

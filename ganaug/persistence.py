@@ -182,7 +182,6 @@ def _parameter_kinds(estimator_class: type) -> dict[str, Any]:
 def _read_content(
     content: Any, layouts: dict[str, Layout], build: Callable[[dict[str, Any]], Any] | None
 ) -> tuple[ModelContent, Any]:
-    """Check a file's content, and build the estimator of its parameters."""
     if not isinstance(content, dict) or "parameters" not in content:
         raise SchemaError("`model` must have the key 'parameters', which is missing.")
     about_model = {key: value for key, value in content.items() if key != "parameters"}
@@ -196,7 +195,6 @@ def _read_content(
 
 
 def _for_people(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Give a file's content as config.json shows it."""
     shown: dict[str, Any] = jsonable({"format_version": FORMAT_VERSION, **content})
     shown["data"]["value_range"] = shown["data"]["spec"]["value_range"]
     shown["trust"] = class_trust(content["generator_trust"])

@@ -168,7 +168,6 @@ def _size(file: BinaryIO) -> int:
 
 
 def _read_header(file: BinaryIO) -> bytes:
-    """Read the length of the header, and the header."""
     length = file.read(8)
     n = int.from_bytes(length, "little")
     if len(length) < 8 or n > _size(file) - 8:
@@ -187,7 +186,6 @@ class _Entry(TypedDict):
 
 
 def _parse_header(header: bytes) -> tuple[dict[str, Any], dict[str, Layout]]:
-    """Give the description, and the tensors' layouts."""
     entries = _as_dict(loads_strictly(header[8:]), "header")
     metadata = _as_dict(entries.pop("__metadata__", {}), "header.__metadata__")
     text = read_as(str, metadata.get(METADATA, "{}"), f"header.__metadata__.{METADATA}")
@@ -206,7 +204,6 @@ def _layout(told: Any, name: str) -> Layout:
 
 
 def _content_of(described: dict[str, Any], kind: str, version: int) -> Any:
-    """Check what the file says it is; return its content."""
     if described.get("kind") != kind:
         raise SchemaError(f"its kind must be {kind!r}. Got {described.get('kind')!r:.80} instead.")
     found = read_as(int, described.get("format_version"), "format_version")

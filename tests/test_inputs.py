@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import tracemalloc
 import warnings
@@ -451,7 +452,7 @@ def test_a_spec_survives_json(image_folder, imbalanced_digits):
         read_training_set(uint8_images(30, 30), LABELS, resize=[np.int64(9), 8]),
     ]
     for data in sets:
-        saved = json.loads(json.dumps(data.spec.to_json()))
+        saved = json.loads(json.dumps(dataclasses.asdict(data.spec)))
         assert read_as(DataSpec, saved, "spec") == data.spec
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
@@ -40,7 +41,7 @@ STRINGS = ["boot", "bag", "coat", "bag"]
 )
 def test_labels_come_back_alike_also_after_saving(y):
     codes, classes, kind = read_labels(y)
-    saved = json.loads(json.dumps([kind.to_json(), classes.tolist()]))
+    saved = json.loads(json.dumps([dataclasses.asdict(kind), classes.tolist()]))
     kind = read_as(LabelKind, saved[0], "label_kind")
 
     back = kind.decode(codes, kind.restore_classes(saved[1]))

@@ -113,7 +113,6 @@ def command(
 
 
 def _sampler_of(verdict: Verdict, here: dict[str, Any]) -> Any:
-    """Give the sampler of a verdict, to train as is said here."""
     from ganaug.exceptions import InvalidInputError
 
     sampler = verdict.make_sampler()
@@ -167,7 +166,6 @@ def _write(
     origin: Origin,
     overwrite: bool,
 ) -> Mapping[str, Mapping[str, int]]:
-    """Write all samples; count them by class and kind."""
     from ganaug.gain.remedies import provenance
     from ganaug.outputs import open_output
 

@@ -7,26 +7,18 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MinMaxScaler
+from sklearn.preprocessing import FunctionTransformer, MinMaxScaler
 from sklearn.svm import SVC
 
 
-class Flatten(TransformerMixin, BaseEstimator):
-    """Makes columns of images of any shape."""
-
-    def fit(self, X: Any, y: Any = None) -> Flatten:  # noqa: ARG002 - scikit-learn's protocol
-        """Do nothing."""
-        return self
-
-    def transform(self, X: Any) -> Any:
-        """Flatten."""
-        return np.reshape(X, (len(X), -1))
+def flatten(X: Any) -> Any:
+    """Make columns of images of any shape."""
+    return np.reshape(X, (len(X), -1))
 
 
 _MAKERS: dict[str, Callable[[], Any]] = {
@@ -40,4 +32,6 @@ _MAKERS: dict[str, Callable[[], Any]] = {
 
 def classifier_of(name: str) -> Any:
     """Make a classifier of images or feature rows; "cnn" stays the name that it is."""
-    return name if name == "cnn" else make_pipeline(Flatten(), MinMaxScaler(), _MAKERS[name]())
+    if name == "cnn":
+        return name
+    return make_pipeline(FunctionTransformer(flatten), MinMaxScaler(), _MAKERS[name]())

@@ -114,7 +114,6 @@ def command(
 
 
 def _refuse_what_is_the_models(ctx: click.Context) -> None:
-    """Refuse options that MODEL has answered."""
     names = ("recipe", "conditioning", "n_generators", "width", "seed", "resize", "image_shape")
     given = [
         parameter.opts[0]
@@ -127,7 +126,6 @@ def _refuse_what_is_the_models(ctx: click.Context) -> None:
 
 
 def _to_continue(model: Path) -> GANAugmenter:
-    """Give an estimator that trains a saved model on."""
     from sklearn.base import clone
     from sklearn.frozen import FrozenEstimator
 
@@ -144,7 +142,6 @@ def _to_continue(model: Path) -> GANAugmenter:
 
 
 def _check_alike(augmenter: GANAugmenter, X: Any, y: Any) -> None:
-    """Refuse other data than those that the model was trained on."""
     from ganaug.exceptions import GanaugWarning, InvalidInputError
     from ganaug.parameters import read_for_training
 

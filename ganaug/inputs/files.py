@@ -148,7 +148,6 @@ def _list_folder(directory: Path) -> LabelledData:
 
 
 def _refuse_parts(directory: Path) -> None:
-    """Refuse a folder of training and test parts, which would be taken for classes."""
     folders = [entry for entry in _entries(directory) if _is_folder(entry)]
     named = [folder for folder in folders if folder.name.lower() in _PART_NAMES]
     parts = [folder for folder in named if any(map(_is_folder, _entries(folder)))]
@@ -219,7 +218,6 @@ def _warn(message: str) -> None:
 
 
 def _list_table(path: Path) -> LabelledData:
-    """List the files that a .csv names, all in its own folder."""
     header, *rows = _table_rows(path)
     places = _places(header, path)
     root, label_of, labels = path.parent.resolve(), dict[Path, str](), list[str]()
@@ -262,7 +260,6 @@ def _table_rows(path: Path) -> list[list[str]]:
 
 
 def _places(header: Sequence[str], path: Path) -> dict[str, int]:
-    """Find the columns of files, labels and, where there is one, groups."""
     names = [name.strip().lower() for name in header]
     found = {
         what: next((names.index(name) for name in usual if name in names), None)

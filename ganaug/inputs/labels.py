@@ -59,10 +59,6 @@ class LabelKind:
     class_names: tuple[str, ...] | None = None
     """Names that a Dataset has for the integer labels in ``classes``."""
 
-    def to_json(self) -> dict[str, object]:
-        """Give the fields as plain values that JSON can hold."""
-        return dataclasses.asdict(self)
-
     def restore_classes(self, labels: Sequence[object]) -> Array:
         """Rebuild ``classes`` from its ``tolist()``, as saved in JSON."""
         return np.asarray(labels, dtype=self.class_dtype)

@@ -120,7 +120,6 @@ def _open_dataset(
 
 
 def _open_array(images: Array | torch.Tensor, resize: tuple[int, int] | None) -> Source:
-    """Open images in one array or tensor."""
     if len(images) == 0:
         raise InvalidInputError(f"X must hold images. Got shape {tuple(images.shape)} instead.")
     first = images[0]
@@ -141,7 +140,6 @@ def _open_array(images: Array | torch.Tensor, resize: tuple[int, int] | None) ->
 def _format_of_images(
     image: object, pixels: Array, name: str, resize: tuple[int, int] | None
 ) -> DataFormat:
-    """Describe images by the first of them."""
     is_pil, is_tensor = isinstance(image, Image.Image), isinstance(image, torch.Tensor)
     layout = layout_of(pixels.shape, "CHW" if is_tensor else "HWC", name)
     return DataFormat(
@@ -157,7 +155,6 @@ def _format_of_images(
 
 
 def _open_rows(X: Samples, image_shape: tuple[int, ...] | None) -> Source:
-    """Open 2-D data: flattened images, or a table."""
     rows = _checked_rows(X)
     table = _format_of_rows(X, rows)
     if image_shape is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -70,10 +69,6 @@ class DataSpec(DataFormat):
     levels: tuple[float, ...] | None = None
     """All values that the user's images have, rising, where these are few: what comes out has
     exactly these, and not neighbours of them by which a classifier could tell it."""
-
-    def to_json(self) -> dict[str, object]:
-        """Give the fields as plain values that JSON can hold."""
-        return dataclasses.asdict(self)
 
     def encode(self, X: Samples) -> Array:
         """Turn data that looks like the fitted data into what the networks see.
@@ -192,7 +187,6 @@ class DataSpec(DataFormat):
         return units
 
     def _wrap(self, values: Array) -> Samples:
-        """Put values into the user's container."""
         if self.container == "pandas":
             return self._to_frame(values)
         if self.container == "pil":

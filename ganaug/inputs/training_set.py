@@ -147,7 +147,6 @@ def encode_dataset(dataset: Samples, spec: DataSpec) -> Array:
 
 
 def _learnable_labels(source: Source, y: Samples) -> tuple[Codes, Array, LabelKind]:
-    """Read the labels, and refuse classes that cannot be learnt."""
     codes, classes, kind = read_labels(_labels_for(source, y))
     names = names_of_classes(classes, source.class_names)
     check_class_sizes(codes, names or classes.tolist())
@@ -179,7 +178,6 @@ def _labels_for(source: Source, y: Samples) -> Samples:
 
 
 def _with_value_range(source: Source, value_range: tuple[float, float] | None) -> DataSpec:
-    """Complete the spec of images by the range of their values."""
     data = source.format
     if data.kind == "table":
         if value_range is not None:
