@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from joblib import parallel_config
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.linear_model import RidgeClassifier
 from sklearn.neighbors import KNeighborsClassifier
@@ -185,11 +186,12 @@ def _fit_warp(values: Array, codes: Codes, seed: int) -> Warp:
         folds = spread_folds(codes, N_FOLDS, derived_seed(seed, "warp", repeat))
         return np.array([_score(warp, images, codes, folds, k, seed) for k in range(N_FOLDS)])
 
-    first = [scores(warp, 0) for warp in CANDIDATES]
-    best = int(np.argmax([found.mean() for found in first]))
-    if not best:
-        return SLIGHT
-    again = scores(CANDIDATES[best], 1) - scores(SLIGHT, 1)
+    with parallel_config(backend="sequential"):  # a Dask cluster would be sent one tree at a time
+        first = [scores(warp, 0) for warp in CANDIDATES]
+        best = int(np.argmax([found.mean() for found in first]))
+        if not best:
+            return SLIGHT
+        again = scores(CANDIDATES[best], 1) - scores(SLIGHT, 1)
     ahead = np.concatenate([first[best] - first[0], again])
     widened = math.sqrt(1 / len(ahead) + 1 / (N_FOLDS - 1))
     return CANDIDATES[best] if ahead.mean() > ahead.std(ddof=1) * widened else SLIGHT

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
-from ganaug import GANAugmenter, evaluate_gain, workers
+from ganaug import GANAugmenter, evaluate_gain, warping, workers
 from ganaug.gain import trials
 
 distributed = pytest.importorskip("distributed")
@@ -42,9 +42,10 @@ def client():
 TASKS = {"gans": workers._on_one_thread, "folds": trials._try}
 
 
-def recorded(folder, kind, *arguments):
-    """Do a task, and leave the number of the process that does it."""
+def recorded(folder, judges, kind, *arguments):
+    """Do a task with the caller's judges of warps, and leave the number of the process."""
     (folder / f"{kind} {os.getpid()}").touch()
+    vars(warping).update(judges)
     return TASKS[kind](*arguments)
 
 
@@ -62,9 +63,11 @@ def test_members_and_folds_on_a_cluster_have_the_bytes_of_one_process(
         options = {"image_shape": (8, 8), "remedies": remedies, "cv": 2, "random_state": 0}
         return evaluate_gain(KNeighborsClassifier(), *digits, n_jobs=2, **options).scores
 
+    judges = {name: getattr(warping, name) for name in ("CANDIDATES", "MAX_PER_CLASS", "N_TREES")}
+    record = partial(recorded, tmp_path, judges)
     with joblib.parallel_config("dask"), monkeypatch.context() as patch:
-        patch.setattr(workers, "_on_one_thread", partial(recorded, tmp_path, "gans"))
-        patch.setattr(trials, "_try", partial(recorded, tmp_path, "folds"))
+        patch.setattr(workers, "_on_one_thread", partial(record, "gans"))
+        patch.setattr(trials, "_try", partial(record, "folds"))
         there = samples(2), samples(1), scores()
 
     processes = {f"{kind} {pid}" for pid in client.run(os.getpid).values() for kind in TASKS}
