@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it looks for updates on import
@@ -14,11 +15,16 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
+import ganaug.fitting
 from ganaug import warping
+from ganaug.audit import context
+from ganaug.audit.questions import tell_tale, variety
 
 # The same examples in every run, however busy the machine
 hypothesis.settings.register_profile("ganaug", derandomize=True, deadline=None, max_examples=50)
 hypothesis.settings.load_profile("ganaug")
+
+FILTER_STEPS = 20
 
 
 def pytest_collection_modifyitems(items):
@@ -32,11 +38,24 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(autouse=True, scope="session")
 def quick_judges():
-    """Warps are judged on few images by small forests, but where that is what is tested."""
+    """Few warps are judged, on few images by small forests, but where that is what is tested, and
+    the filter's classifier learns for a few steps: its training would be most of a tiny GAN's."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(warping, "CANDIDATES", warping.CANDIDATES[:2])
         patch.setattr(warping, "MAX_PER_CLASS", 10)
         patch.setattr(warping, "N_TREES", 2)
+        few_steps = functools.partial(ganaug.fitting.fit_classifier, max_steps=FILTER_STEPS)
+        patch.setattr(ganaug.fitting, "fit_classifier", few_steps)
         yield
+
+
+@pytest.fixture
+def quick_audit(monkeypatch):
+    """Audits whose findings do not matter: the classifiers behind them learn next to nothing."""
+    few_steps = functools.partial(context.fit_classifier, max_steps=FILTER_STEPS)
+    monkeypatch.setattr(context, "fit_classifier", few_steps)
+    monkeypatch.setattr(tell_tale, "N_FOLDS", 2)
+    monkeypatch.setattr(variety, "MAX_MAP_SAMPLES", 80)
 
 
 @pytest.fixture(autouse=True)

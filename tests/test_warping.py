@@ -12,7 +12,7 @@ from ganaug import GANOverSampler, augmentation, warping
 from ganaug.augmentation import make_augmentation
 from ganaug.warping import AFFINE, CANDIDATES, SLIGHT, Warp, fit_warp
 
-JUDGED = {"MAX_PER_CLASS": warping.MAX_PER_CLASS, "N_TREES": warping.N_TREES}
+JUDGED = {name: getattr(warping, name) for name in ("CANDIDATES", "MAX_PER_CLASS", "N_TREES")}
 
 
 @pytest.fixture(autouse=True)
