@@ -131,7 +131,7 @@ def test_a_dataset_that_numbers_its_classes_otherwise_is_audited_by_their_names(
         augmenter.audit(Shoes(images, labels, ("bag", "sandal")))
 
 
-def test_what_is_told_of_a_model_names_its_classes(augmenter, digits):
+def test_what_is_told_of_a_model_names_its_classes(augmenter, digits, quick_audit):
     assert "| ankle boot | 25 | 0.50 |" in model_card(augmenter.model_)
     assert "ankle boot (50%)" in describe_distrust(augmenter.model_)
     assert set(augmenter.history_[0]["variety"]) == {"bag", "ankle boot"}
@@ -180,7 +180,7 @@ def test_commands_name_classes(model, tmp_path, monkeypatch, capsys):
 
 
 def test_commands_take_up_a_model_that_was_fitted_in_python_on_an_image_folder(
-    digits, tmp_path, monkeypatch, capsys
+    digits, tmp_path, monkeypatch, capsys, quick_audit
 ):
     folders = pytest.importorskip("torchvision.datasets")
     for index, (image, code) in enumerate(zip(*digits, strict=True)):

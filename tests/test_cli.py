@@ -767,7 +767,7 @@ def archive_of_pictures(pictures, tmp_path):
     return tmp_path / "pictures.npz"
 
 
-def test_the_rows_of_a_limited_fit_are_drawn_again(run, archive_of_pictures, tmp_path):
+def test_the_rows_of_a_limited_fit_are_drawn_again(run, archive_of_pictures, tmp_path, quick_audit):
     limit = ("--max-per-class", "bag=30", "--seed", "3")
     report = tmp_path / "report.md"
     run("fit", archive_of_pictures, "--out", tmp_path / "m", *limit, *SMALL)

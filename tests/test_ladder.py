@@ -228,7 +228,7 @@ def test_progress_goes_on_at_the_end_of_the_budget(digits, monkeypatch):
     assert reports[-1].images_seen == 2 * 192
 
 
-def test_users_are_told_what_was_tried(all_digits, monkeypatch, tmp_path):
+def test_users_are_told_what_was_tried(all_digits, monkeypatch, tmp_path, quick_audit):
     X, y = all_digits
     X, y = X[y < 2], y[y < 2]
     script(monkeypatch, (0.1, ALARM))
