@@ -52,7 +52,7 @@ def quick_judges():
 @pytest.fixture
 def quick_audit(monkeypatch):
     """Audits whose findings do not matter: the classifiers behind them learn next to nothing."""
-    few_steps = functools.partial(context.fit_classifier, max_steps=5)
+    few_steps = functools.partial(context.fit_classifier, max_steps=FILTER_STEPS)
     monkeypatch.setattr(context, "fit_classifier", few_steps)
     monkeypatch.setattr(tell_tale, "N_FOLDS", 2)
 

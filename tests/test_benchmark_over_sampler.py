@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from functools import partial
 
 import numpy as np
 import pytest
@@ -40,6 +41,13 @@ def parts():
 @pytest.fixture
 def tiny(monkeypatch):
     monkeypatch.setattr(resamplers, "GANAugmenter", Tiny)
+
+
+@pytest.fixture
+def quick_places(monkeypatch):
+    """The filter of the textbook's samples need not be good."""
+    few_steps = partial(worth.fit_classifier, max_steps=20)
+    monkeypatch.setattr(worth, "fit_classifier", few_steps)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +90,12 @@ def test_pipelines_run_with_the_over_sampler(tmp_path, tiny):
     assert "over test images too" in pipelines.describe_gains(found)
 
 
-def test_worth_measures_both_ways_of_training_in_the_same_places(tmp_path):
+def test_worth_measures_both_ways_of_training_in_the_same_places(
+    tmp_path, quick_places, monkeypatch
+):
+    small = partial(GANAugmenter, n_generators=1, width=8)
+    monkeypatch.setattr(worth, "GANAugmenter", small)
+    monkeypatch.setattr(worth, "N_ALONE", 30)
     out = tmp_path / "worth.json"
     options = "worth --tasks digits --draws 2 --budgets 128 512 --width 4 --fill 30"
     options += f" --step-sizes 0.004 --out {out}"
@@ -97,7 +110,7 @@ def test_worth_measures_both_ways_of_training_in_the_same_places(tmp_path):
         assert all(5 < point["alone"] < 100 for point in points)
 
 
-def test_a_source_stands_in_half_of_the_places(parts):
+def test_a_source_stands_in_half_of_the_places(parts, quick_places):
     places = worth.Places(parts, 30, 0)
     found = []
     for source in (None, worth.Further(parts.further)):

@@ -73,8 +73,7 @@ def tree(pictures, tmp_path):
 # --- evaluate ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("estimator", ["cnn", "knn"])
-@pytest.mark.parametrize("data", ["archive", "tree"])
+@pytest.mark.parametrize(("data", "estimator"), [("archive", "knn"), ("tree", "cnn")])
 def test_evaluate_gives_a_verdict_that_augment_carries_out(data, estimator, run, request, tmp_path):
     data, verdict_file = request.getfixturevalue(data), tmp_path / "verdict.json"
     arguments = ("--folds", "2", "--estimator", estimator, "--out", verdict_file, *SMALL)

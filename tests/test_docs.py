@@ -33,7 +33,9 @@ BLOCK = re.compile(r"(?:<!-- needs: (\w+) -->\n)?```python\n(.*?)```", re.DOTALL
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::ganaug.exceptions.TrainingWarning")
 @pytest.mark.filterwarnings("ignore::ganaug.exceptions.SmallClassWarning")  # in folds of 205 rows
-def test_the_code_of_the_guide_runs_from_top_to_bottom(imbalanced_digits, tmp_path, monkeypatch):
+def test_the_code_of_the_guide_runs_from_top_to_bottom(
+    imbalanced_digits, tmp_path, monkeypatch, quick_audit
+):
     # a single step of training, of which no filter would let anything through
     monkeypatch.setattr(ganaug.parameters, "auto_max_images", lambda *args: 64)
     leave_unfiltered(monkeypatch)
@@ -52,7 +54,7 @@ def test_the_code_of_the_guide_runs_from_top_to_bottom(imbalanced_digits, tmp_pa
 
 @pytest.mark.parametrize("name", MODULES)
 @pytest.mark.filterwarnings("ignore::ganaug.exceptions.GanaugWarning")  # they are tiny
-def test_the_examples_of_docstrings_are_true(name, tmp_path, monkeypatch):
+def test_the_examples_of_docstrings_are_true(name, tmp_path, monkeypatch, quick_audit):
     monkeypatch.chdir(tmp_path)  # one saves a model
     results = doctest.testmod(importlib.import_module(name))
 

@@ -243,7 +243,9 @@ def test_class_weights_that_cannot_be_set_are_told(digits, estimator, why):
     ("estimator", "shape", "why"),
     [("cnn", (8, 8), "the network learns features"), (SVC(), None, "it is for images")],
 )
-def test_features_that_would_be_pointless_are_not_learnt(digits, estimator, shape, why):
+def test_features_that_would_be_pointless_are_not_learnt(
+    digits, quick_network, estimator, shape, why
+):
     X, y = digits
     X = X if shape else X[:, 10:40] - 8  # a table
 
@@ -307,7 +309,7 @@ def test_what_fills_rare_classes_is_not_tried_where_there_are_none(digits, stand
     assert any("classes are about equally frequent" in note for note in verdict.notes)
 
 
-def test_a_network_that_warps_its_images_itself_is_not_given_more_of_them(digits):
+def test_a_network_that_warps_its_images_itself_is_not_given_more_of_them(digits, quick_network):
     verdict = evaluate(digits, "cnn", remedies=["enlarged"], cv=2)
 
     assert list(verdict.scores) == ["nothing"]
