@@ -26,7 +26,7 @@ _MEANING = (
 
 
 def measure(context: Context) -> Measure:
-    """Measure precision, density and distances of the features, and what a classifier reads."""
+    """Measure precision and distance of the features, and what a classifier reads."""
     overall, per_class = context.compared(("precision", "kernel_distance"))
     recalls = context.recalls.figures.per_class
     levels, quotes = {}, {}
