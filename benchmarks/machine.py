@@ -6,13 +6,13 @@ import os
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import sklearn
 import torch
 
 from ganaug import __version__
+from ganaug.persistence import processor_name
 
 
 def describe_machine(device: str = "cpu") -> dict[str, Any]:
@@ -35,16 +35,6 @@ def versions() -> dict[str, str]:
         "torch": torch.__version__,
         "scikit-learn": sklearn.__version__,
     }
-
-
-def processor_name() -> str:
-    """Model name as Linux knows it, else the architecture."""
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.machine()
 
 
 def cpu_seconds() -> float:

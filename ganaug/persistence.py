@@ -234,13 +234,22 @@ def describe_origin(device: str) -> dict[str, Any]:
     """Versions and hardware of a training on a device, in this process."""
     hardware: dict[str, Any] = {
         "device": device,
-        "processor": platform.processor() or platform.machine(),
+        "processor": processor_name(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
     }
     if device.startswith("cuda"):
         hardware["GPU"] = torch.cuda.get_device_name(device)
     return {"versions": library_versions(), "hardware": hardware}
+
+
+def processor_name() -> str:
+    """Give the model as Linux knows it, else the architecture."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.machine()
 
 
 def library_versions() -> dict[str, str]:

@@ -511,6 +511,14 @@ def test_archives_that_cannot_be_read_are_refused_with_the_reason(what, tmp_path
         read(tmp_path / "data.npz")
 
 
+def test_an_archive_larger_than_the_memory_is_refused(tmp_path, monkeypatch):
+    np.savez(tmp_path / "data.npz", X=X, y=Y)
+    monkeypatch.setattr(os, "sysconf", lambda name: 15)
+
+    with pytest.raises(InvalidInputError, match="more than this machine's memory"):
+        read(tmp_path / "data.npz")
+
+
 @pytest.mark.parametrize("kind", ["npz", "png", "jpg", "tif", "gif", "webp"])
 def test_damage_gives_no_foreign_error(kind, tmp_path):
     rng = np.random.default_rng(0)

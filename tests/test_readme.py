@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -21,13 +23,13 @@ def test_it_can_be_read_in_a_few_minutes():
     assert len(README.splitlines()) < 180
 
 
-@pytest.mark.filterwarnings("ignore")  # of small classes and short trainings
-def test_its_python_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
+@pytest.mark.slow
+def test_its_python_runs_from_top_to_bottom_in_a_fresh_process(tmp_path):
     blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     assert len(blocks) >= 5
-    names = {"__name__": "__main__"}
-    exec(compile("\n".join(blocks), "README.md", "exec"), names)
-    assert len(names["train"]) > len(names["dataset"])
-    assert names["verdict"].choice
-    assert "<- the choice" in capsys.readouterr().out
+    code = "\n".join([*blocks, "assert len(train) > len(dataset) and verdict.choice"])
+    run = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr
+    assert "<- the choice" in run.stdout

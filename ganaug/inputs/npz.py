@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 import zipfile
 from pathlib import Path
 
@@ -88,6 +90,12 @@ def _names_of_samples(names: set[str], train: bool, path: Path) -> tuple[str, st
 
 
 def _read_array(archive: zipfile.ZipFile, name: str) -> Array:
+    n_bytes, memory = archive.getinfo(f"{name}.npy").file_size, _memory_bytes()
+    if n_bytes > memory:  # a small file can hold them, and the machine would stand still
+        raise ValueError(
+            f"`{name}` takes {n_bytes / 2**30:.1f} GiB, more than this machine's memory of "
+            f"{memory / 2**30:.1f} GiB: use fewer samples"
+        )
     with archive.open(f"{name}.npy") as file:
         array = np.asarray(npy.read_array(file, allow_pickle=False))
         if file.read(1):
@@ -95,6 +103,14 @@ def _read_array(archive: zipfile.ZipFile, name: str) -> Array:
     if array.ndim == 0:
         raise ValueError(f"`{name}` must have one entry per sample, and has one value")
     return array
+
+
+def _memory_bytes() -> float:
+    """Give this machine's memory; infinite where it cannot be asked."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return math.inf
 
 
 def warn_of_made(path: Path, n: int) -> None:
