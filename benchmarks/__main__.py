@@ -34,6 +34,7 @@ NAMES = (
     "replacing",
     "serving",
     "throughput",
+    "warps",
     "worth",
 )
 

@@ -11,7 +11,7 @@ import torch
 
 from ganaug import GANOverSampler, augmentation, warping
 from ganaug.augmentation import make_augmentation
-from ganaug.warping import AFFINE, CANDIDATES, SLIGHT, Warp, fit_warp
+from ganaug.warping import AFFINE, CANDIDATES, SLIGHT, STRONG, Warp, fit_warp
 
 JUDGED = {name: getattr(warping, name) for name in ("CANDIDATES", "MAX_PER_CLASS", "N_TREES")}
 
@@ -114,6 +114,31 @@ def test_the_choice_hangs_on_the_images_and_the_seed_alone(images, monkeypatch):
         del scored[:]
         assert fit_warp(other[0], other[1], seed=other[2]) == SLIGHT  # nothing is ahead
         assert scored
+
+
+@pytest.mark.parametrize(
+    ("ahead", "taken"),
+    [
+        ([0.02, 0.01, 0.03, 0.02, 0.01, 0.03], True),
+        ([0.05, -0.02, 0.03, 0.04, -0.03, 0.03], True),  # by 0.6 standard errors
+        ([0.06, -0.03, 0.01, 0.04, -0.04, 0.02], False),  # by 0.3
+        ([0.05, 0.05, 0.05, -0.06, -0.06, -0.06], False),  # on other folds no more
+    ],
+)
+def test_a_warp_is_taken_that_stays_ahead_by_half_a_standard_error(
+    images, monkeypatch, ahead, taken
+):
+    scored = dict.fromkeys(CANDIDATES, 0)
+
+    def score(warp, *_):
+        scored[warp] += 1
+        return 0.5 + (warp == AFFINE) * ahead[scored[warp] - 1] - (warp == STRONG) * 0.1
+
+    monkeypatch.setattr(warping, "_score", score)
+
+    assert fit_warp(*images, seed=0) == (AFFINE if taken else SLIGHT)
+    assert scored[AFFINE] == scored[SLIGHT] == 6
+    assert scored[STRONG] == 3  # no finalist
 
 
 @pytest.mark.parametrize("n", [0, 1, 20, 200])
