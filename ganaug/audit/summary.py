@@ -51,7 +51,8 @@ class Document:
         asked = list(next(iter(self.levels.values())))
         return Table.of(
             "How each class was judged. Fine: not clearly worse than real samples against other "
-            "real samples, or not by much.",
+            "real samples, or not by much. Of copying, near-copies of a class are judged here; the "
+            "tests of it are of all classes together.",
             ("Class", *(question.replace("_", " ").capitalize() for question in asked)),
             ([name, *map(badge, of.values())] for name, of in self.levels.items()),
         )
