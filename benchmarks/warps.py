@@ -33,6 +33,24 @@ from ganaug.gain.trials import without_our_warnings
 from ganaug.warping import AFFINE, CANDIDATES, SLIGHT, Warp
 
 N_DRAWS = 5
+NAMES = dict(
+    zip(
+        CANDIDATES,
+        (
+            "slight",
+            "affine",
+            "strong",
+            "shifts",
+            "to the sides",
+            "up and down",
+            "slight, mirrored",
+            "affine, mirrored",
+            "strong, mirrored",
+            "slight, mirrored, quarter turns",
+        ),
+        strict=True,
+    )
+)
 USUAL_TASKS = ("digits", "mnist", "fashion-mnist", "spoken-digits", "cifar10-grey")
 USUAL_CLASSIFIERS = ("logistic regression", "nearest neighbours", "forest")
 
@@ -46,7 +64,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def settings(options: argparse.Namespace) -> dict[str, Any]:
     """What draws must have in common; tasks, sizes and draws can be added to a run."""
-    return {"classifiers": list(options.classifiers), "warps": [str(warp) for warp in CANDIDATES]}
+    return {
+        "classifiers": list(options.classifiers),
+        "warps": {NAMES[warp]: str(warp) for warp in CANDIDATES},
+    }
 
 
 def run(options: argparse.Namespace, store: Store) -> dict[str, Any]:
@@ -75,11 +96,12 @@ def run_classifier(
     with one_thread(), without_our_warnings():
         before = cpu_seconds()
         sampler.fit_resample(X, y)
-        seconds, found = cpu_seconds() - before, sampler.augmented_by_
+        seconds, said = cpu_seconds() - before, sampler.augmented_by_
         halves = {}
         for warp in CANDIDATES:
             with by_warp(warp):
-                halves[str(warp)] = score()
+                halves[NAMES[warp]] = score()
+    found = next(name for warp, name in NAMES.items() if str(warp) == said)
     return {"found": found, "halves": halves, "seconds": round(seconds, 1)}
 
 
@@ -104,17 +126,17 @@ def describe(result: Result) -> str:
     for task in dict.fromkeys(task for task, _, _ in cells):
         own = [cell for key, cell in cells.items() if key[0] == task]
         lost = [
-            [regret(cell, str(SLIGHT)) for cell in own],
-            [regret(cell, str(AFFINE)) for cell in own],
+            [regret(cell, NAMES[SLIGHT]) for cell in own],
+            [regret(cell, NAMES[AFFINE]) for cell in own],
             [regret(cell, cell["found"]) for cell in own],
         ]
         of_all.append(lost)
         found = Counter(cell["found"] for cell in own).most_common()
-        said = "; ".join(f"{warp}, {n}x" for warp, n in found)
+        said = "; ".join(f"{warp} {n}x" for warp, n in found)
         seconds = f"{np.mean([cell['seconds'] for cell in own]):.0f}"
         lines.append([TASKS[task].title, *map(_shown, lost), said, seconds])
     lines.append(["mean", *map(_shown, np.mean(of_all, axis=0).tolist()), "", ""])
-    head = f"points lost to the best of {len(CANDIDATES)} warps, {len(result['seeds'])} draws"
+    head = f"points lost to the best of {len(NAMES)} warps, {len(result['seeds'])} draws"
     return markdown([head, "slight", "affine", "found", "what was found", "CPU s"], lines)
 
 
