@@ -1,24 +1,30 @@
-"""What two mistakes with synthetic samples do to a cross-validated score.
+"""What common mistakes with added samples do to a score, beside the right way.
 
-Both let samples that the classifier is judged by take part in the over-sampling. Each draw takes
-120 noisy threes and 40 noisy eights of the digits; all other threes and eights, untouched
-until the end, give the score that the classifier in fact has.
+Each draw takes 120 noisy threes and 40 noisy eights of the digits; all other threes and eights are
+untouched until the end. Three mistakes make an estimate too high: over-sampling before the split,
+frames of one object on both sides of a split, and judging the best of many by the scores that
+chose it. The fourth makes probabilities wrong: classes that were brought to equal size.
 """
 
 from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 import numpy as np
+from imblearn.over_sampling import ADASYN, SMOTE, BorderlineSMOTE, RandomOverSampler
 from imblearn.pipeline import make_pipeline
+from imblearn.under_sampling import RandomUnderSampler
 from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score
-from sklearn.model_selection import StratifiedKFold, cross_val_score
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, cross_val_score
+from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from tqdm.auto import tqdm
 
@@ -29,10 +35,14 @@ from ganaug import GANAugmenter, GANOverSampler
 
 N_DRAWS = 10
 COUNTS = {3: 120, 8: 40}
+RARE = 8
 NOISE = 6.0
 """Standard deviation of the noise on pixels of 0 to 16: makes the task hard."""
 N_FOLDS = 5
+N_FRAMES = 4
+"""Pictures of one object, each with noise of its own."""
 TRUTH = "on untouched images"
+PROBABILITIES = "probabilities"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -42,21 +52,37 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def settings(options: argparse.Namespace) -> dict[str, Any]:
     """What draws must have in common."""
-    return {"max_images": options.max_images}
+    return {"max_images": options.max_images, "frames": N_FRAMES}
 
 
 def run(options: argparse.Namespace, store: Store) -> dict[str, Any]:
-    """Score by each way of finding it out."""
+    """Score by each way of finding it out, for each mistake."""
     draws = [
         store.once(f"draw-{seed}", partial(measure, seed, options.max_images))
         for seed in tqdm(range(options.draws))
     ]
-    scores = {way: [draw[way] for draw in draws] for way in draws[0]}
-    return {"n": {"train": list(COUNTS.values())}, "scores": {"balanced accuracy": scores}}
+    scores = {
+        mistake: {way: [draw[mistake][way] for draw in draws] for way in ways}
+        for mistake, ways in draws[0].items()
+    }
+    return {"n": {"train": list(COUNTS.values())}, "scores": scores}
 
 
-def measure(seed: int, max_images: int) -> dict[str, float]:
-    """Give the balanced accuracy by each way of finding it out, for one draw."""
+def measure(seed: int, max_images: int) -> dict[str, dict[str, float]]:
+    """Give the score by each way of finding it out, by mistake, for one draw."""
+    return {
+        "over-sampling": score_over_sampling(seed, max_images),
+        "frames": score_frames(seed),
+        "the best of many": score_the_best_of_many(seed),
+        PROBABILITIES: mean_probabilities(seed),
+    }
+
+
+# --- over-sampling before the split --------------------------------------------------------------
+
+
+def score_over_sampling(seed: int, max_images: int) -> dict[str, float]:
+    """Let held-out images take part in the over-sampling, in two ways, and not."""
     X, y, X_untouched, y_untouched = draw(seed)
     with tempfile.TemporaryDirectory() as cache_dir:  # GANs that several ways need are trained once
         augmenter = GANAugmenter(
@@ -67,14 +93,13 @@ def measure(seed: int, max_images: int) -> dict[str, float]:
         )
         scores = {name: way(sampler, X, y, seed) for name, way in WAYS.items()}
         fitted = make_pipeline(sampler, SVC()).fit(X, y)
-    scores[TRUTH] = balanced_accuracy_score(y_untouched, fitted.predict(X_untouched))
-    return {name: float(score) for name, score in scores.items()}
+    return scores | {TRUTH: score(fitted, X_untouched, y_untouched)}
 
 
 def resample_before_the_split(sampler: GANOverSampler, X: Array, y: Array, seed: int) -> float:
     """Cross-validate a classifier on samples that were over-sampled as a whole."""
     X_resampled, y_resampled = clone(sampler).fit_resample(X, y)
-    return cross_validated(SVC(), X_resampled, y_resampled, seed)
+    return float(np.mean(cross_validated(SVC(), X_resampled, y_resampled, folds(seed))))
 
 
 def train_the_gan_before_the_split(sampler: GANOverSampler, X: Array, y: Array, seed: int) -> float:
@@ -84,14 +109,14 @@ def train_the_gan_before_the_split(sampler: GANOverSampler, X: Array, y: Array, 
     scores = []
     for train, held_out in folds(seed).split(X, y):
         X_more, y_more = trained_on_all.augmenter_.augment(X[train], y[train], synthetic_share=0.25)
-        predicted = SVC().fit(X_more, y_more).predict(X[held_out])
-        scores.append(balanced_accuracy_score(y[held_out], predicted))
+        scores.append(score(SVC().fit(X_more, y_more), X[held_out], y[held_out]))
     return float(np.mean(scores))
 
 
 def keep_it_in_the_pipeline(sampler: GANOverSampler, X: Array, y: Array, seed: int) -> float:
     """Let each fold train a GAN of its own, on its training part."""
-    return cross_validated(make_pipeline(clone(sampler), SVC()), X, y, seed)
+    pipeline = make_pipeline(clone(sampler), SVC())
+    return float(np.mean(cross_validated(pipeline, X, y, folds(seed))))
 
 
 WAYS: dict[str, Callable[[GANOverSampler, Array, Array, int], float]] = {
@@ -101,16 +126,110 @@ WAYS: dict[str, Callable[[GANOverSampler, Array, Array, int], float]] = {
 }
 
 
-def draw(seed: int) -> tuple[Array, Array, Array, Array]:
+# --- frames of one object on both sides of a split -----------------------------------------------
+
+
+def score_frames(seed: int) -> dict[str, float]:
+    """Split several frames of each object at random, and object by object."""
+    X, y, X_untouched, y_untouched = draw(seed, noise=0)
+    rng = np.random.default_rng(seed)
+    frames, objects = np.repeat(X, N_FRAMES, axis=0), np.repeat(np.arange(len(X)), N_FRAMES)
+    frames = noisy(frames, rng)
+    of_frames = np.repeat(y, N_FRAMES)
+    pipeline = make_pipeline(RandomOverSampler(random_state=seed), SVC())
+    by_object = StratifiedGroupKFold(N_FOLDS, shuffle=True, random_state=seed)
+    ways = {
+        "frames of one object on both sides": {"cv": folds(seed)},
+        "frames of one object kept together": {"cv": by_object, "groups": objects},
+    }
+    scores = {
+        name: float(np.mean(cross_validated(pipeline, frames, of_frames, **split)))
+        for name, split in ways.items()
+    }
+    fitted = clone(pipeline).fit(frames, of_frames)
+    return scores | {TRUTH: score(fitted, noisy(X_untouched, rng), y_untouched)}
+
+
+# --- judging the best of many by the scores that chose it ----------------------------------------
+
+
+def score_the_best_of_many(seed: int) -> dict[str, float]:
+    """Give the best remedy's mean over folds, and that of choosing by the folds which are left."""
+    X, y, X_untouched, y_untouched = draw(seed)
+    remedies = [make_pipeline(sampler, SVC()) for sampler in samplers(seed)]
+    by_fold = np.array([cross_validated(remedy, X, y, folds(seed)) for remedy in remedies])
+    best = int(by_fold.mean(axis=1).argmax())
+    others = (by_fold.sum(axis=1, keepdims=True) - by_fold).argmax(axis=0)  # per fold
+    return {
+        "the best of nine, by the scores that chose it": float(by_fold[best].mean()),
+        "chosen for each fold by the other folds": float(
+            np.mean([by_fold[choice, fold] for fold, choice in enumerate(others)])
+        ),
+        TRUTH: score(remedies[best].fit(X, y), X_untouched, y_untouched),
+    }
+
+
+def samplers(seed: int) -> list[Any]:
+    """Nine remedies that train no GAN."""
+    return [
+        "passthrough",
+        RandomOverSampler(random_state=seed),
+        RandomUnderSampler(random_state=seed),
+        SMOTE(random_state=seed),
+        BorderlineSMOTE(random_state=seed),
+        ADASYN(random_state=seed),
+        *(
+            GANOverSampler(
+                image_shape=(8, 8), synthetic_share=0, augmentation=kind, random_state=seed
+            )
+            for kind in ("affine", "interpolation", "mixed")
+        ),
+    ]
+
+
+# --- probabilities of classes that were brought to equal size ------------------------------------
+
+
+def mean_probabilities(seed: int) -> dict[str, float]:
+    """Give the mean probability of the rare class on images with the share of it in training."""
+    X, y, X_untouched, y_untouched = draw(seed)
+    n_rare = min(np.sum(y_untouched == RARE), np.sum(y_untouched != RARE) // 3)
+    rare, frequent = (np.flatnonzero((y_untouched == RARE) == is_rare) for is_rare in (True, False))
+    X_scored = X_untouched[np.concatenate([rare[:n_rare], frequent[: 3 * n_rare]])]
+    classifier = make_pipeline(StandardScaler(), LogisticRegression(C=0.01))
+    filled = make_pipeline(RandomOverSampler(random_state=seed), classifier)
+    ways = {
+        "after nothing": classifier,
+        "after filling up": filled,
+        "after filling up, calibrated around the pipeline": CalibratedClassifierCV(
+            filled, cv=folds(seed)
+        ),
+    }
+    probabilities = {
+        name: float(way.fit(X, y).predict_proba(X_scored)[:, -1].mean())
+        for name, way in ways.items()
+    }
+    return probabilities | {"true share": COUNTS[RARE] / sum(COUNTS.values())}
+
+
+# --- what they share -----------------------------------------------------------------------------
+
+
+def draw(seed: int, noise: float = NOISE) -> tuple[Array, Array, Array, Array]:
     """Draw noisy, imbalanced images; all others are left untouched."""
     rng = np.random.default_rng(seed)
     X, y = load_digits(return_X_y=True)
     X, y = X[np.isin(y, list(COUNTS))], y[np.isin(y, list(COUNTS))]
-    X = X + NOISE * rng.standard_normal(X.shape)
+    X = noisy(X, rng, noise)
     shuffled = {label: rng.permutation(np.flatnonzero(y == label)) for label in COUNTS}
     chosen = np.concatenate([shuffled[label][:n] for label, n in COUNTS.items()])
     others = np.concatenate([shuffled[label][n:] for label, n in COUNTS.items()])
     return X[chosen], y[chosen], X[others], y[others]
+
+
+def noisy(X: Array, rng: np.random.Generator, noise: float = NOISE) -> Array:
+    """Add noise to every pixel."""
+    return X + noise * rng.standard_normal(X.shape)
 
 
 def folds(seed: int) -> StratifiedKFold:
@@ -118,21 +237,42 @@ def folds(seed: int) -> StratifiedKFold:
     return StratifiedKFold(N_FOLDS, shuffle=True, random_state=seed)
 
 
-def cross_validated(estimator: Any, X: Array, y: Array, seed: int) -> float:
-    """Give the mean balanced accuracy over the folds."""
-    scores = cross_val_score(
-        estimator, X, y, cv=folds(seed), scoring="balanced_accuracy", error_score="raise"
+def cross_validated(estimator: Any, X: Array, y: Array, cv: Any, groups: Any = None) -> Array:
+    """Give the balanced accuracy on every fold."""
+    scored: Array = cross_val_score(
+        estimator, X, y, cv=cv, groups=groups, scoring="balanced_accuracy", error_score="raise"
     )
-    return float(scores.mean())
+    return scored
+
+
+def score(fitted: Any, X: Array, y: Array) -> float:
+    """Give the balanced accuracy of what is fitted."""
+    return float(balanced_accuracy_score(y, fitted.predict(X)))
 
 
 def describe(result: Result) -> str:
-    """Give the scores, and what is wrong with them."""
-    (scores,) = result["scores"].values()
+    """Give the estimates, and by how much they are too high."""
+    lines = [
+        line
+        for mistake, scores in result["scores"].items()
+        if mistake != PROBABILITIES
+        for line in _compared(scores, TRUTH)
+    ]
+    return markdown(["", "balanced accuracy, %", "too high by"], lines)
+
+
+def describe_probabilities(result: Result) -> str:
+    """Give the mean probability of the rare class, and by how much it is too high."""
+    lines = _compared(result["scores"][PROBABILITIES], "true share")
+    return markdown(
+        ["logistic regression", "mean probability of the rare class, %", "too high by"], lines
+    )
+
+
+def _compared(scores: Mapping[str, list[float]], truth: str) -> list[list[str]]:
     lines = []
-    for way in WAYS:
-        error = difference(scores[way], scores[TRUTH])
+    for way in (way for way in scores if way != truth):
+        error = difference(scores[way], scores[truth])
         too_high = f"{error.mean:+.1f} ({error.low:+.1f} to {error.high:+.1f})"
         lines.append([way, f"{100 * np.mean(scores[way]):.1f}", too_high])
-    lines.append([f"*{TRUTH}*", f"{100 * np.mean(scores[TRUTH]):.1f}", ""])
-    return markdown(["", "balanced accuracy, %", "too high by"], lines)
+    return [*lines, [f"*{truth}*", f"{100 * np.mean(scores[truth]):.1f}", ""]]

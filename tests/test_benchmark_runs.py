@@ -248,9 +248,15 @@ def test_pitfalls_are_scored_beside_untouched_images(tmp_path, tiny, monkeypatch
     monkeypatch.setattr(pitfalls, "N_FOLDS", 2)
     found = run(tmp_path, "pitfalls", "--draws", "2")
 
-    (scores,) = found["scores"].values()
-    assert [*scores] == [*pitfalls.WAYS, pitfalls.TRUTH]
-    assert all(0.5 < value <= 1 for values in scores.values() for value in values)
+    scores = found["scores"]
+    assert [*scores["over-sampling"]] == [*pitfalls.WAYS, pitfalls.TRUTH]
+    for mistake in scores.values():
+        assert all(0.1 < value <= 1 for values in mistake.values() for value in values)
+    frames = {way: np.mean(values) for way, values in scores["frames"].items()}
+    together, apart = frames["frames of one object kept together"], max(frames.values())
+    assert frames["frames of one object on both sides"] == apart > together
+    filled, true = (scores["probabilities"][way] for way in ("after filling up", "true share"))
+    assert np.all(np.subtract(filled, true) > 0.05)
     assert "| over-sampler in the pipeline | " in capsys.readouterr().out
 
 
