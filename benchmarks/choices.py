@@ -123,7 +123,7 @@ def run_classifier(
     """Let a classifier choose, and score every remedy on the untouched samples."""
     X, y, X_untouched, y_untouched, shape = draw_cell(task, n, seed, options.data_dir)
     augmenter = None
-    remedies: list[str] | None = [r.name for r in BUILT_IN if not (r.uses_gan or r.on_request)]
+    remedies: list[str] | None = [r.name for r in BUILT_IN if not r.uses_gan]
     if options.gan is not None:
         augmenter, remedies = _augmenter(options, shape, seed), None
     estimator = clone(CLASSIFIERS[name](seed))
@@ -181,7 +181,7 @@ def score_remedies(
     y_test: Labels,
 ) -> dict[str, list[float]]:
     """Fit every remedy on all training samples; balanced accuracy on both untouched halves."""
-    tried, _ = select_remedies(remedies, verdict.task, verdict.estimator)
+    tried, _ = select_remedies(remedies, verdict.task, verdict.estimator, len(y))
     found = {}
     halves = halves_of(y_test)
     for remedy in tried:

@@ -75,7 +75,11 @@ def run_classifier(
         problem = pose(CLASSIFIERS[name](seed), X, y, shape, None, SCORING, seed)
         splits, _ = make_splits(problem, 5, None, seed)
         task = Task(seed, problem.is_image, n_axes=2, image_shape=shape)
-        cheap = [r for r in select_remedies(None, task, problem.estimator)[0] if not r.uses_gan]
+        cheap = [
+            r
+            for r in select_remedies(None, task, problem.estimator, len(problem.y))[0]
+            if not r.uses_gan
+        ]
         trials, numbers = Trials(problem, splits, task), list(range(len(splits)))
         trials.run(cheap, numbers)
         best = cheap[int(np.argmax(mean_scores(trials.table(cheap, numbers))))]

@@ -102,7 +102,7 @@ def test_evaluate_prints_json_draws_and_keeps_groups_together(run, pictures, tmp
 
     def evaluate_gain(estimator, X, y, **options):
         seen.update(options)
-        return measured(estimator, X, y, **options, remedies=["duplicates", "smote"])
+        return measured(estimator, X, y, **options | {"remedies": ["duplicates", "smote"]})
 
     monkeypatch.setattr("ganaug.gain.evaluate.evaluate_gain", evaluate_gain)
     groups, plot = np.arange(len(y)) // 2, tmp_path / "new" / "scores.png"
@@ -116,6 +116,10 @@ def test_evaluate_prints_json_draws_and_keeps_groups_together(run, pictures, tmp
     assert np.array_equal(seen["groups"], groups)
     with Image.open(plot) as drawn:
         assert drawn.size[0] > 500
+    assert (seen["augmenter"].width, seen["remedies"]) == (4, "samplers")
+
+    assert run(*arguments, "-q")[0] == 0
+    assert seen["augmenter"] is None  # so few images need no GAN, unless its options are given
 
 
 def test_a_dry_run_of_evaluate_tells_the_costs(run, archive, tmp_path):

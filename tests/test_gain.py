@@ -20,11 +20,17 @@ from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression, LogisticRegression
-from sklearn.model_selection import KFold, StratifiedKFold, StratifiedShuffleSplit, cross_val_score
+from sklearn.model_selection import (
+    GridSearchCV,
+    KFold,
+    StratifiedKFold,
+    StratifiedShuffleSplit,
+    cross_val_score,
+)
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline as make_sklearn_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC
+from sklearn.svm import SVC, LinearSVC
 from torch.utils.data import TensorDataset
 
 import ganaug.gain.problem
@@ -83,7 +89,7 @@ def stand_in(monkeypatch, all_digits):
     """GANOverSampler without a GAN, of the kind that is returned when called with it."""
     monkeypatch.setattr(StandInGAN, "seen", [])
     monkeypatch.setattr(ganaug.gain.remedies, "GANOverSampler", StandInSampler)
-    monkeypatch.setattr(EVALUATE, "FEW_FOR_A_GAN", 0)  # they train in no time
+    monkeypatch.setattr(ganaug.gain.remedies, "FEW_FOR_A_GAN", 0)  # they train in no time
 
     def set_kind(kind, X_pool=None, y_pool=None):
         monkeypatch.setattr(StandInSampler, "kind", kind)
@@ -659,7 +665,7 @@ def test_the_fixed_warp_of_an_augmenter_is_that_of_the_augmented_duplicates(own,
 
 
 def test_of_few_samples_a_gan_is_tried_on_request_only(digits, stand_in, monkeypatch):
-    monkeypatch.setattr(EVALUATE, "FEW_FOR_A_GAN", 500)
+    monkeypatch.setattr(ganaug.gain.remedies, "FEW_FOR_A_GAN", 500)
 
     verdict = evaluate(digits)
 
@@ -667,6 +673,42 @@ def test_of_few_samples_a_gan_is_tried_on_request_only(digits, stand_in, monkeyp
     assert "320 samples are too few" in verdict.text
     assert not StandInGAN.seen
     assert evaluate(digits, remedies=["ganaug"]).gan != "not tried"
+
+
+LINEAR_ONES = [
+    SVC(),
+    make_pipeline(StandardScaler(), LogisticRegression()),
+    GridSearchCV(LinearSVC(), {"C": [0.1, 1]}),
+]
+
+
+@pytest.mark.parametrize("estimator", [*LINEAR_ONES, KNeighborsClassifier()], ids=str)
+@pytest.mark.parametrize("n_samples", [499, 500])
+def test_features_are_tried_by_themselves_where_they_were_shown_to_gain(estimator, n_samples):
+    names = tried_by_default(estimator, n_samples)
+
+    assert ("features" in names) == (estimator in LINEAR_ONES and n_samples == 500)
+    assert not {"ganaug", "half and half", "gan only"} & set(names)
+
+
+def test_only_large_sets_and_augmenters_have_samples_of_gans_tried():
+    own = GANAugmenter(image_shape=(8, 8))
+
+    assert "ganaug" in tried_by_default(SVC(), 5_000)
+    assert "ganaug" in tried_by_default(SVC(), 100, own)
+    assert "gan only" not in tried_by_default(SVC(), 5_000, own)
+
+
+def test_samplers_are_what_make_sampler_can_give():
+    everything, samplers = (tried_by_default(SVC(), 5_000, of=of) for of in (None, "samplers"))
+
+    assert set(everything) - set(samplers) == {"class weights", "features"}
+
+
+def tried_by_default(estimator, n_samples, augmenter=None, of=None):
+    task = Task(seed=0, is_image=True, n_axes=2, image_shape=(8, 8), augmenter=augmenter)
+    listed, _ = ganaug.gain.remedies.select_remedies(of, task, estimator, n_samples)
+    return [remedy.name for remedy in listed]
 
 
 def test_no_gan_is_trained_where_there_is_no_room_above(all_digits, stand_in):
@@ -888,7 +930,7 @@ def test_the_clock_counts_down():
         ({"estimator": "cnm"}, "`estimator` must be a scikit-learn classifier or 'cnn'. Got 'cnm'"),
         ({"estimator": SVC}, r"`estimator` must be an instance.*pass SVC\(\)"),
         ({"remedies": ["smoat"]}, "`remedies` must be one of .*Did you mean 'smote'"),
-        ({"remedies": "smote"}, "`remedies` must be None, a list of names, or a dict"),
+        ({"remedies": "smote"}, "`remedies` must be None, 'samplers', a list of names, or a dict"),
         ({"remedies": {"smote": ADASYN()}}, "`remedies` must have names of your own"),
         ({"remedies": {"mine": ADASYN}}, r"`remedies`\['mine'\] must be an instance"),
         ({"remedies": {"mine": SVC()}}, r"`remedies`\['mine'\] must be an instance"),

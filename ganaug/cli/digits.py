@@ -171,7 +171,7 @@ def score_remedies(
     verdict: Verdict, X: Array, y: Labels, X_test: Array, y_test: Labels
 ) -> dict[str, float]:
     """Fit every remedy on the whole draw, and score it and the choice on untouched images."""
-    remedies, _ = select_remedies(None, verdict.task, verdict.estimator)
+    remedies, _ = select_remedies(None, verdict.task, verdict.estimator, len(y))
     scores = {}
     for remedy in remedies:
         pipeline = make_pipeline(remedy, verdict.task, verdict.estimator).fit(X, y)
@@ -231,7 +231,7 @@ def describe(results: dict[str, Any], out: Path) -> str:
     return "\n".join(lines)
 
 
-_GAN = [remedy.name for remedy in BUILT_IN if remedy.uses_gan and not remedy.on_request]
+_GAN = ("ganaug", "half and half")
 _WRITTEN = {
     "results.json": "every score and choice",
     "remedies.png": "the table as a plot",

@@ -60,9 +60,10 @@ def command(
 ) -> None:
     """Tell which remedy for DATA's rare classes is best for a classifier.
 
-    DATA is as for `fit`. GANs are trained for three to five of the folds, where they may win, so
-    this takes as long as so many `fit`s. A .npz file may hold an array `groups` too: samples of one
-    group (patient, site, ...) stay on one side of a split.
+    DATA is as for `fit`. From 5,000 samples on, or where one of the GANs' options is given, GANs
+    are trained for three to five of the folds, where they may win, which takes as long as so many
+    `fit`s. A .npz file may hold an array `groups` too: samples of one group (patient, site, ...)
+    stay on one side of a split.
     """
     from ganaug.augmenter import GANAugmenter
     from ganaug.checks import require_extra
@@ -70,6 +71,7 @@ def command(
     from ganaug.cli.classifiers import classifier_of
     from ganaug.gain.cost import CostEstimate
     from ganaug.gain.evaluate import evaluate_gain
+    from ganaug.gain.remedies import FEW_FOR_A_GAN, SAMPLERS
     from ganaug.storage import check_writable
 
     for place in filter(None, (out, plot)):  # not found out about when all is done
@@ -78,13 +80,17 @@ def command(
         require_extra("matplotlib", "report")
     source = data.read(seed, quiet)
     arrays = arrays_of(source, data.image_shape, data.resize)
-    options: dict[str, Any] = {"device": device, "image_shape": arrays.image_shape}
-    options |= {name: value for name, value in budget.items() if value is not None}
+    options = {name: value for name, value in budget.items() if value is not None}
+    is_asked_for = bool(options) or device != "auto" or len(arrays.y) >= FEW_FOR_A_GAN
+    options |= {"device": device, "image_shape": arrays.image_shape, "verbose": int(not quiet)}
+    augmenter: Any = GANAugmenter(**options) if is_asked_for else None
     found = evaluate_gain(
         classifier_of(estimator),
         arrays.X,
         arrays.y,
-        augmenter=GANAugmenter(verbose=int(not quiet), **options),
+        image_shape=None if is_asked_for else arrays.image_shape,
+        augmenter=augmenter,
+        remedies=SAMPLERS,  # which `ganaug augment` can carry out
         cv=folds,
         groups=source.groups,
         n_jobs=parameters.n_jobs_of(jobs, device),

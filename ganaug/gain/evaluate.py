@@ -29,7 +29,13 @@ from ganaug.gain.cost import (
 )
 from ganaug.gain.judging import Race, default_arm, judge
 from ganaug.gain.problem import Problem, make_splits, pose
-from ganaug.gain.remedies import Remedy, Synthetic, Task, checked_augmenter, select_remedies
+from ganaug.gain.remedies import (
+    Remedy,
+    Task,
+    checked_augmenter,
+    select_remedies,
+    why_doubtful,
+)
 from ganaug.gain.trials import Trials
 from ganaug.gain.verdict import Verdict
 from ganaug.resampling import enlargement
@@ -37,7 +43,6 @@ from ganaug.seeds import draw_seed
 
 __all__ = ["evaluate_gain"]
 
-FEW_FOR_A_GAN = 1500  # of fewer samples no GAN was shown to pay for trying (docs/experiments.md)
 WORTH_FILLING = 0.01  # of the samples; below, classes are about equally frequent
 MOST_PILOT_SECONDS = 20.0  # of a dry run, which guesses what takes longer
 WORTH_ENLARGING = 1.25  # times as many samples as equally frequent classes have
@@ -86,11 +91,13 @@ def evaluate_gain(  # type: ignore[misc]  # the overloads do not repeat every pa
         Of the images that the columns of 2-D X hold; without it they are a table of features.
     augmenter : GANAugmenter, optional
         Trained in place of the default GANs; carries its own `image_shape`.
-    remedies : list of str, or dict of str to imbalanced-learn sampler, optional
+    remedies : list of str, "samplers", or dict of str to imbalanced-learn sampler, optional
         A list is all that is tried, of "class weights", "duplicates", "smote", "augmented",
-        "mixed", "enlarged", "ganaug", "half and half", "gan only" and "features"; a dict is tried
-        beside the default, which is all of these but the last two; below 1,500 samples only those
-        without a GAN, unless an `augmenter` is passed. "nothing" always is.
+        "mixed", "enlarged", "ganaug", "half and half", "gan only" and "features". The default is
+        those that were worth trying where that was measured: all without a GAN, "ganaug" and "half
+        and half" from 5,000 samples on or with an `augmenter`, and "features" for linear models and
+        SVCs of 500 images or more. "samplers" leaves out of these what `make_sampler` cannot give;
+        a dict is tried beside them. "nothing" always is.
     cv : int, splitter or iterable of (train, test), default=5
         As in scikit-learn. An int is a number of stratified folds, of `groups` if there are any:
         fewer where a class is smaller, and drawn several times below 300 samples.
@@ -147,13 +154,11 @@ def evaluate_gain(  # type: ignore[misc]  # the overloads do not repeat every pa
     problem = pose(estimator, X, y, image_shape, augmenter, scoring, seed)
     splits, notes = make_splits(problem, cv, groups, seed)
     task = _task(problem, augmenter, seed, n_jobs)
-    listed, of_remedies = select_remedies(remedies, task, problem.estimator)
+    listed, of_remedies = select_remedies(remedies, task, problem.estimator, len(problem.y))
     cheap = [remedy for remedy in listed if not remedy.uses_gan]
     gans = [remedy for remedy in listed if remedy.uses_gan]
-    too_few = ""
     is_named = isinstance(remedies, list | tuple)
-    if augmenter is None and not is_named:
-        gans, too_few = _worth_trying(gans, len(problem.y))
+    doubt = "" if gans or is_named else why_doubtful(task, problem.estimator, len(problem.y))
     if not (is_named or _has_rare_classes(problem)):
         cheap = [remedy for remedy in cheap if not remedy.fills(task)]
         notes.append("the classes are about equally frequent: what fills rare ones was not tried")
@@ -174,22 +179,10 @@ def evaluate_gain(  # type: ignore[misc]  # the overloads do not repeat every pa
     notes += of_remedies
     if len(done) < len(splits):
         notes.append(f"`max_seconds` left time for {len(done)} of {len(splits)} splits")
-    race = Race(trials, cheap, gans, done, too_few)
+    race = Race(trials, cheap, gans, done, doubt)
     plan = _plan_gans(race, scoring, clock, costs, gan_cost, notes)
     race = try_gans(race, plan, clock, notes)
     return judge(race, scoring, notes, clock.seconds)
-
-
-def _worth_trying(gans: list[Remedy], n_samples: int) -> tuple[list[Remedy], str]:
-    """Leave built-in GANs out where so few samples are known to be too few; say why."""
-    if n_samples >= FEW_FOR_A_GAN:
-        return gans, ""
-    reason = (
-        f"{n_samples} samples are too few for one to pay for its training where that was measured; "
-        "name 'ganaug' in `remedies` to try it all the same"
-    )
-    kept = [remedy for remedy in gans if not isinstance(remedy, Synthetic)]
-    return kept, "" if kept else reason
 
 
 def _with_enlarging(

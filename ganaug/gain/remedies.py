@@ -17,8 +17,17 @@ from imblearn.over_sampling import ADASYN, SMOTE, RandomOverSampler
 from imblearn.over_sampling._smote.base import BaseSMOTE
 from imblearn.pipeline import Pipeline
 from sklearn.base import BaseEstimator, clone
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import (
+    LogisticRegression,
+    LogisticRegressionCV,
+    RidgeClassifier,
+    RidgeClassifierCV,
+    SGDClassifier,
+)
 from sklearn.preprocessing import FunctionTransformer, Normalizer, StandardScaler
+from sklearn.svm import SVC, LinearSVC, NuSVC
 
 from ganaug.augmenter import GANAugmenter
 from ganaug.checks import check_option
@@ -27,11 +36,26 @@ from ganaug.features import GANFeatureExtractor
 from ganaug.gain.network import SmallNetworkClassifier
 from ganaug.gain.problem import with_seed
 from ganaug.oversampler import GANOverSampler
-from ganaug.resampling import ENLARGE, is_enlarging
+from ganaug.resampling import ENLARGE, ENOUGH_SAMPLES, is_enlarging
 
 Array = npt.NDArray[Any]
 
 FEATURES_LENGTH = 3.0
+FEW_FOR_A_GAN = ENOUGH_SAMPLES  # of fewer, samples of GANs added nothing (docs/experiments.md)
+FEW_FOR_FEATURES = 500  # of fewer images their gain was not shown (docs/results.md)
+LINEAR = (
+    LogisticRegression,
+    LogisticRegressionCV,
+    RidgeClassifier,
+    RidgeClassifierCV,
+    SGDClassifier,
+    LinearDiscriminantAnalysis,
+    LinearSVC,
+    SVC,
+    NuSVC,
+)
+"""Classifiers that are linear in what they see, or in a kernel of it."""
+SAMPLERS = "samplers"
 """At 1 logistic regression is regularised too much (C=0.1: 2 to 3 points), at 10 too little."""
 
 DEFAULTS = ("enlarged", "augmented", "mixed", "smote", "duplicates")
@@ -123,8 +147,12 @@ class Remedy:
     text = "the samples as they are"
     uses_gan = False
     only_fills = False  # does nothing where classes are equally frequent
-    on_request = False  # tried only where `remedies` names it
     enlarges = False  # adds to all classes of images, so that classifiers take longer
+    is_sampler = True  # all it does is to add samples
+
+    def doubt(self, task: Task, estimator: Any, n_samples: int) -> str:  # noqa: ARG002
+        """Say why it is tried only where `remedies` names it; empty where it is by itself."""
+        return ""
 
     def obstacle(self, task: Task, estimator: Any) -> str:  # noqa: ARG002
         """Say why it cannot be tried here; empty where it can."""
@@ -153,6 +181,7 @@ class ClassWeights(Remedy):
     name = "class weights"
     text = "class_weight='balanced'"
     only_fills = True
+    is_sampler = False
 
     def obstacle(self, task: Task, estimator: Any) -> str:  # noqa: ARG002
         """Classifiers without the parameter, or with one of the user's, are left alone."""
@@ -196,11 +225,18 @@ class Synthetic(Remedy):
         augmentation: str = "fitted",
         *,
         enlarges: bool = False,
-        on_request: bool = False,
     ) -> None:
         self.name, self.text, self.share = name, text, share
         self.augmentation, self.uses_gan = augmentation, share != 0
-        self.enlarges, self.on_request = enlarges, on_request
+        self.enlarges = enlarges
+
+    def doubt(self, task: Task, estimator: Any, n_samples: int) -> str:  # noqa: ARG002
+        """Few samples do not pay for a GAN, and whole classes from it never did."""
+        if self.share == 1:
+            return "samples of a GAN alone were never the best"
+        if self.uses_gan and task.augmenter is None and n_samples < FEW_FOR_A_GAN:
+            return f"{n_samples} samples are too few for a GAN's to add anything beside the others"
+        return ""
 
     def obstacle(self, task: Task, estimator: Any) -> str:
         """Feature tables are interpolated, which is tried already; own transforms are kept."""
@@ -248,8 +284,16 @@ class Features(Synthetic):
 
     def __init__(self) -> None:
         text = "enlarged, seen through a GAN's discriminator"
-        super().__init__("features", text, 0.0, enlarges=True, on_request=True)
-        self.uses_gan = True
+        super().__init__("features", text, 0.0, enlarges=True)
+        self.uses_gan, self.is_sampler = True, False
+
+    def doubt(self, task: Task, estimator: Any, n_samples: int) -> str:  # noqa: ARG002
+        """A GAN in every fold is worth it to classifiers that are linear in what they see."""
+        if n_samples < FEW_FOR_FEATURES:
+            return f"{n_samples} samples are too few for a GAN to learn features from"
+        if isinstance(_learner(estimator), LINEAR):
+            return ""
+        return "features of a GAN gain little for such a classifier"
 
     def obstacle(self, task: Task, estimator: Any) -> str:
         """Networks learn features of their own; those of tables were not measured."""
@@ -282,6 +326,17 @@ class Features(Synthetic):
             ("estimator", estimator),
         ]
         return Pipeline(steps)
+
+
+def _learner(estimator: Any) -> Any:
+    """Give what learns in the end, inside pipelines, searches and calibration."""
+    while True:
+        if steps := getattr(estimator, "steps", None):
+            estimator = steps[-1][1]
+        elif (inner := getattr(estimator, "estimator", None)) is not None:
+            estimator = inner
+        else:
+            return estimator
 
 
 def _has_own_augmentation(task: Task) -> bool:
@@ -321,7 +376,7 @@ BUILT_IN: tuple[Remedy, ...] = (  # from the simplest on: of equals the first is
     Synthetic("enlarged", "all classes enlarged by augmented images", 0.0, enlarges=True),
     Synthetic("ganaug", "enlarged, a quarter of it by synthetic samples", 0.25, enlarges=True),
     Synthetic("half and half", "enlarged, half of it by synthetic samples", 0.5, enlarges=True),
-    Synthetic("gan only", "enlarged by synthetic samples", 1.0, enlarges=True, on_request=True),
+    Synthetic("gan only", "enlarged by synthetic samples", 1.0, enlarges=True),
     Features(),
 )
 
@@ -332,15 +387,18 @@ def find_remedy(name: str, others: Sequence[Remedy] = ()) -> Remedy | None:
 
 
 def select_remedies(
-    remedies: Any, task: Task, estimator: Any
+    remedies: Any, task: Task, estimator: Any, n_samples: int
 ) -> tuple[tuple[Remedy, ...], list[str]]:
     """Choose what is tried, from the simplest on; "nothing" always is.
 
-    `remedies`: None for all but those on request, a list of names, or a dict of name to sampler for
-    all and the user's. Returns: remedies; and which of those named cannot be tried, and why.
+    `remedies`: None for all that are not doubtful, "samplers" for those of them that add samples, a
+    list of names, or a dict of name to sampler for the default and the user's. Returns: remedies;
+    and which of those named cannot be tried, and why.
     """
-    listed = [remedy for remedy in BUILT_IN if not remedy.on_request]
-    if isinstance(remedies, Mapping):
+    listed = [r for r in BUILT_IN if not r.doubt(task, estimator, n_samples)]
+    if isinstance(remedies, str) and remedies == SAMPLERS:
+        listed = [remedy for remedy in listed if remedy.is_sampler]
+    elif isinstance(remedies, Mapping):
         own = [_users_remedy(name, sampler) for name, sampler in remedies.items()]
         cheap = [remedy for remedy in (*listed, *own) if not remedy.uses_gan]
         listed = cheap + [remedy for remedy in (*listed, *own) if remedy.uses_gan]
@@ -350,13 +408,21 @@ def select_remedies(
         listed = [r for r in BUILT_IN if r.name == "nothing" or r.name in remedies]
     elif remedies is not None:
         raise InvalidTypeError(
-            "`remedies` must be None, a list of names, or a dict of name to imbalanced-learn "
-            f"sampler. Got {remedies!r} instead."
+            f"`remedies` must be None, {SAMPLERS!r}, a list of names, or a dict of name to "
+            f"imbalanced-learn sampler. Got {remedies!r} instead."
         )
     obstacles = {remedy.name: remedy.obstacle(task, estimator) for remedy in listed}
     named = obstacles if isinstance(remedies, list | tuple) else {}
     notes = [f"'{name}' was not tried: {why}" for name, why in named.items() if why]
     return tuple(remedy for remedy in listed if not obstacles[remedy.name]), notes
+
+
+def why_doubtful(task: Task, estimator: Any, n_samples: int) -> str:
+    """Say why no GAN is tried by itself; empty where one is."""
+    remedy = find_remedy("ganaug")
+    assert remedy is not None
+    doubt = remedy.doubt(task, estimator, n_samples)
+    return doubt and f"{doubt}; name 'ganaug' in `remedies` to try it all the same"
 
 
 def _users_remedy(name: Any, sampler: Any) -> Remedy:
