@@ -60,7 +60,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tasks", nargs="+", default=("mnist", "spoken-digits"), help="or table:T")
     parser.add_argument("--sizes", nargs="+", type=int, default=(150, 600, 2000))
     parser.add_argument("--classifiers", nargs="+", choices=CLASSIFIERS, default=USUAL_CLASSIFIERS)
-    parser.add_argument("--gan", help="JSON: parameters of GANAugmenter; without, none is tried")
+    parser.add_argument(
+        "--gan", help="JSON: parameters of GANAugmenter; its samples are tried, too"
+    )
     parser.add_argument("--cache-dir", type=Path, default=Path("data/gans"))
 
 
@@ -122,10 +124,7 @@ def run_classifier(
 ) -> dict[str, Any]:
     """Let a classifier choose, and score every remedy on the untouched samples."""
     X, y, X_untouched, y_untouched, shape = draw_cell(task, n, seed, options.data_dir)
-    augmenter = None
-    remedies: list[str] | None = [r.name for r in BUILT_IN if not r.uses_gan]
-    if options.gan is not None:
-        augmenter, remedies = _augmenter(options, shape, seed), None
+    augmenter = None if options.gan is None else _augmenter(options, shape, seed)
     estimator = clone(CLASSIFIERS[name](seed))
     before = cpu_seconds()
     with one_thread(), without_our_warnings():
@@ -135,13 +134,11 @@ def run_classifier(
             y,
             image_shape=None if augmenter is not None else shape,
             augmenter=augmenter,
-            remedies=remedies,
             random_state=seed,
         )
         seconds = cpu_seconds() - before
         scored = score_remedies(
             verdict,
-            remedies,
             X if shape is None else X / np.float32(255),
             y,
             X_untouched if shape is None else X_untouched / np.float32(255),
@@ -174,14 +171,13 @@ def _augmenter(options: argparse.Namespace, shape: tuple[int, ...] | None, seed:
 
 def score_remedies(
     verdict: Verdict,
-    remedies: Sequence[str] | None,
     X: Array,
     y: Labels,
     X_test: Array,
     y_test: Labels,
 ) -> dict[str, list[float]]:
     """Fit every remedy on all training samples; balanced accuracy on both untouched halves."""
-    tried, _ = select_remedies(remedies, verdict.task, verdict.estimator, len(y))
+    tried, _ = select_remedies(None, verdict.task, verdict.estimator, len(y))
     found = {}
     halves = halves_of(y_test)
     for remedy in tried:
@@ -225,12 +221,17 @@ def in_place_of(arm: str, tried: Container[str]) -> str:
     return NOTHING if arm == "class weights" else "smote"
 
 
-def best(scores: Scores, test_over_train: float, default: int | None) -> int:
+def best(scores: Scores, test_over_train: float, default: int | None, costly: Sequence[int]) -> int:
     """Choose as `evaluate_gain` does."""
-    return choose(scores, test_over_train, default=default).arm
+    return choose(scores, test_over_train, default=default, costly=costly).arm
 
 
-def simplest(scores: Scores, test_over_train: float, default: int | None) -> int:
+def simplest(
+    scores: Scores,
+    test_over_train: float,
+    default: int | None,
+    costly: Sequence[int],  # noqa: ARG001
+) -> int:
     """Choose the first arm within a standard error of the best; the default if that is coarse."""
     top = int(np.argmax(mean_scores(scores)))
     behind = [lead(scores[top], arm, test_over_train) for arm in scores]
@@ -241,7 +242,7 @@ def simplest(scores: Scores, test_over_train: float, default: int | None) -> int
 
 def by_folds(
     record: Mapping[str, Any],
-    rule: Callable[[Scores, float, int | None], int],
+    rule: Callable[[Scores, float, int | None, Sequence[int]], int],
     has_default: bool = True,
 ) -> str:
     """Choose again from the folds' scores, by any rule."""
@@ -251,7 +252,8 @@ def by_folds(
     )
     remedies = [remedy for remedy in map(find_remedy, names) if remedy is not None]
     default = default_arm(remedies, None) if has_default else None
-    return names[rule(scores, record["test_over_train"], default)]
+    costly = [arm for arm, remedy in enumerate(remedies) if has_default and remedy.uses_gan]
+    return names[rule(scores, record["test_over_train"], default, costly)]
 
 
 def ways_of(result: Result) -> dict[str, Any]:
