@@ -49,7 +49,7 @@ rng = np.random.default_rng(0)
 words = [rng.permutation(np.flatnonzero((y == word) & ~is_test)) for word in np.unique(y)]
 train = np.concatenate([w[: max(6, int(0.8 * len(w) * 0.77**i))] for i, w in enumerate(words)])
 
-# Leave `remedies` out, and GANs are tried, too, from 1,500 recordings on: minutes more.
+# Leave `remedies` out, and features of a GAN are tried, too, from 500 recordings on: minutes more.
 cheap = ["class weights", "duplicates", "smote", "augmented", "mixed", "enlarged"]
 verdict = evaluate_gain(SVC(), X[train], y[train], image_shape=shape, remedies=cheap)
 print(verdict)
