@@ -158,8 +158,10 @@ def test_mistakes_end_a_run_before_it_begins(capsys):
 
 
 def test_commands_are_kept_so_that_anybody_can_run_them(tmp_path, monkeypatch, capsys):
-    scores = {"over-sampling": dict.fromkeys([*pitfalls.WAYS, pitfalls.TRUTH], 0.5)}
-    monkeypatch.setattr(pitfalls, "measure", lambda *args: scores)
+    scores = dict.fromkeys([*pitfalls.WAYS, pitfalls.TRUTH], 0.5)
+    monkeypatch.setattr(
+        pitfalls, "MISTAKES", {pitfalls.OVER_SAMPLING: lambda *args, **given: scores}
+    )
     out = tmp_path / "a result.json"
     runner.main(["pitfalls", "--draws", "2", f"--data-dir={tmp_path}", "--out", str(out)])
 
