@@ -77,8 +77,9 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, FittedModelMixin):
         "enlarge", and for `wrap` "affine"), "affine", "mirror", "quarter_turn", "none", or a
         transform of uint8 tensors (C, H, W), as of torchvision; refused where it changes what
         images are.
-    mix_fraction, min_real : float, int, default=0.3, 100
-        `fit_transform` replaces this share of the samples of classes with so many or more.
+    mix_fraction, min_real : float, int, default=None, 100
+        `fit_transform` replaces this share of the samples of classes with so many or more. None is
+        0 with a warning: where it was measured, replacing cost more than it gave.
     cache_dir, checkpoint_dir : str or path, optional
         Keeps trained models by data and parameters; the state of a training, to be resumed.
     warm_start_from : str, path or GANAugmenter, optional
@@ -180,7 +181,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, FittedModelMixin):
         sampling_strategy: Any = "auto",
         synthetic_share: float | None = None,
         augmentation: Any = None,
-        mix_fraction: float = 0.3,
+        mix_fraction: float | None = None,
         min_real: int = 100,
         cache_dir: str | os.PathLike[str] | None = None,
         checkpoint_dir: str | os.PathLike[str] | None = None,
@@ -470,7 +471,7 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, FittedModelMixin):
             X_out,
             encode_labels(y, self.classes_),
             self.sampler_,
-            share=self.mix_fraction,
+            share=self.mix_fraction or 0.0,
             min_real=self.min_real,
         )
         return X_out

@@ -79,7 +79,7 @@ CHECKS = {
     "filter": one_of("auto", "classifier", None),
     "sampling_strategy": strategy(STRATEGIES),
     "synthetic_share": number(0, 1, None),
-    "mix_fraction": number(0, 1),
+    "mix_fraction": number(0, 1, None),
     "min_real": whole_number(0),
     "n_jobs": n_jobs,
     "verbose": whole_number(0),

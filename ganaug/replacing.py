@@ -12,7 +12,13 @@ import torch
 from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import validate_data
 
-from ganaug.exceptions import InvalidInputError, InvalidTypeError, MissingDependencyError
+from ganaug.checks import warn_user
+from ganaug.exceptions import (
+    GanaugWarning,
+    InvalidInputError,
+    InvalidTypeError,
+    MissingDependencyError,
+)
 from ganaug.inputs import DataSpec
 from ganaug.inputs.containers import (
     refuse_dataset,
@@ -39,14 +45,22 @@ def check_before_replacing(
     refuse_dataset(X)
     if y is None:
         raise InvalidInputError("fit_transform requires y to be passed, but the target y is None.")
-    if augmenter.resize is not None and augmenter.mix_fraction != 0:
+    if augmenter.resize is not None and augmenter.mix_fraction:
         raise InvalidInputError(
             "fit_transform cannot mix samples of two sizes: resize X itself before, instead of "
             "passing `resize`."
         )
     _check_output_container(augmenter, getattr(X, "ndim", 2))
-    if augmenter.mix_fraction != 0:
+    if augmenter.mix_fraction:
         refuse_two_looks(X, None)
+    if augmenter.mix_fraction is None:
+        warn_user(
+            "`fit_transform` trains a GAN and changes no sample, since real samples that are "
+            "replaced by synthetic ones were worth more themselves where that was measured. Add "
+            "samples by GANOverSampler, `augment` or `wrap` instead, or set `mix_fraction` "
+            "(0 for none).",
+            GanaugWarning,
+        )
 
 
 def check_samples(augmenter: Any, X: Any, spec: DataSpec, *, reset: bool = False) -> Any:

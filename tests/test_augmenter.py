@@ -31,6 +31,7 @@ from ganaug import GANAugmenter
 from ganaug.exceptions import (
     CheckpointError,
     FlattenedImagesWarning,
+    GanaugWarning,
     InvalidInputError,
     InvalidTypeError,
     ModelFileError,
@@ -469,10 +470,22 @@ def test_a_mix_fraction_of_nothing_is_the_identity(digits):
     assert (augmenter.kinds_ == "real").all()
 
 
-def test_by_default_no_class_of_fewer_than_a_hundred_rows_is_mixed(digits):
+def test_no_class_of_fewer_than_a_hundred_samples_is_mixed_unless_asked(digits):
     X, y = digits
+    augmenter = GANAugmenter(**TINY, image_shape=(8, 8), mix_fraction=0.3)
 
-    assert_array_equal(GANAugmenter(**TINY, image_shape=(8, 8)).fit_transform(X, y), X)
+    assert_array_equal(augmenter.fit_transform(X, y), X)
+
+
+def test_no_sample_is_replaced_by_default_which_a_warning_says(digits):
+    X, y = digits
+    augmenter = GANAugmenter(**TINY, image_shape=(8, 8), min_real=1)
+
+    with pytest.warns(GanaugWarning, match="changes no sample.*set `mix_fraction`"):
+        X_out = augmenter.fit_transform(X, y)
+
+    assert_array_equal(X_out, X)
+    assert (augmenter.kinds_ == "real").all()
 
 
 def test_a_mix_fraction_of_one_replaces_whole_classes(digits):
@@ -564,7 +577,7 @@ def test_rows_of_two_sizes_are_not_mixed(digits, no_training):
     X = squares(digits[0], np.uint8, 15).repeat(20, axis=1).repeat(20, axis=2)
 
     with pytest.raises(InvalidInputError, match="two sizes.*resize X itself"):
-        GANAugmenter(**TINY, resize=(8, 8)).fit_transform(X, digits[1])
+        GANAugmenter(**TINY, resize=(8, 8), mix_fraction=0.3).fit_transform(X, digits[1])
 
 
 def test_fit_transform_refuses_what_it_does_not_know(digits):
@@ -709,7 +722,8 @@ def everything(augmenter, X, y):
     ids=["default", "classic", "per class", "RandomState"],
 )
 def test_one_random_state_gives_the_same_bytes(options, digits):
-    parameters = {**TINY, "image_shape": (8, 8), "min_real": 20, "synthetic_share": 0.5, **options}
+    mixing = {"mix_fraction": 0.3, "min_real": 20, "synthetic_share": 0.5}
+    parameters = {**TINY, "image_shape": (8, 8), **mixing, **options}
 
     first, again = (
         everything(GANAugmenter(**copy.deepcopy(parameters)), *digits) for _ in range(2)
@@ -745,6 +759,7 @@ def test_global_random_states_and_settings_are_neither_read_nor_changed(random_s
     before = state()
     augmenter = GANAugmenter(
         **{**TINY, "image_shape": (8, 8), "random_state": random_state},
+        mix_fraction=0.3,
         min_real=20,
     )
 
@@ -1014,7 +1029,8 @@ def test_fit_returns_after_ctrl_c_to_a_script_or_a_notebook_itself(digits, ctrl_
 @pytest.mark.filterwarnings("ignore::ganaug.exceptions.SmallClassWarning")
 def test_ctrl_c_ends_a_cross_validation(digits, ctrl_c):
     ctrl_c(32)
-    model = make_pipeline(GANAugmenter(**TINY, image_shape=(8, 8)), KNeighborsClassifier())
+    augmenter = GANAugmenter(**TINY, image_shape=(8, 8), mix_fraction=0.3)
+    model = make_pipeline(augmenter, KNeighborsClassifier())
 
     with pytest.raises(KeyboardInterrupt):
         cross_val_score(model, *digits)

@@ -198,7 +198,7 @@ def test_unsigned_tensors_are_augmented_with_duplicates(dtype, digits):
 
     assert X_out.dtype == dtype
     assert len(X_out) == 3 * 40
-    mixed = tiny(min_real=1).fit_transform(X, digits[1])
+    mixed = tiny(mix_fraction=0.3, min_real=1).fit_transform(X, digits[1])
     assert mixed.dtype == dtype
 
 
@@ -227,7 +227,7 @@ def palettes(X):
 def test_palettes_and_what_is_made_of_them_are_not_put_together(digits, no_training):
     X, y = digits
 
-    for call in (GANOverSampler(tiny()).fit_resample, tiny().fit_transform):
+    for call in (GANOverSampler(tiny()).fit_resample, tiny(mix_fraction=0.3).fit_transform):
         with pytest.raises(InvalidInputError, match=r"image.convert\('RGB'\)"):
             call(palettes(X), y)
 
@@ -268,7 +268,11 @@ def test_a_masked_array_is_refused(digits, no_training):
     X, y = digits
     masked = np.ma.masked_greater(X, 150)
 
-    for call in (tiny().fit, tiny().fit_transform, GANOverSampler(tiny()).fit_resample):
+    for call in (
+        tiny().fit,
+        tiny(mix_fraction=0).fit_transform,
+        GANOverSampler(tiny()).fit_resample,
+    ):
         with pytest.raises(InvalidTypeError, match=r"X.filled\(0\)"):
             call(masked, y)
     with pytest.raises(InvalidTypeError, match=r"filled\(0\)"):

@@ -77,7 +77,7 @@ def test_a_scikit_learn_pipeline_trains_on_mixed_rows_and_predicts_from_untouche
 ):
     X, y = imbalanced_digits
     pipeline = sklearn.pipeline.Pipeline(
-        [("gan", tiny_augmenter(random_state=0)), ("classifier", Recorder())]
+        [("gan", tiny_augmenter(mix_fraction=0.3, random_state=0)), ("classifier", Recorder())]
     )
     pipeline.fit(X, y).predict(X[:7])
     augmenter, recorder = pipeline["gan"], pipeline["classifier"]
@@ -100,7 +100,7 @@ def test_a_scikit_learn_pipeline_with_scaler_and_svc_recognises_digits(imbalance
     X, y = imbalanced_digits
     pipeline = sklearn.pipeline.Pipeline(
         [
-            ("gan", tiny_augmenter(random_state=0)),
+            ("gan", tiny_augmenter(mix_fraction=0.3, random_state=0)),
             ("scaler", StandardScaler()),
             ("classifier", SVC()),
         ]
@@ -187,7 +187,9 @@ def test_a_mixing_pipeline_trains_its_gan_on_the_training_part_of_each_fold_only
 ):
     X, y = imbalanced_digits
     folds = StratifiedKFold(2)
-    pipeline = sklearn.pipeline.make_pipeline(tiny_augmenter(value_range=(0, 255)), SVC())
+    pipeline = sklearn.pipeline.make_pipeline(
+        tiny_augmenter(mix_fraction=0.3, value_range=(0, 255)), SVC()
+    )
     cross_validate(pipeline, X, y, cv=folds, error_score="raise")
     for (train, held_out), seen in zip(folds.split(X, y), trained_on, strict=True):
         assert row_set(seen) == row_set(X[train])

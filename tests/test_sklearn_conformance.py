@@ -47,7 +47,7 @@ MIXING_IS_FOR_TRAINING_ROWS = {
 
 @parametrize_with_checks(
     # min_real=2: by default the checks' few rows would never be mixed
-    [GANAugmenter(**TINY, min_real=2), GANAugmenter(**TINY, mix_fraction=0)],
+    [GANAugmenter(**TINY, mix_fraction=0.3, min_real=2), GANAugmenter(**TINY, mix_fraction=0)],
     expected_failed_checks=lambda augmenter: (
         MIXING_IS_FOR_TRAINING_ROWS if augmenter.mix_fraction else {}
     ),
@@ -69,7 +69,7 @@ def test_over_sampler_passes_the_check_of_imbalanced_learn(estimator, check):
 
 def test_set_output_gives_data_frames_of_rows(imbalanced_digits):
     X, y = imbalanced_digits
-    augmenter = GANAugmenter(**TINY, min_real=60).set_output(transform="pandas")
+    augmenter = GANAugmenter(**TINY, mix_fraction=0.3, min_real=60).set_output(transform="pandas")
     frame = augmenter.fit_transform(X, y)
     assert frame.shape == X.shape
     assert frame.columns.tolist() == [f"x{i}" for i in range(64)]
