@@ -246,7 +246,6 @@ def test_the_vae_learns_the_spread_of_a_class():
 
 def test_pitfalls_are_scored_beside_untouched_images(tmp_path, tiny, monkeypatch, capsys):
     monkeypatch.setattr(pitfalls, "N_FOLDS", 2)
-    monkeypatch.setattr(pitfalls, "CHEAP_TIMES", 1)
     found = run(tmp_path, "pitfalls", "--draws", "2")
 
     scores = found["scores"]
