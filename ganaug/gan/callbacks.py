@@ -16,8 +16,9 @@ from typing import Any
 
 import torch
 
-from ganaug.exceptions import CheckpointError
-from ganaug.gan.checkpoints import read_checkpoint, try_to_write_checkpoint
+from ganaug.checks import warn_user
+from ganaug.exceptions import CheckpointError, TrainingWarning
+from ganaug.gan.checkpoints import read_checkpoint, write_checkpoint
 from ganaug.gan.monitor import Alarm, Evaluation, Monitor
 from ganaug.gan.scaling import images_from_network
 from ganaug.gan.state import TrainingState
@@ -119,13 +120,21 @@ class Checkpoints(Callback):
     def on_evaluation(self, state: TrainingState) -> None:
         """Write the state, unless it is lost: the last good one stays.
 
-        A file that cannot be written is told of once, and tried again the next time.
+        A full disk is no reason to end a training: it is told of once, and tried again.
         """
-        if not state.diverged:
-            written = try_to_write_checkpoint(
-                self.path, state.config, self.identity, state.state(), silent=self.has_failed
-            )
-            self.has_failed |= not written
+        if state.diverged:
+            return
+        try:
+            write_checkpoint(self.path, state.config, self.identity, *state.state())
+        except OSError as error:
+            if not self.has_failed:
+                warn_user(
+                    f"The checkpoint {self.path} could not be written ({error.strerror or error}). "
+                    "The training goes on, and cannot be resumed from here: make room, or choose "
+                    "another `checkpoint_dir`.",
+                    TrainingWarning,
+                )
+            self.has_failed = True
 
 
 @dataclass(frozen=True)

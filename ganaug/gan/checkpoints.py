@@ -14,8 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ganaug import tensorfile
-from ganaug.checks import warn_user
-from ganaug.exceptions import CheckpointError, ModelFileError, TrainingWarning
+from ganaug.exceptions import CheckpointError, ModelFileError
 from ganaug.gan.config import GANConfig
 from ganaug.gan.monitor import Alarm
 from ganaug.gan.networks import outline_discriminator, outline_generator
@@ -23,7 +22,7 @@ from ganaug.gan.records import EvaluationRecord, check_records
 from ganaug.jsonable import SchemaError, from_marked, marked, read_as
 from ganaug.tensorfile import Layout, check_layouts, layouts_of
 
-__all__ = ["read_checkpoint", "try_to_write_checkpoint", "write_checkpoint"]
+__all__ = ["read_checkpoint", "write_checkpoint"]
 
 CHECKPOINT_VERSION = 2
 KIND = "checkpoint"
@@ -59,34 +58,6 @@ def write_checkpoint(
     content = {"config": config.to_json(), "identity": identity, "plain": plain}
     path.parent.mkdir(parents=True, exist_ok=True)
     tensorfile.write(path, KIND, CHECKPOINT_VERSION, content, tensors)
-
-
-def try_to_write_checkpoint(
-    path: Path,
-    config: GANConfig,
-    identity: str,
-    state: tuple[dict[str, Tensor], dict[str, Any]],
-    *,
-    silent: bool = False,
-) -> bool:
-    """Write a checkpoint if that can be done: a full disk is no reason to end a training.
-
-    `path`, `config`, `identity`: as in `write_checkpoint`. `state`: tensors, and plain values.
-    `silent`: do not warn, as when that has been done before. Returns: whether it was written. Warns
-    when it was not.
-    """
-    try:
-        write_checkpoint(path, config, identity, *state)
-    except OSError as error:
-        if not silent:
-            warn_user(
-                f"The checkpoint {path} could not be written ({error.strerror or error}). The "
-                "training goes on, and cannot be resumed from here: make room, or choose another "
-                "`checkpoint_dir`.",
-                TrainingWarning,
-            )
-        return False
-    return True
 
 
 def read_checkpoint(
