@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 Augmentation = Callable[[Tensor, torch.Generator], Tensor]
 
+_BATCH, _PEAK_RATE = 128, 3e-3
+"""Samples per step, and the peak of the one-cycle cosine schedule (AdamW)."""
 _SCORING_BATCH = 128
 """Rows per forward pass when scoring. Fixed, because results differ in the last bits with it."""
 
@@ -237,8 +239,6 @@ def fit_classifier(
     seed: int,
     device: str | torch.device = "cpu",
     max_steps: int | None = None,
-    batch_size: int = 128,
-    learning_rate: float = 3e-3,
     balanced: bool = True,
     augmentation: Augmentation | None = random_shift,
 ) -> RealClassifier:
@@ -254,8 +254,6 @@ def fit_classifier(
     - `seed`: fixes the result on one machine, device and number of threads.
     - `device`: where to train.
     - `max_steps`: training steps; by default enough for 20 passes, between 150 and 400.
-    - `batch_size`: samples per step.
-    - `learning_rate`: peak of the one-cycle cosine schedule (AdamW).
     - `balanced`: draw the classes equally often; False draws the samples equally often.
     - `augmentation`: (uint8 images (n, C, H, W), torch.Generator) -> images of the same shape,
       applied to every batch; None leaves them as they are. `ganaug.warping.AFFINE` turns, too.
@@ -280,13 +278,13 @@ def fit_classifier(
         torch.tensor(moment).view_as(network.mean) for moment in _column_moments(values)
     )
     if max_steps is None:  # about 20 passes, so that small sets cost little
-        max_steps = int(np.clip(20 * len(values) / batch_size, 150, 400))
+        max_steps = int(np.clip(20 * len(values) / _BATCH, 150, 400))
     strata = labels if balanced else np.zeros_like(labels)
-    batches = _balanced_batches(strata, max_steps, batch_size, np.random.default_rng(seed % 2**64))
+    batches = _balanced_batches(strata, max_steps, _BATCH, np.random.default_rng(seed % 2**64))
     network.to(device).train()
-    optimizer = torch.optim.AdamW(network.parameters(), lr=learning_rate, weight_decay=1e-2)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=_PEAK_RATE, weight_decay=1e-2)
     for step, index in enumerate(batches):
-        optimizer.param_groups[0]["lr"] = learning_rate * _one_cycle(step / max_steps)
+        optimizer.param_groups[0]["lr"] = _PEAK_RATE * _one_cycle(step / max_steps)
         samples = torch.from_numpy(values[index])
         if kind == "image" and augmentation is not None:
             samples = augmentation(samples, generator)

@@ -23,6 +23,7 @@ from ganaug.exceptions import InvalidInputError, InvalidTypeError, NotFittedErro
 from ganaug.gan.networks import Discriminator, build_discriminator
 from ganaug.gan.scaling import images_to_network
 from ganaug.inputs.containers import refuse_dataset
+from ganaug.replacing import check_rows
 from ganaug.settings import own_settings
 
 __all__ = ["GANFeatureExtractor"]
@@ -144,23 +145,13 @@ class GANFeatureExtractor(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         except ValueError as error:
             raise NotFittedError(str(error)) from None
         model = self.augmenter_.model_
-        values = torch.from_numpy(model.spec.encode(self._checked(X)))
+        if model.spec.layout == "rows" and not isinstance(X, torch.Tensor):
+            X = check_rows(self, X)
+        values = torch.from_numpy(model.spec.encode(X))
         parts = [values[i : i + BATCH] for i in range(0, max(1, len(values)), BATCH)]
         scaler = model.scaler
         to_network = images_to_network if scaler is None else scaler.to_network
         return np.concatenate([self._features(to_network(part)) for part in parts])
-
-    def _checked(self, X: Any) -> Any:
-        """Check feature rows as scikit-learn does; whatever else is checked by the spec."""
-        if self.augmenter_.spec_.layout != "rows" or isinstance(X, torch.Tensor):
-            return X
-        try:
-            array = validate_data(self, X, reset=False, dtype=None)
-        except TypeError as error:
-            raise InvalidTypeError(str(error)) from None
-        except ValueError as error:
-            raise InvalidInputError(str(error)) from None
-        return X if hasattr(X, "shape") else array
 
     @own_settings()
     @torch.no_grad()

@@ -13,12 +13,11 @@ import json
 import os
 import shutil
 import uuid
-from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -64,37 +63,24 @@ class Origin:
 _MODES_OF_PNG = ("1", "L", "LA", "RGB", "RGBA", "I;16")
 
 
-class _Row(NamedTuple):
+class Row(NamedTuple):
     """What is told of a sample."""
 
     name: str
+    """Its class."""
     kind: str
+    """"real", "synthetic", "augmented", "interpolated" or "duplicate"."""
     number: int
-    source: str
+    """Among those of its class and kind."""
+    source: str = ""
+    """The file that it was read from."""
 
 
-class Output(ABC):
+class Output(Protocol):
     """What takes samples, class by class or all at once."""
 
-    def add(
-        self,
-        X: Any,
-        names: Sequence[str],
-        kinds: Sequence[str],
-        indices: Sequence[int],
-        sources: Sequence[str] | None = None,
-    ) -> None:
-        """Take further samples.
-
-        `X`: in the container of the `DataSpec`. `names`: the class of each. `kinds`: sequence of
-        {"real", "synthetic", "augmented", "interpolated", "duplicate"}. `indices`: the number of
-        each among those of its class and kind. `sources`: the file that each was read from, or "".
-        """
-        sources = [""] * len(names) if sources is None else sources
-        self._take(X, list(map(_Row._make, zip(names, kinds, indices, sources, strict=True))))
-
-    @abstractmethod
-    def _take(self, X: Any, rows: Sequence[_Row]) -> None: ...
+    def add(self, X: Any, rows: Sequence[Row]) -> None:
+        """Take further samples, in the container of the `DataSpec`, and what is told of each."""
 
 
 @contextmanager
@@ -161,7 +147,7 @@ def partial_of(path: Path) -> Path:
 
 
 @dataclass
-class _Folder(Output):
+class _Folder:
     """Pictures by class, and the list of them."""
 
     directory: Path
@@ -169,7 +155,7 @@ class _Folder(Output):
     spec: DataSpec
     origin: Origin
 
-    def _take(self, X: Any, rows: Sequence[_Row]) -> None:
+    def add(self, X: Any, rows: Sequence[Row]) -> None:
         warn_of_scale(self.spec)
         for picture, row in zip(to_pictures(X, self.spec), rows, strict=True):
             folder = self.directory / folder_of_class(row.name)
@@ -184,14 +170,14 @@ class _Folder(Output):
 
 
 @dataclass
-class _Archive(Output):
+class _Archive:
     """Arrays, kept until they are written: a .npz cannot grow."""
 
     origin: Origin
     parts: list[npt.NDArray[Any]] = field(default_factory=list)
-    rows: list[_Row] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
 
-    def _take(self, X: Any, rows: Sequence[_Row]) -> None:
+    def add(self, X: Any, rows: Sequence[Row]) -> None:
         self.parts.append(np.asarray(X))
         self.rows += rows
 

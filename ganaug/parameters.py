@@ -61,10 +61,7 @@ def _gan_options(name: str, value: Any) -> str | None:
         hint = f" {unknown[0]!r} is a parameter of its own." if unknown[0] in CHECKS else ""
         hint = hint or did_you_mean(unknown[0], GAN_OPTIONS)
         return f"`{name}` must have keys among {known}. Got {unknown[0]!r} instead.{hint}"
-    mistakes = []
-    mistakes += [
-        check(f"{name}[{k!r}]", value[k]) for k, check in GAN_OPTIONS.items() if k in value
-    ]
+    mistakes = [check(f"{name}[{k!r}]", value[k]) for k, check in GAN_OPTIONS.items() if k in value]
     return " ".join(filter(None, mistakes)) or None
 
 

@@ -67,16 +67,21 @@ def check_samples(augmenter: Any, X: Any, spec: DataSpec, *, reset: bool = False
     """Check X's shape and values; give it as it is, lists of features as an array."""
     refuse_unsupported(X)
     if spec.layout == "rows" and not isinstance(X, torch.Tensor):
-        try:
-            array = validate_data(augmenter, X, reset=reset, dtype=None)
-        except TypeError as error:
-            raise InvalidTypeError(str(error)) from None
-        except ValueError as error:
-            raise InvalidInputError(str(error)) from None
-        return X if hasattr(X, "shape") else array
+        return check_rows(augmenter, X, reset=reset)
     _check_output_container(augmenter, getattr(X, "ndim", 3))
     spec.check(X)
     return X
+
+
+def check_rows(estimator: Any, X: Any, *, reset: bool = False) -> Any:
+    """Check feature rows as scikit-learn does; give them as they are, lists as an array."""
+    try:
+        array = validate_data(estimator, X, reset=reset, dtype=None)
+    except TypeError as error:
+        raise InvalidTypeError(str(error)) from None
+    except ValueError as error:
+        raise InvalidInputError(str(error)) from None
+    return X if hasattr(X, "shape") else array
 
 
 def _check_output_container(augmenter: Any, ndim: int) -> None:

@@ -67,7 +67,7 @@ def test_probabilities_and_features_have_the_promised_shapes(classifier, digits)
 def test_every_supported_image_shape_trains(shape):
     images = np.random.default_rng(0).integers(0, 256, (12, *shape), dtype=np.uint8)
     labels = np.arange(12) % 3
-    fitted = fit_classifier(images, labels, 3, seed=0, max_steps=2, batch_size=12)
+    fitted = fit_classifier(images, labels, 3, seed=0, max_steps=2)
     assert np.isfinite(fitted.features(images)).all()
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import cdist
 from scipy.stats import mannwhitneyu
 from sklearn.datasets import load_digits
-from sklearn.neighbors import NearestNeighbors
 
-from ganaug.audit import neighbours
 from ganaug.audit.copies import (
     NEAR_COPY,
     membership_test,
@@ -167,14 +166,17 @@ def test_the_screen_is_seeded(parts):
 # -- parts --------------------------------------------------------------------------------------
 
 
-def test_nearest_samples_agree_with_brute_force_over_several_blocks(monkeypatch):
-    monkeypatch.setattr(neighbours, "_BLOCK_ENTRIES", 170)
+@pytest.mark.parametrize("own", [None, np.arange(37)], ids=["others", "own left out"])
+def test_nearest_samples_agree_with_brute_force(own):
     rng = np.random.default_rng(0)
-    queries, pool = (rng.normal(size=(n, 5)).astype(np.float32) for n in (37, 50))
-    distances, indices = nearest_samples(queries, pool)
-    expected_distances, expected = NearestNeighbors(n_neighbors=1).fit(pool).kneighbors(queries)
-    np.testing.assert_array_equal(indices, expected[:, 0])
-    np.testing.assert_allclose(distances, expected_distances[:, 0], rtol=1e-5)
+    pool = rng.normal(size=(50, 5)).astype(np.float32)
+    pool[:6] = pool[[6, 6, 6, 9, 9, 10]]  # some of them several times
+    distances, indices = nearest_samples(pool[:37], pool, own=own)
+    expected = cdist(pool[:37], pool)
+    if own is not None:
+        expected[own, own] = np.inf
+        assert (indices != own).all()
+    np.testing.assert_allclose(distances, expected.min(axis=1), atol=1e-5)
 
 
 def test_a_copy_is_at_distance_nought_far_from_the_origin():

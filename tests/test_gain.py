@@ -43,11 +43,11 @@ from ganaug.gain.problem import make_splits, with_seed
 from ganaug.gain.remedies import (
     BUILT_IN,
     Remedy,
-    SmallClassSMOTE,
     Task,
     UsersSampler,
     find_remedy,
 )
+from ganaug.gain.samplers import SmallClassSMOTE
 from tests.stand_ins import StandInGAN, StandInSampler
 from tests.unfiltered import leave_unfiltered
 

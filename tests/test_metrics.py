@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -29,7 +31,8 @@ def gaussian(n, d, *, seed, scale=1.0, shift=0.0):
 @pytest.fixture
 def tiny_blocks(monkeypatch):
     """Several blocks even for a handful of rows, the last one incomplete."""
-    monkeypatch.setattr(metrics, "_BLOCK_ENTRIES", 170)
+    in_blocks = partial(metrics.pairwise_distances_chunked, working_memory=0.01)  # MiB
+    monkeypatch.setattr(metrics, "pairwise_distances_chunked", in_blocks)
 
 
 class Identity(torch.nn.Module):

@@ -21,7 +21,8 @@ import ganaug.gain.remedies
 from ganaug import GANAugmenter, Verdict
 from ganaug.exceptions import GanaugError, GanaugWarning, ModelFileError
 from ganaug.gain.intervals import PairedInterval
-from ganaug.gain.remedies import SmallClassSMOTE, UsersSampler
+from ganaug.gain.remedies import UsersSampler
+from ganaug.gain.samplers import SmallClassSMOTE
 from ganaug.gain.verdict import ClassGain, augmenter_is_own
 from tests.stand_ins import StandInSampler, verdict_of
 

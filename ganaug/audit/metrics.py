@@ -1,9 +1,7 @@
 """Measures of how alike, and how varied, two sets of feature vectors are.
 
 They take the features of real and of fake samples, float (n, d) and (m, d), finite, and of more
-than `k` samples where `k` says which neighbour sets the radius around a sample. Distances are
-computed in blocks, so memory stays within a few tens of megabytes whatever the number of samples;
-the kernel distance, of a thousand at most, is not.
+than `k` samples where `k` says which neighbour sets the radius around a sample.
 """
 
 from __future__ import annotations
@@ -12,11 +10,11 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.metrics import pairwise_distances_chunked
+from sklearn.metrics.pairwise import polynomial_kernel
+from sklearn.neighbors import NearestNeighbors
 
 from ganaug.audit.samples import Array
-
-_BLOCK_ENTRIES = 4_000_000
-"""Entries of one block of distances: 32 MB of float64."""
 
 
 def kernel_distance(features_real: Array, features_fake: Array) -> float:
@@ -26,11 +24,11 @@ def kernel_distance(features_real: Array, features_fake: Array) -> float:
     expectation does not depend on the number of samples, as that of the Frechet distance does.
     """
     real, fake = (np.asarray(part, dtype=np.float64) for part in (features_real, features_fake))
-    within = [
-        (_kernel_sum(samples, samples) - _kernel_diagonal_sum(samples)) / (n * (n - 1))
-        for samples, n in ((real, len(real)), (fake, len(fake)))
-    ]
-    return within[0] + within[1] - 2 * _kernel_sum(real, fake) / (len(real) * len(fake))
+    within = []
+    for samples in (real, fake):
+        kernel, n = polynomial_kernel(samples), len(samples)
+        within.append((kernel.sum() - np.trace(kernel)) / (n * (n - 1)))
+    return float(sum(within) - 2 * polynomial_kernel(real, fake).mean())
 
 
 def neighbourhoods(
@@ -42,12 +40,15 @@ def neighbourhoods(
     of the first is precision (Kynkaanniemi et al., 2019), of the second coverage (Naeem et al.,
     2020).
     """
-    radii = _squared_radii(real, k)
+    radii = _radii(real, k)
     is_inside, is_covered = np.zeros(len(fake), dtype=bool), np.zeros(len(real), dtype=bool)
-    for part, block in _squared_distances(real, fake):
+    start = 0
+    for block in _distances(real, fake):
+        part = slice(start, start + len(block))
         is_near = block <= radii[part, None]
         is_inside |= is_near.any(axis=0)
         is_covered[part] = is_near.any(axis=1)
+        start = part.stop
     return is_inside, is_covered
 
 
@@ -67,59 +68,29 @@ def realism(real: Array, fake: Array, *, k: int = 5) -> NDArray[np.float64]:
     real neighbour) to its distance from the fake one (Kynkaanniemi et al., 2019). Real samples with
     radii above the median are left out: outliers would make everything near them look real.
     """
-    radii = _squared_radii(real, k)
+    radii = _radii(real, k)
     typical = radii <= np.median(radii)
-    real, radii = real[typical], radii[typical]
-    scores = np.empty(len(fake))
-    for part, block in _squared_distances(fake, real):
-        scores[part] = (radii / np.maximum(block, 1e-12)).max(axis=1)
-    return np.sqrt(scores)
+    blocks = _distances(fake, real[typical])
+    ratios = [(radii[typical] / np.maximum(block, 1e-6)).max(axis=1) for block in blocks]
+    return np.concatenate(ratios)
 
 
 def _mean_pairwise_distance(samples: Array) -> float:
     """Mean Euclidean distance over all pairs of different samples."""
-    total = sum(float(np.sqrt(block).sum()) for _, block in _squared_distances(samples, samples))
+    total = sum(float(block.sum()) for block in _distances(samples, samples))
     return total / (len(samples) * (len(samples) - 1))
 
 
-def _squared_distances(
-    samples: Array, others: Array
-) -> Iterator[tuple[slice, NDArray[np.float64]]]:
-    """Yield (which samples, their squared distances to all others), block by block.
-
-    When `others` is `samples`, the distance of a sample to itself is exactly 0.
-    """
+def _distances(samples: Array, others: Array) -> Iterator[NDArray[np.float64]]:
+    """Yield blocks of lines, a line a sample, of the distances to all others."""
     # Centred, since for features far from the origin no digits would be left.
     centre = others.mean(axis=0, dtype=np.float64)
-    same = samples is others
-    samples, others = samples - centre, others - centre
-    norms, other_norms = (samples**2).sum(axis=1), (others**2).sum(axis=1)
-    step = max(1, _BLOCK_ENTRIES // len(others))
-    for start in range(0, len(samples), step):
-        part = slice(start, min(start + step, len(samples)))
-        block = samples[part] @ others.T
-        block *= -2
-        block += norms[part, None]
-        block += other_norms
-        np.maximum(block, 0.0, out=block)
-        if same:
-            block[np.arange(len(block)), np.arange(part.start, part.stop)] = 0.0
-        yield part, block
+    other = None if samples is others else others - centre
+    blocks: Iterator[NDArray[np.float64]] = pairwise_distances_chunked(samples - centre, other)
+    return blocks
 
 
-def _squared_radii(samples: Array, k: int) -> NDArray[np.float64]:
-    """Squared distance from each sample to its k-th nearest other sample."""
-    radii = np.empty(len(samples))
-    for part, block in _squared_distances(samples, samples):
-        radii[part] = np.partition(block, k, axis=1)[:, k]  # place 0 is the sample itself
-    return radii
-
-
-def _kernel_sum(samples: NDArray[np.float64], others: NDArray[np.float64]) -> float:
-    """Sum of the cubic kernel over all pairs."""
-    values = samples @ others.T / samples.shape[1] + 1
-    return float((values * values * values).sum())  # several times as fast as `values ** 3`
-
-
-def _kernel_diagonal_sum(samples: NDArray[np.float64]) -> float:
-    return float((((samples**2).sum(axis=1) / samples.shape[1] + 1) ** 3).sum())
+def _radii(samples: Array, k: int) -> NDArray[np.float64]:
+    """Distance from each sample to its k-th nearest other sample."""
+    found: NDArray[np.float64] = NearestNeighbors(n_neighbors=k).fit(samples).kneighbors()[0]
+    return found[:, -1]

@@ -10,13 +10,12 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.neighbors import NearestNeighbors
 from torch.nn import functional
 
 from ganaug.audit.samples import Array
 
 _LONGER_SIDE = 12
-_BLOCK_ENTRIES = 8_000_000
-"""Entries of one block of float32 products: 32 MB."""
 
 
 def comparison_space(values: Array, reference: Array) -> NDArray[np.float32]:
@@ -51,23 +50,13 @@ def nearest_samples(
     `own` is each query's own place in the pool, which is left out; where it is the only one, the
     distance is infinite.
     """
-    centre = pool.mean(axis=0)  # far from the origin, products in float32 have no digits left
-    centred = pool - centre
-    half_norms = (centred**2).sum(axis=1) / 2
-    distances = np.full(len(queries), np.inf, dtype=np.float32)
-    indices = np.zeros(len(queries), dtype=np.int64)
-    step = max(1, _BLOCK_ENTRIES // len(pool))
     if own is not None and len(pool) < 2:
-        return distances, indices
-    for start in range(0, len(queries), step):
-        samples = queries[start : start + step]
-        block = (samples - centre) @ centred.T
-        block -= half_norms
-        if own is not None:
-            block[np.arange(len(block)), own[start : start + step]] = -np.inf
-        nearest = block.argmax(axis=1)
-        indices[start : start + step] = nearest
-        # Taken anew from the samples themselves: products cannot resolve small distances.
-        squares = ((samples - pool[nearest]) ** 2).sum(axis=1)
-        distances[start : start + step] = np.sqrt(squares)
-    return distances, indices
+        return np.full(len(queries), np.inf, np.float32), np.zeros(len(queries), np.int64)
+    neighbours = NearestNeighbors(n_neighbors=1 if own is None else 2).fit(pool)
+    found = neighbours.kneighbors(queries, return_distance=False)
+    nearest: NDArray[np.int64] = found[:, 0]
+    if own is not None:
+        nearest = np.where(nearest == own, found[:, 1], nearest)
+    # Taken anew from the samples themselves, in which small distances are exact.
+    distances: NDArray[np.float32] = np.sqrt(((queries - pool[nearest]) ** 2).sum(axis=1))
+    return distances, nearest

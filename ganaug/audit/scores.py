@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import binomtest
 
 from ganaug.audit.results import Estimate, Missing
 
@@ -48,9 +49,7 @@ def recall_scores(
 
 def share_of(n: int, of: int) -> Estimate:
     """Return a share with Wilson's score interval."""
-    z, share = 1.96, n / of
-    centre = (share + z**2 / (2 * of)) / (1 + z**2 / of)
-    reach = z * math.sqrt(share * (1 - share) / of + z**2 / (4 * of**2)) / (1 + z**2 / of)
+    low, high = binomtest(n, of).proportion_ci(method="wilson")
+    share = n / of
     # The interval holds the share itself; at 0 and 1 rounding could leave it just outside.
-    low, high = max(0.0, min(share, centre - reach)), min(1.0, max(share, centre + reach))
-    return Estimate(share, low, high, of)
+    return Estimate(share, min(share, float(low)), max(share, float(high)), of)

@@ -167,19 +167,18 @@ def _write(
     overwrite: bool,
 ) -> Mapping[str, Mapping[str, int]]:
     from ganaug.gain.remedies import provenance
-    from ganaug.outputs import open_output
+    from ganaug.outputs import Row, open_output
 
     names = [str(label) for label in y]
-    kind_of, of = provenance(sampler, len(arrays.y), len(X))
-    kinds: list[str] = kind_of.tolist()
-    sources = [str(files[i]) if 0 <= i < len(files) else "" for i in of.tolist()]
+    kinds, sources = (of.tolist() for of in provenance(sampler, len(arrays.y), len(X)))
     counts: dict[str, Counter[str]] = {name: Counter() for name in names}
-    indices = []  # the samples of each class and kind are numbered from 0
-    for name, kind in zip(names, kinds, strict=True):
-        indices.append(counts[name][kind])
+    rows = []  # the samples of each class and kind are numbered from 0
+    for name, kind, i in zip(names, kinds, sources, strict=True):
+        source = str(files[i]) if 0 <= i < len(files) else ""
+        rows.append(Row(name, kind, counts[name][kind], source))
         counts[name][kind] += 1
     with open_output(out, arrays.spec, origin, overwrite=overwrite) as output:
-        output.add(arrays.decode(X), names, kinds, indices, sources)
+        output.add(arrays.decode(X), rows)
     return counts
 
 

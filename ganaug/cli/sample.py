@@ -126,14 +126,14 @@ def _write(
     quiet: bool,
 ) -> None:
     from ganaug.cli.terminal import progress_bar
-    from ganaug.outputs import open_output
+    from ganaug.outputs import Row, open_output
 
     names = augmenter.sampler_.class_names
     bar = progress_bar(sum(wanted.values()), "Sampling", quiet)
     with bar, open_output(out, augmenter.spec_, origin, overwrite=overwrite) as output:
         for label, n in wanted.items():
             X, _ = augmenter.sample({label: n}, random_state=seed, start=start)
-            output.add(X, [names[label]] * n, ["synthetic"] * n, range(start, start + n))
+            output.add(X, [Row(names[label], "synthetic", start + i) for i in range(n)])
             bar.update(n)
 
 

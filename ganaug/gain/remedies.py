@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from imblearn.over_sampling import ADASYN, SMOTE, RandomOverSampler
+from imblearn.over_sampling import ADASYN, RandomOverSampler
 from imblearn.over_sampling._smote.base import BaseSMOTE
 from imblearn.pipeline import Pipeline
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import clone
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import (
@@ -35,12 +35,14 @@ from ganaug.exceptions import InvalidInputError, InvalidTypeError
 from ganaug.features import GANFeatureExtractor
 from ganaug.gain.network import SmallNetworkClassifier
 from ganaug.gain.problem import with_seed
+from ganaug.gain.samplers import FlatSampler, SmallClassSMOTE
 from ganaug.oversampler import GANOverSampler
 from ganaug.resampling import ENLARGE, ENOUGH_SAMPLES, is_enlarging
 
 Array = npt.NDArray[Any]
 
 FEATURES_LENGTH = 3.0
+FEATURES_IMAGES = 25_000  # four times as many taught a discriminator nothing more of use
 FEW_FOR_A_GAN = ENOUGH_SAMPLES  # of fewer, samples of GANs added nothing (docs/experiments.md)
 FEW_FOR_FEATURES = 500  # of fewer images their gain was not shown (docs/results.md)
 LINEAR = (
@@ -82,59 +84,6 @@ class Task:
             augmenter = clone(augmenter).set_params(**own_shape)
         n_axes = 4 if self.is_image else 2
         return replace(self, n_axes=n_axes, image_shape=None, augmenter=augmenter)
-
-
-# --- samplers for what imbalanced-learn's own do not take --------------------------------------
-
-
-class SmallClassSMOTE(SMOTE):  # type: ignore[misc, unused-ignore]
-    """SMOTE with fewer neighbours where a class has fewer samples, down to duplicates of one.
-
-    Whole numbers are rounded; plain SMOTE lets uint8 overflow, which makes noise of images.
-    """
-
-    def _fit_resample(self, X: Array, y: Array) -> tuple[Array, Array]:
-        labels, counts = np.unique(y, return_counts=True)
-        n_real = dict(zip(labels.tolist(), counts.tolist(), strict=True))
-        totals = {label: n_real[label] + n for label, n in self.sampling_strategy_.items()}
-        singles = {label: 2 for label, n in totals.items() if n_real[label] == 1 and n > 1}
-        if singles:
-            twice = RandomOverSampler(sampling_strategy=singles, random_state=self.random_state)
-            X, y = twice.fit_resample(X, y)
-        smallest = min([max(n_real[label], 2) for label in totals], default=2)
-        plain = SMOTE(
-            sampling_strategy=totals,
-            random_state=self.random_state,
-            k_neighbors=min(self.k_neighbors, smallest - 1),
-        )
-        X_out, y_out = plain.fit_resample(_as_float(X), y)
-        return _as_dtype(X.dtype, X_out), y_out
-
-
-class FlatSampler(BaseEstimator):
-    """Lets an imbalanced-learn sampler for 2-D X resample images of any shape."""
-
-    def __init__(self, sampler: Any) -> None:
-        self.sampler = sampler
-
-    def fit_resample(self, X: Any, y: Any) -> tuple[Array, Any]:
-        """Flatten, resample, and give the shape back."""
-        X = np.asarray(X)
-        self.fitted_ = clone(self.sampler)
-        flat, y = self.fitted_.fit_resample(_as_float(X.reshape(len(X), -1)), y)
-        return _as_dtype(X.dtype, flat).reshape(-1, *X.shape[1:]), y
-
-    def fit(self, X: Any, y: Any) -> FlatSampler:  # noqa: ARG002 - pipelines ask for it
-        """Do nothing."""
-        return self
-
-
-def _as_float(X: Array) -> Array:
-    return X.astype(np.float64) if X.dtype.kind in "bui" else X
-
-
-def _as_dtype(dtype: np.dtype[Any], X: Array) -> Array:
-    return np.rint(X).astype(dtype) if dtype.kind in "bui" else X
 
 
 # --- remedies -------------------------------------------------------------------------------------
@@ -306,14 +255,13 @@ class Features(Synthetic):
         if task.augmenter is not None:
             augmenter: GANAugmenter = clone(task.augmenter)
             return augmenter.set_params(filter=None, random_state=task.seed)
-        budget: Any = "auto" if task.max_images is None else task.max_images
         return GANAugmenter(
             image_shape=task.image_shape,
             n_generators=1,
             filter=None,
             random_state=task.seed,
             verbose=0,
-            max_images=budget,
+            max_images=min(task.max_images or FEATURES_IMAGES, FEATURES_IMAGES),
         )
 
     def prepare(self, estimator: Any, task: Task) -> Any:

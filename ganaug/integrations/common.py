@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 
 from ganaug.augmenter import GANAugmenter
+from ganaug.checks import warn_user
 from ganaug.exceptions import GanaugWarning
 from ganaug.inputs import DataSpec
 from ganaug.inputs.pixels import Array, cast_rounded
@@ -24,12 +24,11 @@ def codes_to_leave_alone(augmenter: GANAugmenter, name: str) -> list[int]:
         listed = ", ".join(
             f"{printable(names[label])} ({augmenter.trust_[label]:.0%})" for label in labels
         )
-        warnings.warn(
+        warn_user(
             f"{name} leaves images of class {listed} as they are: a classifier of the real ones "
             f"takes less than {MIN_TRUST:.0%} of the synthetic ones for their class. Train longer "
             "(`max_images`).",
             GanaugWarning,
-            stacklevel=3,
         )
     return [code for code, label in enumerate(augmenter.classes_.tolist()) if label in labels]
 
