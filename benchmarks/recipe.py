@@ -35,7 +35,7 @@ from benchmarks.results import Result, Store, markdown
 from benchmarks.stats import difference, show_interval
 from ganaug import GANAugmenter, GANFeatureExtractor
 from ganaug.gain.network import SmallNetworkClassifier, network_steps
-from ganaug.gain.remedies import Task, find_remedy, make_pipeline
+from ganaug.gain.remedies import FEATURES_IMAGES, Task, find_remedy, make_pipeline
 
 N_DRAWS = 3
 USUAL_TASKS = ("digits", "mnist-small", "fashion-mnist-small", "spoken-digits")
@@ -147,6 +147,7 @@ def by_remedy(remedy: str, classifier: str) -> Arm:
             image_shape=draw.image_shape,
             value_range=(0, 1),
             n_generators=1,
+            max_images=FEATURES_IMAGES,
             cache_dir=draw.cache_dir / "recipe",  # classifiers share it
             device="cpu",
             verbose=0,
