@@ -95,9 +95,9 @@ def evaluate_gain(  # type: ignore[misc]  # the overloads do not repeat every pa
         A list is all that is tried, of "class weights", "duplicates", "smote", "augmented",
         "mixed", "enlarged", "ganaug", "half and half", "gan only" and "features". The default is
         those that were worth trying where that was measured: all without a GAN, "ganaug" and "half
-        and half" from 5,000 samples on or with an `augmenter`, and "features" for linear models and
-        SVCs of 500 images or more. "samplers" leaves out of these what `make_sampler` cannot give;
-        a dict is tried beside them. "nothing" always is.
+        and half" from 5,000 samples on or with an `augmenter`, and "features" from 500 images on.
+        "samplers" leaves out of these what `make_sampler` cannot give; a dict is tried beside them.
+        "nothing" always is.
     cv : int, splitter or iterable of (train, test), default=5
         As in scikit-learn. An int is a number of stratified folds, of `groups` if there are any:
         fewer where a class is smaller, and drawn several times below 300 samples.

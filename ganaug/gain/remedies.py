@@ -17,17 +17,8 @@ from imblearn.over_sampling import ADASYN, RandomOverSampler
 from imblearn.over_sampling._smote.base import BaseSMOTE
 from imblearn.pipeline import Pipeline
 from sklearn.base import clone
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.frozen import FrozenEstimator
-from sklearn.linear_model import (
-    LogisticRegression,
-    LogisticRegressionCV,
-    RidgeClassifier,
-    RidgeClassifierCV,
-    SGDClassifier,
-)
 from sklearn.preprocessing import FunctionTransformer, Normalizer, StandardScaler
-from sklearn.svm import SVC, LinearSVC, NuSVC
 
 from ganaug.augmenter import GANAugmenter
 from ganaug.checks import check_option
@@ -45,18 +36,6 @@ FEATURES_LENGTH = 3.0
 FEATURES_IMAGES = 25_000  # four times as many taught a discriminator nothing more of use
 FEW_FOR_A_GAN = ENOUGH_SAMPLES  # of fewer, samples of GANs added nothing (docs/experiments.md)
 FEW_FOR_FEATURES = 500  # of fewer images their gain was not shown (docs/results.md)
-LINEAR = (
-    LogisticRegression,
-    LogisticRegressionCV,
-    RidgeClassifier,
-    RidgeClassifierCV,
-    SGDClassifier,
-    LinearDiscriminantAnalysis,
-    LinearSVC,
-    SVC,
-    NuSVC,
-)
-"""Classifiers that are linear in what they see, or in a kernel of it."""
 SAMPLERS = "samplers"
 """At 1 logistic regression is regularised too much (C=0.1: 2 to 3 points), at 10 too little."""
 
@@ -237,12 +216,9 @@ class Features(Synthetic):
         self.uses_gan, self.is_sampler = True, False
 
     def doubt(self, task: Task, estimator: Any, n_samples: int) -> str:  # noqa: ARG002
-        """A GAN in every fold is worth it to classifiers that are linear in what they see."""
-        if n_samples < FEW_FOR_FEATURES:
-            return f"{n_samples} samples are too few for a GAN to learn features from"
-        if isinstance(_learner(estimator), LINEAR):
-            return ""
-        return "features of a GAN gain little for such a classifier"
+        """Of few images their gain was not shown."""
+        few = n_samples < FEW_FOR_FEATURES
+        return f"{n_samples} samples are too few for a GAN to learn features from" if few else ""
 
     def obstacle(self, task: Task, estimator: Any) -> str:
         """Networks learn features of their own; those of tables were not measured."""
@@ -274,17 +250,6 @@ class Features(Synthetic):
             ("estimator", estimator),
         ]
         return Pipeline(steps)
-
-
-def _learner(estimator: Any) -> Any:
-    """Give what learns in the end, inside pipelines, searches and calibration."""
-    while True:
-        if steps := getattr(estimator, "steps", None):
-            estimator = steps[-1][1]
-        elif (inner := getattr(estimator, "estimator", None)) is not None:
-            estimator = inner
-        else:
-            return estimator
 
 
 def _has_own_augmentation(task: Task) -> bool:
