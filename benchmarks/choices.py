@@ -37,7 +37,7 @@ from benchmarks.results import Result, Store, markdown
 from benchmarks.stats import recalls
 from ganaug import GANAugmenter, evaluate_gain
 from ganaug.gain.choice import COARSE, Scores, choose, lead, mean_scores
-from ganaug.gain.judging import default_arm
+from ganaug.gain.judging import default_arms
 from ganaug.gain.remedies import BUILT_IN, find_remedy, make_pipeline, select_remedies
 from ganaug.gain.trials import without_our_warnings
 from ganaug.gain.verdict import Verdict
@@ -221,7 +221,9 @@ def in_place_of(arm: str, tried: Container[str]) -> str:
     return NOTHING if arm == "class weights" else "smote"
 
 
-def best(scores: Scores, test_over_train: float, default: int | None, costly: Sequence[int]) -> int:
+def best(
+    scores: Scores, test_over_train: float, default: Sequence[int], costly: Sequence[int]
+) -> int:
     """Choose as `evaluate_gain` does."""
     return choose(scores, test_over_train, default=default, costly=costly).arm
 
@@ -229,7 +231,7 @@ def best(scores: Scores, test_over_train: float, default: int | None, costly: Se
 def simplest(
     scores: Scores,
     test_over_train: float,
-    default: int | None,
+    default: Sequence[int],
     costly: Sequence[int],  # noqa: ARG001
 ) -> int:
     """Choose the first arm within a standard error of the best; the default if that is coarse."""
@@ -237,12 +239,12 @@ def simplest(
     behind = [lead(scores[top], arm, test_over_train) for arm in scores]
     tied = [arm for arm, (gap, error) in enumerate(behind) if gap <= error or arm == top]
     is_coarse = behind[tied[0]][1] > COARSE
-    return default if is_coarse and default in tied else tied[0]
+    return next((arm for arm in default if is_coarse and arm in tied), tied[0])
 
 
 def by_folds(
     record: Mapping[str, Any],
-    rule: Callable[[Scores, float, int | None, Sequence[int]], int],
+    rule: Callable[[Scores, float, Sequence[int], Sequence[int]], int],
     has_default: bool = True,
 ) -> str:
     """Choose again from the folds' scores, by any rule."""
@@ -251,8 +253,12 @@ def by_folds(
         [[np.nan if v is None else v for v in record["folds"][n]] for n in names], dtype=float
     )
     remedies = [remedy for remedy in map(find_remedy, names) if remedy is not None]
-    default = default_arm(remedies, None) if has_default else None
-    costly = [arm for arm, remedy in enumerate(remedies) if has_default and remedy.uses_gan]
+    default = default_arms(remedies, None) if has_default else []
+    costly = [
+        arm
+        for arm, remedy in enumerate(remedies)
+        if has_default and remedy.uses_gan and remedy.is_sampler
+    ]
     return names[rule(scores, record["test_over_train"], default, costly)]
 
 

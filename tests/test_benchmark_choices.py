@@ -52,7 +52,7 @@ def arms(*means, noise=0.0):
     ],
 )
 def test_the_simplest_within_an_error_of_the_best_is_chosen(scores, chosen):
-    assert choices.simplest(scores, 0.25, default=2, costly=()) == chosen
+    assert choices.simplest(scores, 0.25, default=[2], costly=()) == chosen
 
 
 def test_halves_have_every_class_evenly():

@@ -47,7 +47,7 @@ def test_without_a_default_the_best_is_chosen():
 
 
 def test_the_default_is_taken_where_a_point_would_not_have_shown():
-    choice = choose(arms(0.80, 0.81, 0.81, noise=0.06), QUARTER, default=2)
+    choice = choose(arms(0.80, 0.81, 0.81, noise=0.06), QUARTER, default=[2])
 
     assert choice == Choice(2, False)
 
@@ -55,13 +55,26 @@ def test_the_default_is_taken_where_a_point_would_not_have_shown():
 def test_a_default_that_is_clearly_worse_is_not_taken():
     scores = np.vstack([arms(0.80, 0.80, noise=0.06), arms(0.5)])
 
-    assert choose(scores, QUARTER, default=2).arm != 2
+    assert choose(scores, QUARTER, default=[2]).arm != 2
 
 
 def test_of_one_split_nothing_is_decided():
     scores = np.array([[0.5], [0.9], [0.6]])
 
-    assert choose(scores, QUARTER, default=2) == Choice(2, False)
+    assert choose(scores, QUARTER, default=[2]) == Choice(2, False)
+
+
+def test_of_several_defaults_the_better_is_taken_though_it_is_not_clearly_ahead():
+    apart = np.array([0.05, -0.04, 0.04, -0.04, 0.02])  # 0.006 in the mean
+    scores = np.vstack([arms(0.80), 0.84 + 0 * apart, 0.84 + apart, 0.842 - apart / 2])
+
+    assert [choose(scores, QUARTER, default=usual).arm for usual in ([1], [1, 2], [2, 1])] == [
+        1,
+        2,
+        2,
+    ]
+    assert choose(scores, QUARTER, default=[1, 2], costly=[2]).arm == 1
+    assert choose(scores, QUARTER, default=[1, 2], among=[0, 1]).arm == 1
     assert choose(scores, QUARTER).is_decided is False
 
 
@@ -75,8 +88,8 @@ def test_overlap_of_training_parts_widens_the_error():
     apart = np.array([0.0, 0.01, 0.02, 0.03, 0.04]) - 0.008  # mean 0.012, sd 0.0158
     scores = np.array([np.full(5, 0.5), 0.5 + apart])
 
-    assert choose(scores, 0.0, default=0).arm == 1
-    assert choose(scores, 1.0, default=0).arm == 0
+    assert choose(scores, 0.0, default=[0]).arm == 1
+    assert choose(scores, 1.0, default=[0]).arm == 0
 
 
 def test_an_arm_tried_on_easy_splits_only_is_not_flattered():
@@ -163,7 +176,7 @@ def test_where_no_split_may_vote_none_is_chosen():
 
 def test_a_gan_cannot_win_where_there_is_no_room_above():
     assert not can_still_win(np.full((2, 5), 0.992), QUARTER)
-    assert not can_still_win(arms(0.9, 0.9, noise=0.2), QUARTER, default=1)  # nothing shows
+    assert not can_still_win(arms(0.9, 0.9, noise=0.2), QUARTER, default=[1])  # nothing shows
     assert can_still_win(arms(0.80, 0.85, noise=0.02), QUARTER)
 
 
@@ -196,6 +209,6 @@ def test_what_is_coarse_is_a_point():
     ids=["tie", "ahead", "nothing"],
 )
 def test_the_best_is_the_default_unless_another_is_clearly_ahead_or_nothing_is(scores, chosen):
-    assert choose(np.array(scores), 0.25, default=1).arm == chosen
+    assert choose(np.array(scores), 0.25, default=[1]).arm == chosen
     without = choose(np.array(scores), 0.25).arm
     assert without == int(np.argmax(np.mean(scores, axis=1)))

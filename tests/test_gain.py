@@ -38,6 +38,7 @@ import ganaug.parameters
 from ganaug import GANAugmenter, GANOverSampler, evaluate_gain
 from ganaug.exceptions import GanaugError, SamplingError, SmallClassWarning, TrainingError
 from ganaug.gain.cost import Clock, CostEstimate, GanCost, plan_gans, time_for_gans
+from ganaug.gain.judging import default_arms
 from ganaug.gain.problem import make_splits, with_seed
 from ganaug.gain.remedies import (
     BUILT_IN,
@@ -681,6 +682,16 @@ def test_features_are_tried_by_themselves_of_many_images(estimator, n_samples):
 
     assert ("features" in names) == (n_samples == 500)
     assert not {"ganaug", "half and half", "gan only"} & set(names)
+
+
+def test_features_are_as_usual_a_choice_as_enlarging():
+    remedies = [
+        find_remedy(name) for name in ("nothing", "mixed", "enlarged", "ganaug", "features")
+    ]
+
+    assert default_arms(remedies, SVC()) == [2, 4]
+    assert default_arms(remedies[:2], SVC()) == [1]
+    assert default_arms([remedies[0], remedies[4]], SVC()) == []
 
 
 def test_only_large_sets_and_augmenters_have_samples_of_gans_tried():

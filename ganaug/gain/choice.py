@@ -57,19 +57,20 @@ def choose(
     scores: Scores,
     test_over_train: float,
     *,
-    default: int | None = None,
+    default: Sequence[int] = (),
     among: Sequence[int] | None = None,
     costly: Sequence[int] = (),
 ) -> Choice:
     """Choose the first arm where it is the best, else the default unless another is clearly ahead.
 
-    Clearly ahead is by more than a standard error (see `lead`); a `costly` arm must be so. Without
-    a `default` the best is chosen. `among`: the arms to choose from; all of them by default.
+    Clearly ahead is by more than a standard error (see `lead`); a `costly` arm must be so. Of
+    several arms in `default` it is the best; without any the best of all is chosen. `among`: the
+    arms to choose from; all of them by default.
 
     Examples
     --------
     >>> scores = np.array([[0.80, 0.82, 0.81], [0.90, 0.91, 0.92], [0.91, 0.90, 0.93]])
-    >>> choose(scores, 0.25, default=1)
+    >>> choose(scores, 0.25, default=[1])
     Choice(arm=1, is_decided=True)
     """
     among = range(len(scores)) if among is None else among
@@ -81,14 +82,16 @@ def choose(
         gain, error = lead(scores[arm], scores[other], test_over_train)
         return gain > error
 
-    if default is not None and default in plain and chosen and not is_ahead(chosen, default):
-        chosen = default
+    defaults = [arm for arm in default if arm in plain and means[arm] > -math.inf]
+    usual = max(defaults, key=lambda arm: means[arm]) if defaults else None
+    if usual is not None and chosen and not is_ahead(chosen, usual):
+        chosen = usual
     if is_ahead(best, chosen):
         chosen = best
     leads = [lead(scores[chosen], scores[arm], test_over_train) for arm in among]
     coarsest = max((error for gain, error in leads if gain <= error), default=0.0)
-    if coarsest == math.inf and default is not None and default in among:
-        chosen = default
+    if coarsest == math.inf and usual is not None:
+        chosen = usual
     return Choice(chosen, coarsest <= COARSE)
 
 
@@ -141,7 +144,7 @@ def cross_fit(
     may_vote: Mask,
     test_over_train: float,
     *,
-    default: int | None = None,
+    default: Sequence[int] = (),
     among: Sequence[int] | None = None,
     costly: Sequence[int] = (),
 ) -> Picks:
@@ -174,7 +177,7 @@ def difference(
     )
 
 
-def can_still_win(scores: Scores, test_over_train: float, *, default: int | None = None) -> bool:
+def can_still_win(scores: Scores, test_over_train: float, *, default: Sequence[int] = ()) -> bool:
     """Tell whether a costly arm that closes half of the gap to a score of 1 would be chosen."""
     best = scores[int(np.argmax(mean_scores(scores)))]
     gap = CLOSABLE * (1 - best)

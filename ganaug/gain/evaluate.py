@@ -27,7 +27,7 @@ from ganaug.gain.cost import (
     seconds_per_split,
     time_for_gans,
 )
-from ganaug.gain.judging import Race, default_arm, judge
+from ganaug.gain.judging import Race, default_arms, judge
 from ganaug.gain.problem import Problem, make_splits, pose
 from ganaug.gain.remedies import (
     Remedy,
@@ -130,9 +130,10 @@ def evaluate_gain(  # type: ignore[misc]  # the overloads do not repeat every pa
     -----
     All remedies are tried on the same folds, each with the same seed; a GAN sees only its fold's
     training part, and is trained once for all remedies that use it: on three folds, on up to five
-    while it may still win. "enlarged" (of tables "smote") is chosen unless another remedy is more
-    than a standard error ahead of it, or nothing is best; one with a GAN only where it is as far
-    ahead. Where classes are about equally frequent, what fills rare ones is not tried by default.
+    while it may still win. The better of "enlarged" (of tables "smote") and "features" is chosen
+    unless another remedy is more than a standard error ahead of it, or nothing is best; samples of
+    a GAN only where they are as far ahead. Where classes are about equally frequent, what fills
+    rare ones is not tried by default.
     What is reported as gain is that of choosing so: the choice for each fold is made by the others.
 
     Examples
@@ -302,7 +303,7 @@ def why_no_gan(race: Race, scoring: Any) -> str:
     if len(race.splits) < 2:
         return "there was time for one split only, of which nothing can be learnt"
     scores = race.trials.table(race.cheap, race.numbers)
-    default = default_arm(race.cheap, race.trials.problem.estimator)
+    default = default_arms(race.cheap, race.trials.problem.estimator)
     is_bounded = scoring is None or str(scoring).startswith(AT_MOST_ONE)
     if not is_bounded or can_still_win(scores, race.test_over_train, default=default):
         return ""

@@ -13,7 +13,7 @@ from ganaug.gain.choice import MATTERS, choose, cross_fit, difference, voters
 from ganaug.gain.intervals import PairedInterval, corrected_interval, needed_to_tell
 from ganaug.gain.network import SmallNetworkClassifier
 from ganaug.gain.problem import Split
-from ganaug.gain.remedies import DEFAULTS, Remedy
+from ganaug.gain.remedies import DEFAULTS, FEATURES, Remedy
 from ganaug.gain.trials import Trials
 from ganaug.gain.verdict import (
     ClassGain,
@@ -47,15 +47,18 @@ class Race:
         return float(np.mean([len(split.test) / len(split.train) for split in self.splits]))
 
 
-def default_arm(remedies: Sequence[Remedy], estimator: Any) -> int | None:
-    """Position of the remedy that is taken where nothing can be decided.
+def default_arms(remedies: Sequence[Remedy], estimator: Any) -> list[int]:
+    """Positions of the remedies of which the better is taken where nothing can be decided.
 
-    Not "mixed" for a network that augments its images: interpolated ones harm it.
+    Features are one of them: where they were measured they were seldom behind "enlarged" and often
+    far ahead (docs/results.md). Not "mixed" for a network that augments its images: interpolated
+    ones harm it.
     """
     names = [remedy.name for remedy in remedies]
     if isinstance(estimator, SmallNetworkClassifier):
         names = ["" if name == "mixed" else name for name in names]
-    return next((names.index(name) for name in DEFAULTS if name in names), None)
+    usual = [names.index(name) for name in DEFAULTS if name in names][:1]
+    return usual + [names.index(FEATURES) for _ in usual if FEATURES in names]
 
 
 def judge(race: Race, scoring: Any, notes: Sequence[str], seconds: float) -> Verdict:
@@ -66,7 +69,10 @@ def judge(race: Race, scoring: Any, notes: Sequence[str], seconds: float) -> Ver
     may_vote, is_honest = voters([s.test for s in race.splits], len(problem.y))
     cheap, gans = range(len(race.cheap)), range(len(race.cheap), len(remedies))
     among = cheap if race.gan_reason else range(len(remedies))
-    rule: dict[str, Any] = {"default": default_arm(remedies, problem.estimator), "costly": gans}
+    rule: dict[str, Any] = {
+        "default": default_arms(remedies, problem.estimator),
+        "costly": [arm for arm in gans if remedies[arm].name != FEATURES],
+    }
     choice = choose(scores, ratio, among=among, **rule)
     picks, rivals, of_gans = (
         cross_fit(scores, may_vote, ratio, among=arms, **rule) for arms in (among, cheap, gans)

@@ -32,7 +32,7 @@ from ganaug.resampling import ENLARGE, ENOUGH_SAMPLES, is_enlarging
 
 Array = npt.NDArray[Any]
 
-FEATURES_LENGTH = 3.0
+FEATURES, FEATURES_LENGTH = "features", 3.0
 FEATURES_IMAGES = 25_000  # four times as many taught a discriminator nothing more of use
 FEW_FOR_A_GAN = ENOUGH_SAMPLES  # of fewer, samples of GANs added nothing (docs/experiments.md)
 FEW_FOR_FEATURES = 500  # of fewer images their gain was not shown (docs/results.md)
@@ -212,7 +212,7 @@ class Features(Synthetic):
 
     def __init__(self) -> None:
         text = "enlarged, seen through a GAN's discriminator"
-        super().__init__("features", text, 0.0, enlarges=True)
+        super().__init__(FEATURES, text, 0.0, enlarges=True)
         self.uses_gan, self.is_sampler = True, False
 
     def doubt(self, task: Task, estimator: Any, n_samples: int) -> str:  # noqa: ARG002
