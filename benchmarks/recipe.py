@@ -216,7 +216,12 @@ def describe(result: Result) -> str:
     """Give what the remedy adds to "enlarged", by classifier."""
     lines = []
     for task, scores in result["scores"].items():
-        found = {c: [scores[f"{c}, {r}"] for r in REMEDIES] for c in USUAL_CLASSIFIERS}
+        arms = {c: [f"{c}, {r}" for r in REMEDIES] for c in USUAL_CLASSIFIERS}
+        found = {
+            c: [scores[a] for a in pair] for c, pair in arms.items() if scores.keys() >= {*pair}
+        }
+        if not found:
+            continue
         found["mean"] = np.mean(list(found.values()), axis=0).tolist()
         for classifier, (enlarged, features) in found.items():
             means = [f"{100 * np.mean(values):.1f}" for values in (enlarged, features)]
