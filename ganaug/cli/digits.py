@@ -223,7 +223,8 @@ def describe(results: dict[str, Any], out: Path) -> str:
     lines += ["", "The choice, draw by draw, made from the training images alone:"]
     lines += [f"  {name}: {', '.join(chosen)}" for name, chosen in results["choices"].items()]
     lines.append("")
-    lines += [f"{r.name}: {r.text}" for r in BUILT_IN if r.name in ("augmented", "enlarged", *_GAN)]
+    explained = {"augmented", "enlarged", *_GAN} & set(arms_of(scores))
+    lines += [f"{r.name}: {r.text}" for r in BUILT_IN if r.name in explained]
     lines += ["", conclude(scores), "", f"Written to {out}:"]
     lines += [f"  {name:13} {what}" for name, what in _WRITTEN.items() if (out / name).exists()]
     if not (out / "remedies.png").exists() or not (out / "report.html").exists():
@@ -231,7 +232,7 @@ def describe(results: dict[str, Any], out: Path) -> str:
     return "\n".join(lines)
 
 
-_GAN = ("ganaug", "half and half")
+_GAN = [remedy.name for remedy in BUILT_IN if remedy.uses_gan]
 _WRITTEN = {
     "results.json": "every score and choice",
     "remedies.png": "the table as a plot",

@@ -64,8 +64,8 @@ def choose(
     """Choose the first arm where it is the best, else the default unless another is clearly ahead.
 
     Clearly ahead is by more than a standard error (see `lead`); a `costly` arm must be so. Of
-    several arms in `default` it is the best; without any the best of all is chosen. `among`: the
-    arms to choose from; all of them by default.
+    several arms in `default` it is the first, unless a later one leads by what `MATTERS`; without
+    any the best of all is chosen. `among`: the arms to choose from; all of them by default.
 
     Examples
     --------
@@ -83,7 +83,7 @@ def choose(
         return gain > error
 
     defaults = [arm for arm in default if arm in plain and means[arm] > -math.inf]
-    usual = max(defaults, key=lambda arm: means[arm]) if defaults else None
+    usual = max(defaults, key=lambda arm: means[arm] - MATTERS * (arm != defaults[0]), default=None)
     if usual is not None and chosen and not is_ahead(chosen, usual):
         chosen = usual
     if is_ahead(best, chosen):

@@ -33,11 +33,12 @@ from ganaug.resampling import ENLARGE, ENOUGH_SAMPLES, is_enlarging
 Array = npt.NDArray[Any]
 
 FEATURES, FEATURES_LENGTH = "features", 3.0
+"""At 1 logistic regression is regularised too much (C=0.1: 2 to 3 points), at 10 too little."""
 FEATURES_IMAGES = 25_000  # four times as many taught a discriminator nothing more of use
 FEW_FOR_A_GAN = ENOUGH_SAMPLES  # of fewer, samples of GANs added nothing (docs/experiments.md)
 FEW_FOR_FEATURES = 500  # of fewer images their gain was not shown (docs/results.md)
 SAMPLERS = "samplers"
-"""At 1 logistic regression is regularised too much (C=0.1: 2 to 3 points), at 10 too little."""
+"""What `remedies` names for those that only add samples."""
 
 DEFAULTS = ("enlarged", "augmented", "mixed", "smote", "duplicates")
 """What is recommended where nothing can be decided: the first that was tried."""
@@ -230,6 +231,8 @@ class Features(Synthetic):
         """Give the one that is trained on the enlarged set: of one generator, or the user's."""
         if task.augmenter is not None:
             augmenter: GANAugmenter = clone(task.augmenter)
+            if augmenter.max_images == "auto":
+                augmenter.set_params(max_images=FEATURES_IMAGES)
             return augmenter.set_params(filter=None, random_state=task.seed)
         return GANAugmenter(
             image_shape=task.image_shape,
