@@ -272,7 +272,7 @@ def test_features_are_learnt_by_one_gan_of_the_enlarged_set(is_users):
     assert (sampler.sampling_strategy, sampler.synthetic_share) == ("enlarge", 0)
     assert (gan.n_generators, gan.width) == ((2, 8) if is_users else (1, 16))
     assert (gan.random_state, gan.filter, gan.image_shape) == (5, None, (8, 8))
-    assert gan.max_images == ("auto" if is_users else 99)
+    assert gan.max_images == (25_000 if is_users else 99)
 
 
 @pytest.mark.filterwarnings("ignore::ganaug.exceptions.TrainingWarning")

@@ -92,5 +92,6 @@ def _distances(samples: Array, others: Array) -> Iterator[NDArray[np.float64]]:
 
 def _radii(samples: Array, k: int) -> NDArray[np.float64]:
     """Distance from each sample to its k-th nearest other sample."""
-    found: NDArray[np.float64] = NearestNeighbors(n_neighbors=k).fit(samples).kneighbors()[0]
+    centred = samples - samples.mean(axis=0, dtype=np.float64)
+    found: NDArray[np.float64] = NearestNeighbors(n_neighbors=k).fit(centred).kneighbors()[0]
     return found[:, -1]

@@ -50,7 +50,7 @@ def nearest_samples(
     `own` is each query's own place in the pool, which is left out; where it is the only one, the
     distance is infinite.
     """
-    if own is not None and len(pool) < 2:
+    if not len(queries) or (own is not None and len(pool) < 2):
         return np.full(len(queries), np.inf, np.float32), np.zeros(len(queries), np.int64)
     neighbours = NearestNeighbors(n_neighbors=1 if own is None else 2).fit(pool)
     found = neighbours.kneighbors(queries, return_distance=False)

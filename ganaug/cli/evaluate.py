@@ -81,7 +81,7 @@ def command(
     source = data.read(seed, quiet)
     arrays = arrays_of(source, data.image_shape, data.resize)
     options = {name: value for name, value in budget.items() if value is not None}
-    is_asked_for = bool(options) or device != "auto" or len(arrays.y) >= FEW_FOR_A_GAN
+    is_asked_for = bool(options) or len(arrays.y) >= FEW_FOR_A_GAN
     options |= {"device": device, "image_shape": arrays.image_shape, "verbose": int(not quiet)}
     augmenter: Any = GANAugmenter(**options) if is_asked_for else None
     found = evaluate_gain(

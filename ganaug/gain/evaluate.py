@@ -35,6 +35,7 @@ from ganaug.gain.remedies import (
     checked_augmenter,
     select_remedies,
     why_doubtful,
+    with_budget,
 )
 from ganaug.gain.trials import Trials
 from ganaug.gain.verdict import Verdict
@@ -129,12 +130,12 @@ def evaluate_gain(  # type: ignore[misc]  # the overloads do not repeat every pa
     Notes
     -----
     All remedies are tried on the same folds, each with the same seed; a GAN sees only its fold's
-    training part, and is trained once for all remedies that use it: on three folds, on up to five
-    while it may still win. The better of "enlarged" (of tables "smote") and "features" is chosen
-    unless another remedy is more than a standard error ahead of it, or nothing is best; samples of
-    a GAN only where they are as far ahead. Where classes are about equally frequent, what fills
-    rare ones is not tried by default.
-    What is reported as gain is that of choosing so: the choice for each fold is made by the others.
+    training part, and is trained once for all remedies that add its samples, and once for
+    "features": on three folds, on up to five while one may still win. The better of "enlarged" (of
+    tables "smote") and "features" is chosen unless another remedy is more than a standard error
+    ahead of it, or nothing is best; samples of a GAN only where they are as far ahead. Where
+    classes are about equally frequent, what fills rare ones is not tried by default. What is
+    reported as gain is that of choosing so: the choice for each fold is made by the others.
 
     Examples
     --------
@@ -268,7 +269,7 @@ def try_gans(race: Race, plan: GanPlan, clock: Clock, notes: list[str]) -> Race:
     if not plan.n_first:
         return replace(race, gans=(), gan_reason=plan.note)
     if plan.max_images is not None:
-        trials.task = _with_budget(trials.task, plan.max_images)
+        trials.task = with_budget(trials.task, plan.max_images)
     took = 0.0
     for number in race.numbers[: plan.n_most]:
         if number >= plan.n_first and _standing(race) != "open":
@@ -280,12 +281,6 @@ def try_gans(race: Race, plan: GanPlan, clock: Clock, notes: list[str]) -> Race:
         trials.run_gans(gans, number)
         took = clock.seconds - began
     return replace(race, gan_reason=_why_out(race))
-
-
-def _with_budget(task: Task, max_images: int) -> Task:
-    if task.augmenter is None:
-        return replace(task, max_images=max_images)
-    return replace(task, augmenter=clone(task.augmenter).set_params(max_images=max_images))
 
 
 def _standing(race: Race) -> str:

@@ -66,6 +66,13 @@ class Task:
         return replace(self, n_axes=n_axes, image_shape=None, augmenter=augmenter)
 
 
+def with_budget(task: Task, max_images: int) -> Task:
+    """Give the same task with GANs of another budget."""
+    if task.augmenter is None:
+        return replace(task, max_images=max_images)
+    return replace(task, augmenter=clone(task.augmenter).set_params(max_images=max_images))
+
+
 # --- remedies -------------------------------------------------------------------------------------
 
 
@@ -338,7 +345,10 @@ def why_doubtful(task: Task, estimator: Any, n_samples: int) -> str:
     remedy = find_remedy("ganaug")
     assert remedy is not None
     doubt = remedy.doubt(task, estimator, n_samples)
-    return doubt and f"{doubt}; name 'ganaug' in `remedies` to try it all the same"
+    return doubt and (
+        f"{doubt}; it is tried all the same where `remedies` names 'ganaug', or parameters of a "
+        "GAN are given"
+    )
 
 
 def _users_remedy(name: Any, sampler: Any) -> Remedy:

@@ -274,8 +274,10 @@ class Verdict:
         return " ".join(filter(None, lines))
 
     def _about_gan(self) -> str:
-        if self.gan == "chosen":
+        if self.gan == "chosen" and self.gain_over_best_without_gan.low > 0:
             return "The GAN is worth its training here."
+        if self.gan == "chosen":
+            return "It is ahead in the mean; that its GAN is worth the training is not shown."
         if self.gan == "not tried":
             return f"No GAN was trained: {self.gan_reason}." if self.gan_reason else ""
         against = "" if self.gain_of_gan is None else f": {self.gain_of_gan}"
