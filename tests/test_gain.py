@@ -120,7 +120,7 @@ def test_unused_real_images_are_chosen_where_they_are_worth_it(all_digits, stand
     assert verdict.choice in ("ganaug", "half and half")
     assert verdict.gain.mean > 0.02
     assert verdict.gain_over_best_without_gan.mean > 0.01
-    assert "The GAN is worth its training" in verdict.text
+    assert "It is ahead in the mean" in verdict.text  # by less than the interval of so few samples
 
 
 @pytest.mark.parametrize("kind", ["duplicates", "shuffled"])

@@ -123,7 +123,14 @@ def test_the_text_tells_the_choice_its_gain_and_the_gans_worth():
     ("changes", "sentence"),
     [
         ({"is_decided": False}, "Use 'smote' (the scores hardly tell it from others)."),
-        ({"gan": "chosen"}, "The GAN is worth its training here."),
+        (
+            {"gan": "chosen", "gain_over_best_without_gan": PairedInterval(0.02, 0.01, 0.03, 5)},
+            "The GAN is worth its training here.",
+        ),
+        (
+            {"gan": "chosen", "gain_over_best_without_gan": PairedInterval(0.02, -0.01, 0.05, 5)},
+            "It is ahead in the mean; that its GAN is worth the training is not shown.",
+        ),
         ({"gan": "not tried", "gan_reason": "no time"}, "No GAN was trained: no time."),
         ({"gan": "not shown"}, "That the GAN is worth its training could not be shown"),
         ({"needed": {"splits": 12, "samples": 3000}}, "About 12 splits or 3,000 samples would"),
