@@ -57,7 +57,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def settings(options: argparse.Namespace) -> dict[str, Any]:  # noqa: ARG001 - all can be added
     """What draws must have in common."""
-    return {"gans": GANS, "penalties": [FEATURE_PENALTIES, PIXEL_PENALTIES, SVC_PENALTIES]}
+    return {
+        "gans": GANS,
+        "penalties": [FEATURE_PENALTIES, PIXEL_PENALTIES, SVC_PENALTIES],
+        "images": FEATURES_IMAGES,
+    }
 
 
 def run(options: argparse.Namespace, store: Store) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline as make_sklearn_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
+from sklearn.tree import DecisionTreeClassifier
 from torch.utils.data import TensorDataset
 
 import ganaug.gain.problem
@@ -682,6 +683,23 @@ def test_features_are_tried_by_themselves_of_many_images(estimator, n_samples):
 
     assert ("features" in names) == (n_samples == 500)
     assert not {"ganaug", "half and half", "gan only"} & set(names)
+
+
+@pytest.mark.parametrize(
+    ("learner", "finding"), [(SVC(), "chosen"), (DummyClassifier(), "not worth it")], ids=str
+)
+def test_features_are_judged_beside_the_others(digits, stand_in, monkeypatch, learner, finding):
+    """`learner` stands for a tree that sees features: far better than one of pixels, or worse."""
+    monkeypatch.setattr(ganaug.gain.remedies, "FEW_FOR_FEATURES", 0)
+    features = type(find_remedy("features"))
+    monkeypatch.setattr(features, "prepare", lambda self, estimator, task: learner)
+
+    verdict = evaluate(digits, DecisionTreeClassifier(random_state=0))
+
+    assert "features" in verdict.scores
+    assert verdict.gan == finding
+    assert (verdict.choice == "features") == (finding == "chosen")
+    assert (verdict.gain_over_best_without_gan.mean > 0) == (finding == "chosen")
 
 
 def test_features_are_as_usual_a_choice_as_enlarging():
