@@ -53,7 +53,12 @@ def test_what_is_lost_is_told_of_the_one_that_was_found():
     }
 
     cells = warps.cells_of({"values": values})
-    line = warps.describe({"values": values, "seeds": [0, 1]}).splitlines()[2].split(" | ")
+    result = {
+        "values": values,
+        "seeds": [0, 1],
+        "settings": {"warps": {"slight": "", "affine": ""}},
+    }
+    line = warps.describe(result).splitlines()[2].split(" | ")
 
     assert cells["digits", "100", "0"]["halves"]["affine"] == pytest.approx([0.65, 0.65])
     assert [cell.split(" ")[0] for cell in line[1:4]] == ["+5.00", "+0.00", "+0.00"]

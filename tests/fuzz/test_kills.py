@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 
 from ganaug import GANAugmenter
-from ganaug.outputs import Origin, open_output
+from ganaug.outputs import Origin, Row, open_output
 from tests.fuzz.cases import seeds
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
@@ -123,7 +123,7 @@ def test_samples_are_whole_or_recognisable_when_those_who_write_them_are_killed(
 
     def write(X, y):
         with open_output(out, augmenter.spec_, Origin(len(y), "digest"), overwrite=True) as output:
-            output.add(X, list(map(str, y)), ["synthetic"] * len(y), list(range(len(y))))
+            output.add(X, [Row(str(name), "synthetic", i) for i, name in enumerate(y)])
 
     def write_again_and_again():
         while True:
