@@ -160,7 +160,7 @@ def evaluate_gain(  # type: ignore[misc]  # the overloads do not repeat every pa
     cheap = [remedy for remedy in listed if not remedy.uses_gan]
     gans = [remedy for remedy in listed if remedy.uses_gan]
     is_named = isinstance(remedies, list | tuple)
-    doubt = "" if gans or is_named else why_doubtful(task, problem.estimator, len(problem.y))
+    doubt = "" if gans or is_named else why_doubtful(task, len(problem.y))
     if not (is_named or _has_rare_classes(problem)):
         cheap = [remedy for remedy in cheap if not remedy.fills(task)]
         notes.append("the classes are about equally frequent: what fills rare ones was not tried")

@@ -36,7 +36,7 @@ FEATURES, FEATURES_LENGTH = "features", 3.0
 """At 1 logistic regression is regularised too much (C=0.1: 2 to 3 points), at 10 too little."""
 FEATURES_IMAGES = 25_000  # four times as many taught a discriminator nothing more of use
 FEW_FOR_A_GAN = ENOUGH_SAMPLES  # of fewer, samples of GANs added nothing (docs/experiments.md)
-FEW_FOR_FEATURES = 500  # of fewer images their gain was not shown (docs/results.md)
+FEW_FOR_FEATURES = 500  # of fewer images their gain hardly showed (docs/results.md)
 SAMPLERS = "samplers"
 """What `remedies` names for those that only add samples."""
 
@@ -86,7 +86,7 @@ class Remedy:
     enlarges = False  # adds to all classes of images, so that classifiers take longer
     is_sampler = True  # all it does is to add samples
 
-    def doubt(self, task: Task, estimator: Any, n_samples: int) -> str:  # noqa: ARG002
+    def doubt(self, task: Task, n_samples: int) -> str:  # noqa: ARG002
         """Say why it is tried only where `remedies` names it; empty where it is by itself."""
         return ""
 
@@ -166,7 +166,7 @@ class Synthetic(Remedy):
         self.augmentation, self.uses_gan = augmentation, share != 0
         self.enlarges = enlarges
 
-    def doubt(self, task: Task, estimator: Any, n_samples: int) -> str:  # noqa: ARG002
+    def doubt(self, task: Task, n_samples: int) -> str:
         """Few samples do not pay for a GAN, and whole classes from it never did."""
         if self.share == 1:
             return "samples of a GAN alone were never the best"
@@ -223,8 +223,8 @@ class Features(Synthetic):
         super().__init__(FEATURES, text, 0.0, enlarges=True)
         self.uses_gan, self.is_sampler = True, False
 
-    def doubt(self, task: Task, estimator: Any, n_samples: int) -> str:  # noqa: ARG002
-        """Of few images their gain was not shown."""
+    def doubt(self, task: Task, n_samples: int) -> str:  # noqa: ARG002
+        """Of few images their gain hardly showed."""
         few = n_samples < FEW_FOR_FEATURES
         return f"{n_samples} samples are too few for a GAN to learn features from" if few else ""
 
@@ -318,7 +318,7 @@ def select_remedies(
     list of names, or a dict of name to sampler for the default and the user's. Returns: remedies;
     and which of those named cannot be tried, and why.
     """
-    listed = [r for r in BUILT_IN if not r.doubt(task, estimator, n_samples)]
+    listed = [r for r in BUILT_IN if not r.doubt(task, n_samples)]
     if isinstance(remedies, str) and remedies == SAMPLERS:
         listed = [remedy for remedy in listed if remedy.is_sampler]
     elif isinstance(remedies, Mapping):
@@ -340,11 +340,11 @@ def select_remedies(
     return tuple(remedy for remedy in listed if not obstacles[remedy.name]), notes
 
 
-def why_doubtful(task: Task, estimator: Any, n_samples: int) -> str:
+def why_doubtful(task: Task, n_samples: int) -> str:
     """Say why no GAN is tried by itself; empty where one is."""
     remedy = find_remedy("ganaug")
     assert remedy is not None
-    doubt = remedy.doubt(task, estimator, n_samples)
+    doubt = remedy.doubt(task, n_samples)
     return doubt and (
         f"{doubt}; it is tried all the same where `remedies` names 'ganaug', or parameters of a "
         "GAN are given"
