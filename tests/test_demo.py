@@ -266,6 +266,20 @@ def test_two_draws_are_told_without_intervals():
     assert text.endswith("One small data set says little about yours.")
 
 
+def test_features_count_among_what_needs_a_gan():
+    scores = scores_of(
+        nothing=[0.90, 0.90],
+        enlarged=[0.94, 0.94],
+        ganaug=[0.93, 0.93],
+        features=[0.96, 0.96],
+        the_choice=[0.96, 0.96],
+    )
+
+    text = demo.conclude(scores)
+
+    assert "the best with a GAN ('features') is worth +2.0 points over the best without" in text
+
+
 def test_three_draws_are_told_with_intervals():
     nothing, choice = [0.90, 0.91, 0.92], [0.93, 0.95, 0.94]
     scores = scores_of(nothing=nothing, ganaug=choice, the_choice=choice)
