@@ -135,6 +135,7 @@ def run_classifier(
             image_shape=None if augmenter is not None else shape,
             augmenter=augmenter,
             random_state=seed,
+            verbose=0,
         )
         seconds = cpu_seconds() - before
         scored = score_remedies(

@@ -22,11 +22,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from torch import Tensor, nn
 from torch.nn import functional
 from tqdm.auto import tqdm
 
-from benchmarks.data import TASKS, Array, Images, Labels, Parts, draw_parts
+from benchmarks.data import TASKS, Array, Images, Labels, Parts, draw_parts, first_of_each
 from benchmarks.machine import cpu_seconds, one_thread, seeded
 from benchmarks.pipelines import judge
 from benchmarks.resamplers import Training
@@ -48,6 +51,7 @@ MAX_TRIES = 30
 """Batches of candidates per sample that is wanted, before what the filter rejects is taken."""
 BATCH = 256
 AUGMENTED, REAL, GANAUG = "augmented", "further real", "ganaug"
+MEASURES = ("alone", "by_training", "telltale")
 N_ALONE = 300
 """Unfiltered samples of each class that stand alone."""
 
@@ -188,18 +192,34 @@ class Places:
             "budget": budget,
             "cpu_seconds": seconds,
             "score": self.score(filtered_and_matched(candidates, self)),
-            "alone": self.score_alone(candidates),
-        }
+        } | self.score_alone(candidates)
 
-    def score_alone(self, candidates: Any) -> float:
-        """Balanced accuracy of nearest neighbours that see nothing but synthetic samples."""
+    def score_alone(self, candidates: Any) -> dict[str, float]:
+        """Give what samples teach without real ones, and what the training images tell of it.
+
+        "alone": balanced accuracy of nearest neighbours that see nothing but synthetic samples;
+        "by_training": the same on the training images, and "telltale": how well a forest tells
+        samples from these (AUC). The last two are what a trainer could see.
+        """
         stream = torch.Generator().manual_seed(self.seed)
         made = [candidates(code, N_ALONE, stream) for code in self.totals]
         X = np.concatenate(made).reshape(len(made) * N_ALONE, -1)
         training = Training(X, np.repeat([*self.totals], N_ALONE), np.full(len(X), "synthetic"))
-        scored = {"development": self.parts.development}
-        found = judge(CLASSIFIERS[0], training, self.seed, scored)
-        return float(np.mean(found["recalls"]["development"]))
+        train = self.parts.train
+        real = first_of_each(train, [N_ALONE] * self.n_classes)
+        scored = {"alone": self.parts.development, "by_training": real}
+        found = judge(CLASSIFIERS[0], training, self.seed, scored)["recalls"]
+        return {part: float(np.mean(values)) for part, values in found.items()} | {
+            "telltale": self.auc(X, real.X.reshape(len(real.X), -1))
+        }
+
+    def auc(self, made: Array, real: Array) -> float:
+        """Area under the curve of a forest that tells samples from real images, cross-validated."""
+        X, is_made = np.concatenate([made, real]), np.repeat([1, 0], [len(made), len(real)])
+        forest = RandomForestClassifier(class_weight="balanced", random_state=self.seed)
+        folds = StratifiedKFold(3, shuffle=True, random_state=self.seed)
+        given = cross_val_predict(forest, X, is_made, cv=folds, method="predict_proba")
+        return float(roc_auc_score(is_made, given[:, 1]))
 
     def fill_with(self, source: Any) -> Training:
         """Put the training images together, by the plan and executor of the over-sampler."""
@@ -446,7 +466,10 @@ def curves_of(draws: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
                     "cpu_seconds": float(np.mean([p["cpu_seconds"] for p in points])),
                     "gain": float(np.mean(gains)),
                     "gains": gains,
-                    "alone": 100 * float(np.mean([p["alone"] for p in points])),
+                    **{
+                        measure: [round(100 * p[measure], 2) for p in points]
+                        for measure in MEASURES
+                    },
                     "rate": [rate.ratio, rate.low, rate.high],
                 }
             )
@@ -467,7 +490,8 @@ def describe(result: Result) -> str:
     for task, ways in curves.items():
         for way, points in ways.items():
             shown = [
-                f"{p['gain']:+.2f}, {p['alone']:.1f} in {p['cpu_seconds']:.0f} s" for p in points
+                f"{p['gain']:+.2f}, {np.mean(p['alone']):.1f} in {p['cpu_seconds']:.0f} s"
+                for p in points
             ]
             of_real = float(np.mean(result["values"]["real"][task]))
             reached = [seconds_to(points, rate, of_real) for rate in (0.3, 0.5)]

@@ -1,4 +1,4 @@
-"""Progress of a training on a terminal; nothing here runs when `verbose=0`."""
+"""Progress on a terminal; nothing is shown when `verbose=0`."""
 
 from __future__ import annotations
 
@@ -48,7 +48,8 @@ def bar_options() -> dict[str, Any]:
 def progress_bar(description: str) -> Iterator[Callable[[Progress], None]]:
     """Show a bar on stderr: share of the budget, images seen and per second, losses, ETA."""
     bar_format = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
-    with tqdm(total=1.0, desc=description, bar_format=bar_format, **bar_options()) as bar:
+    options = {"leave": None, **bar_options()}  # below another bar it goes when it is done
+    with tqdm(total=1.0, desc=description, bar_format=bar_format, **options) as bar:
 
         def show(progress: Progress) -> None:
             bar.set_postfix_str(
@@ -60,6 +61,21 @@ def progress_bar(description: str) -> Iterator[Callable[[Progress], None]]:
             bar.update(progress.share - bar.n)
 
         yield show
+
+
+@contextmanager
+def trials_bar(n_most: int, *, is_shown: bool) -> Iterator[Callable[[str, int, float], None]]:
+    """Count trials on stderr, of at most so many; beside them the last remedy, fold and score."""
+    options = bar_options()
+    with tqdm(total=n_most, desc="remedies", unit="fit", disable=not is_shown, **options) as bar:
+
+        def show(name: str, fold: int, score: float) -> None:
+            bar.set_postfix_str(f"'{name}', fold {fold + 1}: {score:.3f}", refresh=False)
+            bar.update()
+
+        yield show
+        bar.total = bar.n  # what was not worth trying is no work left
+        bar.refresh()
 
 
 def write_line(text: str) -> None:

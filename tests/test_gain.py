@@ -959,6 +959,7 @@ def test_the_clock_counts_down():
             {"remedies": {"mine": GANOverSampler(FrozenEstimator(GANAugmenter()))}},
             "must train its GANs on each fold. Got a frozen augmenter",
         ),
+        ({"verbose": None}, "`verbose` must be .* Got None"),
         ({"max_seconds": 0}, "`max_seconds` must be a finite number above 0"),
         ({"max_seconds": float("inf")}, "`max_seconds` .* or None for no limit. Got inf"),
         ({"max_seconds": float("nan")}, "`max_seconds` .* Got nan"),

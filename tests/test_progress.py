@@ -10,9 +10,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import tqdm.std
+from sklearn.neighbors import KNeighborsClassifier
 
 import ganaug.progress
-from ganaug import GANAugmenter
+from ganaug import GANAugmenter, evaluate_gain
 from ganaug.gan.callbacks import Progress
 
 pytestmark = pytest.mark.filterwarnings("ignore::ganaug.exceptions.GanaugWarning")
@@ -48,6 +49,28 @@ def test_a_notebook_gets_a_bar_though_it_is_no_terminal(monkeypatch):
     monkeypatch.setattr(sys, "stderr", stream())
 
     assert ganaug.progress.bar_options() == {}
+
+
+@pytest.mark.parametrize(("verbose", "shown"), [(1, True), (0, False)])
+def test_a_choice_of_remedy_tells_how_far_it_is(all_digits, capsys, monkeypatch, verbose, shown):
+    monkeypatch.setattr(ganaug.progress, "bar_options", lambda: {"mininterval": 0})
+    X, y = (of_all[:100] for of_all in all_digits)
+    options = {"cv": 2, "remedies": ["duplicates"], "random_state": 0, "verbose": verbose}
+    evaluate_gain(KNeighborsClassifier(1), X, (y > 6).astype(int), **options)
+
+    said = capsys.readouterr().err
+    assert ("remedies: 100%" in said) is shown
+    assert ("'duplicates', fold 2: 0." in said) is shown
+
+
+def test_what_is_not_tried_is_no_work_left(capsys, monkeypatch):
+    monkeypatch.setattr(ganaug.progress, "bar_options", lambda: {"mininterval": 0})
+    with ganaug.progress.trials_bar(10, is_shown=True) as show:
+        show("smote", 0, 0.5)
+
+    last = capsys.readouterr().err.split("\r")[-1]
+    assert "100%" in last
+    assert "1/1" in last
 
 
 @pytest.fixture

@@ -153,7 +153,7 @@ def run_draw(
         augmenter.fit(X, y)
         for name, code in CLASSIFIERS.items():
             verdict = evaluate_gain(
-                classifier_of(code), X, y, augmenter=augmenter, random_state=seed
+                classifier_of(code), X, y, augmenter=augmenter, random_state=seed, verbose=0
             )
             found[name] = {
                 "scores": score_remedies(verdict, X, y, X_test, y_test),

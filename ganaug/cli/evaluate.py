@@ -96,6 +96,7 @@ def command(
         n_jobs=parameters.n_jobs_of(jobs, device),
         max_seconds=max_seconds,
         random_state=seed,
+        verbose=int(not quiet),
         dry_run=dry_run,  # type: ignore[call-overload]
     )
     if isinstance(found, CostEstimate):

@@ -11,6 +11,7 @@ import joblib
 import numpy as np
 from sklearn.base import clone
 
+from ganaug.checks import check_values, whole_number
 from ganaug.gain.choice import can_still_win, mean_scores, standing
 from ganaug.gain.cost import (
     FIRST_GAN_FOLDS,
@@ -39,6 +40,7 @@ from ganaug.gain.remedies import (
 )
 from ganaug.gain.trials import Trials
 from ganaug.gain.verdict import Verdict
+from ganaug.progress import trials_bar
 from ganaug.resampling import enlargement
 from ganaug.seeds import draw_seed
 
@@ -77,6 +79,7 @@ def evaluate_gain(  # type: ignore[misc]  # the overloads do not repeat every pa
     n_jobs: int | None = None,
     max_seconds: float | None = None,
     random_state: Any = None,
+    verbose: int = 1,
     dry_run: bool = False,
 ) -> Verdict | CostEstimate:
     """Measure which remedy for rare classes is best for a classifier, and hand it over.
@@ -112,6 +115,8 @@ def evaluate_gain(  # type: ignore[misc]  # the overloads do not repeat every pa
         Time box. What does not fit is left out, and said: folds, training of the GANs, all GANs.
     random_state : int, RandomState or None, default=None
         Seed of splits, remedies and classifiers.
+    verbose : int, default=1
+        0: no progress bar on stderr.
     dry_run : bool, default=False
         Only estimate what it would take, from a short pilot.
 
@@ -145,12 +150,14 @@ def evaluate_gain(  # type: ignore[misc]  # the overloads do not repeat every pa
     >>> X, y = load_digits(n_class=3, return_X_y=True)
     >>> remedies = ["class weights", "duplicates", "smote"]
     >>> verdict = evaluate_gain(
-    ...     KNeighborsClassifier(), X, y, image_shape=(8, 8), remedies=remedies, random_state=0
+    ...     KNeighborsClassifier(), X, y, image_shape=(8, 8), remedies=remedies, random_state=0,
+    ...     verbose=0,
     ... )
     >>> verdict.choice, verdict.is_decided
     ('nothing', True)
     """
     clock = Clock(max_seconds)
+    check_values({"verbose": whole_number(0)}, {"verbose": verbose})
     seed = draw_seed(random_state) % 2**32
     augmenter = checked_augmenter(augmenter, image_shape)
     problem = pose(estimator, X, y, image_shape, augmenter, scoring, seed)
@@ -164,27 +171,31 @@ def evaluate_gain(  # type: ignore[misc]  # the overloads do not repeat every pa
     if not (is_named or _has_rare_classes(problem)):
         cheap = [remedy for remedy in cheap if not remedy.fills(task)]
         notes.append("the classes are about equally frequent: what fills rare ones was not tried")
-    trials = Trials(problem, splits, task)
-    for remedy in pilots(cheap):  # they show whether the estimator works, too
-        trials.run([remedy], [0])
-    cheap, of_enlarging = _with_enlarging(trials, cheap, clock, is_named=is_named, dry_run=dry_run)
-    notes += of_enlarging
-    is_filled = gans and _is_to_be_filled(trials, gans)
-    gan_cost = GanCost()
-    if is_filled and (dry_run or max_seconds is not None):
-        gan_cost = measure_gan(trials, gans, math.inf if dry_run else clock.left)
-    costs = estimate(trials, cheap, gan_cost, gans if is_filled else [])
-    if dry_run:
-        return costs
-    kept = time_for_gans(clock.left, costs, gan_cost, len(splits)) if max_seconds else 0.0
-    done = _try_cheap(trials, cheap, clock, kept)
-    notes += of_remedies
-    if len(done) < len(splits):
-        notes.append(f"`max_seconds` left time for {len(done)} of {len(splits)} splits")
-    race = Race(trials, cheap, gans, done, doubt)
-    plan = _plan_gans(race, scoring, clock, costs, gan_cost, notes)
-    race = try_gans(race, plan, clock, notes)
-    return judge(race, scoring, notes, clock.seconds)
+    n_most = len(splits) * len(cheap + gans)
+    with trials_bar(n_most, is_shown=bool(verbose) and not dry_run) as on_score:
+        trials = Trials(problem, splits, task, on_score)
+        for remedy in pilots(cheap):  # they show whether the estimator works, too
+            trials.run([remedy], [0])
+        cheap, of_enlarging = _with_enlarging(
+            trials, cheap, clock, is_named=is_named, dry_run=dry_run
+        )
+        notes += of_enlarging
+        is_filled = gans and _is_to_be_filled(trials, gans)
+        gan_cost = GanCost()
+        if is_filled and (dry_run or max_seconds is not None):
+            gan_cost = measure_gan(trials, gans, math.inf if dry_run else clock.left)
+        costs = estimate(trials, cheap, gan_cost, gans if is_filled else [])
+        if dry_run:
+            return costs
+        kept = time_for_gans(clock.left, costs, gan_cost, len(splits)) if max_seconds else 0.0
+        done = _try_cheap(trials, cheap, clock, kept)
+        notes += of_remedies
+        if len(done) < len(splits):
+            notes.append(f"`max_seconds` left time for {len(done)} of {len(splits)} splits")
+        race = Race(trials, cheap, gans, done, doubt)
+        plan = _plan_gans(race, scoring, clock, costs, gan_cost, notes)
+        race = try_gans(race, plan, clock, notes)
+        return judge(race, scoring, notes, clock.seconds)
 
 
 def _with_enlarging(

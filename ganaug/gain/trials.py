@@ -6,7 +6,7 @@ import logging
 import math
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -47,11 +47,19 @@ NO_SCORE = Score()
 class Trials:
     """Tries remedies on splits, and remembers the scores.
 
-    `task` may be replaced by one with smaller GANs before any is trained.
+    `task` may be replaced by one with smaller GANs before any is trained. `on_score` is told of
+    every trial: remedy, split, score.
     """
 
-    def __init__(self, problem: Problem, splits: Sequence[Split], task: Task) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        splits: Sequence[Split],
+        task: Task,
+        on_score: Callable[[str, int, float], None] = lambda *_: None,
+    ) -> None:
         self.problem = problem
+        self.on_score = on_score
         self.splits = list(splits)
         self.task = task
         self.failures: dict[str, None] = {}
@@ -94,11 +102,13 @@ class Trials:
             delayed(_try)(self.problem, remedy, pipeline, self.splits[number])
             for (remedy, number), pipeline in zip(todo, pipelines, strict=True)
         )
-        for (remedy, number), score in zip(todo, Parallel(self.task.n_jobs)(jobs), strict=True):
+        scores = Parallel(self.task.n_jobs, return_as="generator")(jobs)
+        for (remedy, number), score in zip(todo, scores, strict=True):
             self._keep(remedy, number, score)
 
     def _keep(self, remedy: Remedy, number: int, score: Score) -> None:
         self._scores[remedy.name, number] = score
+        self.on_score(remedy.name, number, score.value)
         LOG.info("'%s', fold %d: %.4f in %.1f s", remedy.name, number, score.value, score.seconds)
         if score.failure:
             self.failures[f"'{remedy.name}' has no score on every fold: {score.failure}"] = None
