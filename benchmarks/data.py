@@ -211,6 +211,12 @@ TASKS: dict[str, Task] = {
     ),
     "spoken-digits-even": Task("spoken digits, 30 a class", EVEN_COUNTS, 40, _spoken_digits(32)),
     "cifar10-grey": Task("CIFAR-10, grey 16x16", CIFAR10_COUNTS, 500, _cifar10("L", 16)),
+    "cifar10-grey-small": Task(
+        "CIFAR-10, grey 16x16, 1,950 images", SMALL_COUNTS, 200, _cifar10("L", 16), 300
+    ),
+    "cifar10-small": Task(
+        "CIFAR-10, colour 32x32, 1,950 images", SMALL_COUNTS, 200, _cifar10("RGB", 32), 300
+    ),
     "cifar10": Task("CIFAR-10", CIFAR10_COUNTS, 500, _cifar10("RGB", 32)),
     # the largest class is cut to what the development part leaves of it
     "cifar10-lt": Task("CIFAR-10, long tail", LONG_TAIL_COUNTS, 200, _cifar10("RGB", 32)),

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest import mock
 
 import numpy as np
 from imblearn.combine import SMOTETomek
@@ -22,6 +24,7 @@ from benchmarks.data import Array, Images, Labels, Parts, augmented, first_of_ea
 from benchmarks.deepsmote import deepsmote
 from benchmarks.machine import cpu_seconds
 from ganaug import GANAugmenter, GANOverSampler
+from ganaug.options import MIN_TRUST
 from ganaug.resampling import ENLARGE, default_share, plan
 
 NOTHING, DUPLICATES = "nothing", "duplicates"
@@ -234,18 +237,48 @@ def further_real(draw: Draw) -> Training:
 
     Where they run out, variations of those that are there take their places.
     """
-    X, y, kinds = make(GANAUG, draw)
-    X, kinds = X.copy(), kinds.astype("U16")
+    made = make(GANAUG, draw)
+    X, kinds = made.X.copy(), made.kinds.astype("U16")
     further = draw.parts.further
-    spare = mixed(draw)
-    for code in np.unique(y[kinds == "synthetic"]):
-        places = np.flatnonzero((kinds == "synthetic") & (y == code))
+    for code, places in synthetic_places(made).items():
         real = further.X[further.y == code][: len(places)].reshape(-1, X.shape[1])
-        rest = spare.X[(spare.kinds != "real") & (spare.y == code)]
-        n_rest = len(places) - len(real)
-        X[places] = np.concatenate([real, rest[len(rest) - n_rest :]])
-        kinds[places] = ["further"] * len(real) + ["varied"] * n_rest
-    return Training(X, y, kinds)
+        X[places[: len(real)]], kinds[places[: len(real)]] = real, "further"
+    return with_variations(Training(X, made.y, kinds), draw)
+
+
+def half_by_gan(
+    draw: Draw, *, min_trust: float = MIN_TRUST, most_per_real: float = math.inf
+) -> Training:
+    """Let the over-sampler take half of what it adds from GANs, within two limits.
+
+    `min_trust`: classes below it get none. `most_per_real`: synthetic images for each real one of
+    the class; variations of real ones take the places of the others.
+    """
+    with mock.patch("ganaug.resampling.MIN_TRUST", min_trust):
+        made = by_ganaug(draw, FrozenEstimator(draw.gan(GANAUG)), 0.5)
+    kinds = made.kinds.astype("U16")
+    for code, places in synthetic_places(made).items():
+        allowed = min(len(places), most_per_real * np.count_nonzero(draw.y == code))
+        kinds[places[: int(allowed)]] = "kept"
+    made = with_variations(made._replace(X=made.X.copy(), kinds=kinds), draw)
+    return made._replace(kinds=np.where(made.kinds == "kept", "synthetic", made.kinds))
+
+
+def synthetic_places(training: Training) -> dict[int, Array]:
+    """Say where synthetic samples stand, by class."""
+    is_synthetic = training.kinds == "synthetic"
+    codes = np.unique(training.y[is_synthetic]).tolist()
+    return {code: np.flatnonzero(is_synthetic & (training.y == code)) for code in codes}
+
+
+def with_variations(training: Training, draw: Draw) -> Training:
+    """Put variations of real images, in place, where synthetic ones stand."""
+    spare = mixed(draw)
+    for code, places in synthetic_places(training).items():
+        varied = spare.X[(spare.kinds != "real") & (spare.y == code)]
+        training.X[places] = varied[len(varied) - len(places) :]
+        training.kinds[places] = "varied"
+    return training
 
 
 def autoencoder(draw: Draw) -> Training:
@@ -266,6 +299,8 @@ OTHERS: dict[str, Callable[[Draw], Training]] = {
     DUPLICATES_ENLARGED: partial(enlarged_by, DUPLICATES),
     SMOTE_ENLARGED: partial(enlarged_by, "SMOTE"),
     CEILING: further_real,
+    **{f"half, trust of {t}": partial(half_by_gan, min_trust=t) for t in (0, 0.8, 0.9)},
+    **{f"half, {n} a real image": partial(half_by_gan, most_per_real=n) for n in (1, 5)},
     AUTOENCODER: autoencoder,
 }
 

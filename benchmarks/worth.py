@@ -13,28 +13,29 @@ stands how good nearest neighbours are that see synthetic samples only. Further 
 from __future__ import annotations
 
 import argparse
-import copy
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib import import_module
+from itertools import pairwise
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import torch
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
-from torch import Tensor, nn
-from torch.nn import functional
 from tqdm.auto import tqdm
 
 from benchmarks.data import TASKS, Array, Images, Labels, Parts, draw_parts, first_of_each
+from benchmarks.growing import train_grown
 from benchmarks.machine import cpu_seconds, one_thread, seeded
 from benchmarks.pipelines import judge
 from benchmarks.resamplers import Training
 from benchmarks.results import Result, Store, markdown
-from benchmarks.stats import fieller_interval
+from benchmarks.stats import difference, fieller_interval, show_interval
+from benchmarks.textbook import draw_textbook, train_textbook
 from ganaug import GANAugmenter
 from ganaug.classifier import RealClassifier, fit_classifier
 
@@ -44,13 +45,10 @@ STEP_SIZES = (2e-4, 1e-3, 4e-3)
 CLASSIFIERS = ("nearest neighbours", "forest", "logistic regression")
 SHARE = 0.5
 """Of what is added, for both."""
-LATENT_DIM, EMBEDDING_DIM = 64, 32
-AVERAGE_HALFLIFE = 10_000
-"""Images after which a weight counts half in the average."""
 MAX_TRIES = 30
 """Batches of candidates per sample that is wanted, before what the filter rejects is taken."""
 BATCH = 256
-AUGMENTED, REAL, GANAUG = "augmented", "further real", "ganaug"
+AUGMENTED, REAL, GANAUG, GROWN = "augmented", "further real", "ganaug", "grown"
 MEASURES = ("alone", "by_training", "telltale")
 N_ALONE = 300
 """Unfiltered samples of each class that stand alone."""
@@ -63,6 +61,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--width", type=int, default=32, help="of the textbook's networks")
     parser.add_argument("--fill", type=int, default=1000)
     parser.add_argument("--gan", nargs=2, action="append", default=[], metavar=("NAME", "JSON"))
+    parser.add_argument("--grow", action="store_true", help="also begin at half resolution")
     parser.add_argument("--step-sizes", type=float, nargs="*", default=STEP_SIZES)
 
 
@@ -109,6 +108,8 @@ def run_draw(
     }
     for name, parameters in gans_of(options).items():
         units[name] = partial(ganaug_points, options, places, parameters)
+    if options.grow:
+        units[GROWN] = partial(grown_points, options, places)
     for size in options.step_sizes:
         units[f"textbook, {size:g}"] = partial(textbook_points, options, places, size)
     return {
@@ -303,6 +304,12 @@ def ganaug_points(
     return {"points": points}
 
 
+def grown_points(options: argparse.Namespace, places: Places) -> dict[str, Any]:
+    """Do the same with one GAN, of whose training the first half is at half resolution."""
+    with mock.patch("ganaug.fitting.train", train_grown):
+        return ganaug_points(options, places, {"n_generators": 1})
+
+
 def candidates_of(augmenter: GANAugmenter) -> Any:
     """Serve unfiltered samples, new ones in every call."""
     starts: dict[int, int] = {}
@@ -314,69 +321,6 @@ def candidates_of(augmenter: GANAugmenter) -> Any:
         return images
 
     return candidates
-
-
-# --- the textbook ------------------------------------------------------------------------------
-
-
-class Generator(nn.Module):
-    """Radford-style: transposed convolutions, batch norm, ReLU; noise beside the label."""
-
-    def __init__(self, image_shape: tuple[int, ...], n_classes: int, width: int) -> None:
-        super().__init__()
-        channels, height, side = image_shape
-        self.size = (height // 4, side // 4)
-        self.embedding = nn.Embedding(n_classes, EMBEDDING_DIM)
-        n_flat = 2 * width * self.size[0] * self.size[1]
-        self.project = nn.Linear(LATENT_DIM + EMBEDDING_DIM, n_flat, bias=False)
-        self.body = nn.Sequential(
-            nn.BatchNorm2d(2 * width),
-            nn.ReLU(),
-            nn.ConvTranspose2d(2 * width, width, 4, 2, 1, bias=False),
-            nn.BatchNorm2d(width),
-            nn.ReLU(),
-            nn.ConvTranspose2d(width, channels, 4, 2, 1),
-            nn.Tanh(),
-        )
-
-    def forward(self, noise: Tensor, labels: Tensor) -> Tensor:
-        """Make images of -1 to 1."""
-        flat = self.project(torch.cat([noise, self.embedding(labels)], dim=1))
-        images: Tensor = self.body(flat.view(len(noise), -1, *self.size))
-        return images
-
-
-class Discriminator(nn.Module):
-    """Radford-style: strided convolutions, batch norm, leaky ReLU; the label as a channel."""
-
-    def __init__(self, image_shape: tuple[int, ...], n_classes: int, width: int) -> None:
-        super().__init__()
-        channels, height, side = image_shape
-        self.plane = (height, side)
-        self.embedding = nn.Embedding(n_classes, height * side)
-        self.body = nn.Sequential(
-            nn.Conv2d(channels + 1, width, 4, 2, 1),
-            nn.LeakyReLU(0.2),
-            nn.Conv2d(width, 2 * width, 4, 2, 1, bias=False),
-            nn.BatchNorm2d(2 * width),
-            nn.LeakyReLU(0.2),
-            nn.Flatten(),
-            nn.Linear(2 * width * (height // 4) * (side // 4), 1),
-        )
-
-    def forward(self, images: Tensor, labels: Tensor) -> Tensor:
-        """Give logits, shape (n,)."""
-        plane = self.embedding(labels).view(len(images), 1, *self.plane)
-        logits: Tensor = self.body(torch.cat([images, plane], dim=1))
-        return logits.squeeze(1)
-
-
-def initialise(module: nn.Module) -> None:
-    """Draw weights as the paper does."""
-    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-        nn.init.normal_(module.weight, 0.0, 0.02)
-    elif isinstance(module, nn.BatchNorm2d):
-        nn.init.normal_(module.weight, 1.0, 0.02)
 
 
 def textbook_points(
@@ -394,56 +338,6 @@ def textbook_points(
             spent += cpu_seconds() - before
             points.append(places.point(partial(draw_textbook, generator), budget, spent))
     return {"points": points}
-
-
-def train_textbook(
-    train: Images, n_classes: int, width: int, step_size: float, batch_size: int = 64
-) -> Iterator[Generator]:
-    """Train with binary cross-entropy and Adam, one step per item; give the averaged generator."""
-    shape = train.X.shape[1:]
-    generator = Generator(shape, n_classes, width).apply(initialise)
-    discriminator = Discriminator(shape, n_classes, width).apply(initialise)
-    averaged = copy.deepcopy(generator).eval()
-    adam_g, adam_d = (
-        torch.optim.Adam(network.parameters(), lr=step_size, betas=(0.5, 0.999))
-        for network in (generator, discriminator)
-    )
-    images, codes = torch.from_numpy(train.X).float() / 127.5 - 1, torch.from_numpy(train.y)
-    weights = (1 / torch.bincount(codes))[codes]  # classes are drawn evenly
-    decay = 0.5 ** (batch_size / AVERAGE_HALFLIFE)
-    ones, zeros = torch.ones(batch_size), torch.zeros(batch_size)
-    loss = functional.binary_cross_entropy_with_logits
-    while True:
-        chosen = torch.multinomial(weights, batch_size, replacement=True)
-        labels = codes[chosen]
-        fake = generator(torch.randn(batch_size, LATENT_DIM), labels)
-        adam_d.zero_grad()
-        real_loss = loss(discriminator(images[chosen], labels), ones)
-        (real_loss + loss(discriminator(fake.detach(), labels), zeros)).backward()
-        adam_d.step()
-        adam_g.zero_grad()
-        loss(discriminator(fake, labels), ones).backward()
-        adam_g.step()
-        average(averaged, generator, decay)
-        yield averaged
-
-
-@torch.no_grad()
-def average(averaged: nn.Module, network: nn.Module, decay: float) -> None:
-    """Move averaged weights towards those of a network; counts and statistics are taken over."""
-    for mean, value in zip(averaged.parameters(), network.parameters(), strict=True):
-        mean.lerp_(value, 1 - decay)
-    for kept, found in zip(averaged.buffers(), network.buffers(), strict=True):
-        kept.copy_(found)
-
-
-@torch.inference_mode()
-def draw_textbook(generator: Generator, code: int, n: int, stream: torch.Generator) -> Array:
-    """Make uint8 images of a class."""
-    noise = torch.randn(n, LATENT_DIM, generator=stream)
-    images = generator(noise, torch.full((n,), code))
-    made: Array = ((images + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).numpy()
-    return made
 
 
 # --- table -------------------------------------------------------------------------------------
@@ -490,7 +384,7 @@ def describe(result: Result) -> str:
     for task, ways in curves.items():
         for way, points in ways.items():
             shown = [
-                f"{p['gain']:+.2f}, {np.mean(p['alone']):.1f} in {p['cpu_seconds']:.0f} s"
+                f"{show_gain(p)}, {np.mean(p['alone']):.1f} in {p['cpu_seconds']:.0f} s"
                 for p in points
             ]
             of_real = float(np.mean(result["values"]["real"][task]))
@@ -502,6 +396,49 @@ def describe(result: Result) -> str:
     gains = result["values"]["real"]
     real = [f"{TASKS[task].title} {np.mean(points):+.2f}" for task, points in gains.items()]
     return f"{table}\n\nFurther real images in the same places: {', '.join(real)} points."
+
+
+def show_gain(point: Mapping[str, Any]) -> str:
+    """Format points over augmented images with their interval over draws."""
+    return show_interval(
+        difference(*np.divide([point["gains"], 0 * np.array(point["gains"])], 100))
+    )
+
+
+def describe_stopping(result: Result) -> str:
+    """Give what the training images tell at each budget, and what rules of stopping would do."""
+    lines = []
+    for task, ways in result["values"]["curves"].items():
+        points, title = ways[GANAUG], TASKS[task].title
+        for point in points:
+            told = [f"{np.mean(point[measure]):.1f}" for measure in MEASURES]
+            lines.append([title, f"{point['budget']:,}", show_gain(point), *told])
+        for name, rule in STOPPING.items():
+            stops = [rule(points, draw) for draw in range(len(points[0]["gains"]))]
+            gain = np.mean([points[stop]["gains"][draw] for draw, stop in enumerate(stops)])
+            mean = np.mean([points[stop]["budget"] for stop in stops])
+            lines.append([title, f"{mean:,.0f}: {name}", f"{gain:+.2f}", "", "", ""])
+    columns = ["task", "images seen", "worth, points", "alone, %", "on training images, %"]
+    return markdown([*columns, "told apart, AUC in %"], lines)
+
+
+def stop_by(measure: str, sign: int, least: float = 1.0) -> Callable[..., int]:
+    """Make the rule to go on as long as the last step made a measure better by so much."""
+
+    def rule(points: Sequence[Mapping[str, Any]], draw: int) -> int:
+        values = [sign * point[measure][draw] for point in points]
+        steps = [later - earlier for earlier, later in pairwise(values)]
+        return next((i + 1 for i, step in enumerate(steps) if step < least), len(steps))
+
+    return rule
+
+
+STOPPING: dict[str, Callable[..., int]] = {
+    "until accuracy on training images rises by less than a point": stop_by("by_training", 1),
+    "until the AUC falls by less than a point": stop_by("telltale", -1),
+    "in hindsight": lambda points, draw: int(np.argmax([p["gains"][draw] for p in points])),
+}
+"""(points of a way, draw) -> position of the budget at which training would end."""
 
 
 def seconds_to(points: list[dict[str, Any]], rate: float, real_gain: float) -> str:

@@ -78,6 +78,23 @@ def test_arms_hold_as_many_of_each_kind_as_is_asked_for(tmp_path, tiny, parts, a
         assert 0 < found[kind] < found.total()
 
 
+def test_half_of_what_is_added_comes_from_gans_within_limits(tmp_path, tiny, parts, monkeypatch):
+    trust = property(lambda _: dict.fromkeys(range(10), 0.85), lambda *_: None)
+    monkeypatch.setattr(Tiny, "trust_", trust, raising=False)
+    monkeypatch.setattr(GANAugmenter, "trust_", trust, raising=False)  # as which it is loaded
+    draw = resamplers.Draw("digits", 0, parts, 50, tmp_path)
+    missing = np.maximum(50 - np.array(COUNTS), 0)
+
+    def synthetic(arm):
+        made = resamplers.make(arm, draw)
+        assert np.bincount(made.y).tolist() == np.maximum(COUNTS, 50).tolist()
+        return np.bincount(made.y[made.kinds == "synthetic"], minlength=10).tolist()
+
+    assert synthetic("half, trust of 0.8") == (missing // 2).tolist()
+    assert synthetic("half, trust of 0.9") == [0] * 10
+    assert synthetic("half, 1 a real image") == np.minimum(missing // 2, COUNTS).tolist()
+
+
 def test_pipelines_run_with_the_over_sampler(tmp_path, tiny):
     out, arms = tmp_path / "r.json", ["nothing", "SMOTE", *resamplers.ARMS[-4:]]
     command = "pipelines --tasks digits --draws 2 --classifiers forest --part test --arms"
@@ -107,7 +124,8 @@ def test_worth_measures_both_ways_of_training_in_the_same_places(
     for points in curves.values():
         assert [point["budget"] for point in points] == [128, 512]
         assert 0 < points[0]["cpu_seconds"] < points[1]["cpu_seconds"]
-        assert all(5 < point["alone"] < 100 for point in points)
+        assert all(0 < value < 100 for point in points for value in point["alone"])
+        assert all(40 < value <= 100 for point in points for value in point["telltale"])
 
 
 def test_a_source_stands_in_half_of_the_places(parts, quick_places):

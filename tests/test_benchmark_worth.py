@@ -6,9 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import figures, worth
-from benchmarks.data import draw_parts
+from benchmarks import figures, growing, textbook, worth
+from benchmarks.data import TASKS, Images, draw_parts
 from benchmarks.machine import seeded
+from ganaug.gan.config import GANConfig
+from ganaug.gan.networks import build_generator
+from ganaug.gan.sampling import Sampler
+
+COUNTS = TASKS["digits"].counts
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +23,7 @@ def parts():
 
 def train(parts, n_steps, seed=0):
     with seeded(seed):
-        training = worth.train_textbook(parts.train, 10, 8, 4e-3)
+        training = textbook.train_textbook(parts.train, 10, 8, 4e-3)
         for _ in range(n_steps):
             generator = next(training)
     return generator
@@ -28,8 +33,8 @@ def test_the_textbook_makes_images_and_leaves_torchs_state_alone(parts):
     before = torch.random.get_rng_state()
 
     generator = train(parts, 3)
-    images = worth.draw_textbook(generator, 4, 5, torch.Generator().manual_seed(1))
-    again = worth.draw_textbook(train(parts, 3), 4, 5, torch.Generator().manual_seed(1))
+    images = textbook.draw_textbook(generator, 4, 5, torch.Generator().manual_seed(1))
+    again = textbook.draw_textbook(train(parts, 3), 4, 5, torch.Generator().manual_seed(1))
 
     assert images.shape == (5, 1, 8, 8)
     assert images.dtype == np.uint8
@@ -43,7 +48,7 @@ def test_the_textbook_learns_what_the_images_look_like(parts):
 
     def distance(n_steps):
         generator = train(parts, n_steps)
-        made = [worth.draw_textbook(generator, code, 30, stream) for code in range(10)]
+        made = [textbook.draw_textbook(generator, code, 30, stream) for code in range(10)]
         return abs(np.concatenate(made).mean(axis=(0, 1)) - real).mean()
 
     assert distance(300) < 0.6 * distance(3)
@@ -52,10 +57,10 @@ def test_the_textbook_learns_what_the_images_look_like(parts):
 @pytest.mark.parametrize("shape", [(1, 8, 8), (1, 28, 28), (3, 32, 32)])
 def test_networks_fit_images_of_any_size_divisible_by_four(shape):
     labels = torch.tensor([0, 2])
-    images = worth.Generator(shape, 3, 4)(torch.randn(2, worth.LATENT_DIM), labels)
+    images = textbook.Generator(shape, 3, 4)(torch.randn(2, textbook.LATENT_DIM), labels)
 
     assert images.shape == (2, *shape)
-    assert worth.Discriminator(shape, 3, 4)(images, labels).shape == (2,)
+    assert textbook.Discriminator(shape, 3, 4)(images, labels).shape == (2,)
 
 
 def test_the_average_moves_towards_the_weights():
@@ -63,7 +68,7 @@ def test_the_average_moves_towards_the_weights():
     torch.nn.init.zeros_(averaged.weight)
     torch.nn.init.ones_(network.weight)
 
-    worth.average(averaged, network, 0.75)
+    textbook.average(averaged, network, 0.75)
 
     assert averaged.weight.tolist() == [[0.25, 0.25]]
 
@@ -105,6 +110,39 @@ def test_further_images_are_of_the_class_asked_for(parts):
     assert {image.tobytes() for image in X} <= real
 
 
+def test_a_grown_gan_begins_with_images_of_half_the_size(parts, monkeypatch):
+    seen = []
+    step = growing.Trainer.discriminator_step
+    monkeypatch.setattr(
+        growing.Trainer,
+        "discriminator_step",
+        lambda self, real, fake, y: (
+            seen.append((real.shape, fake.shape)) or step(self, real, fake, y)
+        ),
+    )
+    images = Images(np.kron(parts.train.X, np.ones((1, 1, 2, 2), np.uint8)), parts.train.y)
+    config = GANConfig(COUNTS, (1, 16, 16), width=4, max_images=512)
+
+    trained = growing.train_grown(
+        config, torch.from_numpy(images.X), torch.from_numpy(images.y), seed=0
+    )
+
+    assert seen == [((64, 1, 8, 8),) * 2] * 4 + [((64, 1, 16, 16),) * 2] * 4
+    assert Sampler([trained]).sample({3: 2}, seed=0).shape == (2, 1, 16, 16)
+
+
+def test_what_the_small_networks_have_learnt_is_kept(parts, monkeypatch):
+    monkeypatch.setattr(growing, "run", lambda whole, callbacks: whole)
+    X, y = torch.from_numpy(np.kron(parts.train.X, np.ones((1, 1, 2, 2), np.uint8))), parts.train.y
+    config = GANConfig(COUNTS, (1, 16, 16), width=4, max_images=512)
+    first = build_generator(config, torch.Generator().manual_seed(0)).state_dict()
+
+    grown = growing.train_grown(config, X, torch.from_numpy(y), seed=0).generator.state_dict()
+
+    assert not torch.equal(grown["stages.0.weight"], first["stages.0.weight"])
+    assert torch.equal(growing.halved(X), torch.from_numpy(parts.train.X))
+
+
 def draws_of(scores, seconds=(10.0, 20.0)):
     """Draws in which further real images are worth 4 points over augmented ones."""
     points = [{"budget": b, "cpu_seconds": s} for b, s in zip((100, 200), seconds, strict=True)]
@@ -114,7 +152,7 @@ def draws_of(scores, seconds=(10.0, 20.0)):
             "further real": {"score": 0.54 + 2 * noise},
             "ganaug": {
                 "points": [
-                    p | {"score": s + noise, "alone": 0.5}
+                    p | {"score": s + noise, "alone": 0.5, "by_training": s, "telltale": 1 - s}
                     for p, s in zip(points, scores, strict=True)
                 ]
             },
@@ -157,8 +195,12 @@ def test_what_is_told_and_drawn_has_every_way():
     text = worth.describe(result)
 
     assert (
-        "| scikit-learn's digits | ganaug | +0.00, 50.0 in 10 s | +2.00, 50.0 in 20 s | 16 | "
-        in text
+        "| scikit-learn's digits | ganaug | +0.00 (+0.00 to +0.00), 50.0 in 10 s "
+        "| +2.00 (+2.00 to +2.00), 50.0 in 20 s | 16 | "
+    ) in text
+    assert (
+        "| scikit-learn's digits | 200: until the AUC falls by less than a point | +2.00 |"
+        in worth.describe_stopping(result)
     )
     assert "+4.10 points" in text
     (axis,) = figures.draw_worth(result).axes
