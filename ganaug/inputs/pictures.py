@@ -129,7 +129,7 @@ def _common_mode(headers: Sequence[_Header]) -> str | None:
     odd = [header for header in headers if header.mode != usual]
     frames = [header for header in headers if header.n_frames > 1]
     if frames:
-        _warn(frames, "hold several frames or pages, of which the first is used")
+        _warn("Several frames or pages, of which the first is used", frames)
     if not odd:
         return usual
     deep = [header for header in headers if header.mode not in _EIGHT_BIT]
@@ -141,16 +141,15 @@ def _common_mode(headers: Sequence[_Header]) -> str | None:
         )
     colour = "RGB" if counts.keys() & {"RGB", "RGBA"} else "L"
     mode = f"{colour}A" if counts.keys() <= {"LA", "RGBA"} else colour
-    _warn(odd, f"are not {usual} (grey L, colour RGB, A transparency) as the others: all are read "
-          f"as {mode}")  # fmt: skip
+    meaning = "grey L, colour RGB, A transparency"
+    _warn(f"Not {usual} as the others ({meaning}), so that all are read as {mode}", odd)
     return mode
 
 
-def _warn(headers: Sequence[_Header], what: str) -> None:
+def _warn(what: str, headers: Sequence[_Header]) -> None:
     files = [printable(header.file) for header in headers]
-    shown = ", ".join(files[:5]) + (", ..." if len(files) > 5 else "")
-    n = f"{len(files)} file" + ("s" if len(files) > 1 else "")
-    warn_user(f"{n} {what}: {shown}.", GanaugWarning)
+    more = f" and {len(files) - 5} more" if len(files) > 5 else ""
+    warn_user(f"{what}: {', '.join(files[:5])}{more}.", GanaugWarning)
 
 
 def _read(file: Path, mode: str | None, resize: tuple[int, int] | None) -> Image.Image:
