@@ -38,6 +38,8 @@ class _LogLines:
 
 def bar_options() -> dict[str, Any]:
     """Options of tqdm for stderr: where it is no terminal, at most a line a minute."""
+    if sys.stderr is None:  # a program without a console
+        return {"disable": True}
     is_notebook = type(sys.stderr).__module__.startswith("ipykernel")
     if is_notebook or sys.stderr.isatty():
         return {}
@@ -66,8 +68,8 @@ def progress_bar(description: str) -> Iterator[Callable[[Progress], None]]:
 @contextmanager
 def trials_bar(n_most: int, *, is_shown: bool) -> Iterator[Callable[[str, int, float], None]]:
     """Count trials on stderr, of at most so many; beside them the last remedy, fold and score."""
-    options = bar_options()
-    with tqdm(total=n_most, desc="remedies", unit="fit", disable=not is_shown, **options) as bar:
+    options = bar_options() if is_shown else {"disable": True}
+    with tqdm(total=n_most, desc="remedies", unit="fit", **options) as bar:
 
         def show(name: str, fold: int, score: float) -> None:
             bar.set_postfix_str(f"'{name}', fold {fold + 1}: {score:.3f}", refresh=False)

@@ -52,6 +52,18 @@ def test_the_default_is_taken_where_a_point_would_not_have_shown():
     assert choice == Choice(2, False)
 
 
+def test_an_arm_with_one_score_leaves_the_others_as_they_are():
+    scores = arms(0.90, 0.71, noise=0.01)
+    once = np.vstack([scores, [0.9, *[np.nan] * 4]])
+
+    assert choose(once, QUARTER, default=[1]) == choose(scores, QUARTER, default=[1])
+    assert choose(once, QUARTER, default=[1]).arm == 0
+
+
+def test_of_one_split_the_default_is_taken():
+    assert choose(arms(0.9, 0.7, n_splits=1), QUARTER, default=[1]).arm == 1
+
+
 def test_a_default_that_is_clearly_worse_is_not_taken():
     scores = np.vstack([arms(0.80, 0.80, noise=0.06), arms(0.5)])
 

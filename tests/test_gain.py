@@ -20,6 +20,7 @@ from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import (
     KFold,
     StratifiedKFold,
@@ -36,6 +37,7 @@ from torch.utils.data import TensorDataset
 import ganaug.gain.problem
 import ganaug.gain.remedies
 import ganaug.parameters
+import ganaug.progress
 from ganaug import GANAugmenter, GANOverSampler, evaluate_gain
 from ganaug.exceptions import GanaugError, SamplingError, SmallClassWarning, TrainingError
 from ganaug.gain.cost import Clock, CostEstimate, GanCost, plan_gans, time_for_gans
@@ -867,6 +869,22 @@ def test_the_time_box_is_kept_and_what_it_cost_is_said(few, stand_in):
     assert 0 < verdict.n_splits < 15
 
 
+def test_what_cannot_be_finished_is_not_begun(few, stand_in):
+    fits = []
+
+    class Counting(KNeighborsClassifier):
+        def fit(self, X, y):
+            fits.append(len(y))
+            time.sleep(0.2)
+            return super().fit(X, y)
+
+    verdict = evaluate(few, Counting(1), max_seconds=0.1)
+
+    assert len(fits) == 2  # nothing, and what is usual
+    assert (verdict.choice, verdict.is_decided) == ("augmented", False)
+    assert "left time for 2 of 6 remedies without a GAN, on 1 of" in " ".join(verdict.notes)
+
+
 def test_a_time_box_for_one_split_leaves_it_open(few, stand_in):
     verdict = evaluate(few, max_seconds=1e-9)
 
@@ -960,6 +978,7 @@ def test_the_clock_counts_down():
             "must train its GANs on each fold. Got a frozen augmenter",
         ),
         ({"verbose": None}, "`verbose` must be .* Got None"),
+        ({"n_jobs": 0}, "`n_jobs` must be an integer other than 0"),
         ({"max_seconds": 0}, "`max_seconds` must be a finite number above 0"),
         ({"max_seconds": float("inf")}, "`max_seconds` .* or None for no limit. Got inf"),
         ({"max_seconds": float("nan")}, "`max_seconds` .* Got nan"),
@@ -1011,7 +1030,7 @@ def test_a_group_per_class_cannot_be_split(few):
 
 def test_an_estimator_that_cannot_take_images_is_refused_before_training(few, stand_in):
     X, y = few
-    with pytest.raises(GanaugError, match=r"(?s)SVC with the remedy 'nothing'.*\(.*, 8, 8\)"):
+    with pytest.raises(GanaugError, match=r"(?s)SVC on X of shape \(.*, 8, 8\)"):
         evaluate((X.reshape(-1, 8, 8), y), SVC(), image_shape=None)
 
 
@@ -1033,8 +1052,103 @@ def test_a_users_sampler_that_fails_is_named(few, stand_in):
         def _fit_resample(self, X, y):
             raise RuntimeError("no such class")
 
-    with pytest.raises(GanaugError, match=r"(?s)remedy 'mine' \(Failing\).*no such class"):
-        evaluate(few, remedies={"mine": Failing()})
+    verdict = evaluate(few, remedies={"mine": Failing()})
+
+    assert "'mine' has no score on every fold: RuntimeError: no such class" in verdict.notes
+    assert np.isnan(verdict.scores["mine"]).all()
+    assert not np.isnan(verdict.scores["smote"]).any()
+
+
+class TakesImages(KNeighborsClassifier):
+    """Knows samples of one length only, as what reshapes them does."""
+
+    def fit(self, X, y):
+        np.reshape(X, (len(X), 8, 8))
+        return super().fit(X, y)
+
+
+def test_features_are_left_out_where_the_estimator_takes_images_only(few, stand_in, monkeypatch):
+    trained = []
+    fit = GANAugmenter.fit
+    tiny = {"max_images": 64, "width": 4}
+    monkeypatch.setattr(
+        GANAugmenter, "fit", lambda self, *d: trained.append(1) or fit(self.set_params(**tiny), *d)
+    )
+
+    verdict = evaluate(few, TakesImages(1), remedies=["duplicates", "features"])
+
+    assert verdict.choice in ("nothing", "duplicates")
+    assert any("'features' has no score on every fold: ValueError" in n for n in verdict.notes)
+    assert len(trained) == 1  # and not once more for every fold
+
+
+@pytest.mark.parametrize("parameter", ["warm_start_from", "checkpoint_dir"])
+def test_gans_that_may_have_seen_test_samples_are_refused(few, stand_in, parameter):
+    augmenter = GANAugmenter(image_shape=(8, 8), **{parameter: "somewhere"})
+
+    with pytest.raises(GanaugError, match=f"must have `{parameter}` None: each fold trains GANs"):
+        evaluate(few, augmenter=augmenter, image_shape=None)
+    sampler = GANOverSampler(augmenter=augmenter, synthetic_share=0.5)
+    with pytest.raises(GanaugError, match=f"`{parameter}` None"):
+        evaluate(few, remedies={"mine": sampler})
+
+
+def test_a_splitter_without_a_seed_gets_one(few):
+    cv = StratifiedKFold(3, shuffle=True)
+    first, again = (evaluate(few, cv=cv, remedies=["duplicates"]).scores for _ in range(2))
+
+    assert first == again
+    assert cv.random_state is None
+
+
+class PredictsAColumn(KNeighborsClassifier):
+    def predict(self, X):
+        return super().predict(X)[:, None]
+
+
+@pytest.mark.filterwarnings("ignore:A column-vector y:sklearn.exceptions.DataConversionWarning")
+def test_a_column_of_predictions_is_counted_like_a_row(few):
+    rows, columns = (
+        evaluate(few, estimator(1), remedies=["duplicates"]).per_class
+        for estimator in (KNeighborsClassifier, PredictsAColumn)
+    )
+
+    assert rows == columns
+
+
+@pytest.mark.parametrize("unit", [1e-4, 1.0, 1e4])
+def test_what_matters_does_not_depend_on_the_unit_of_the_score(few, unit):
+    def score(estimator, X, y):
+        return unit * balanced_accuracy_score(y, estimator.predict(X))
+
+    verdict = evaluate(few, scoring=score, remedies=["duplicates", "smote", "enlarged"])
+    usual = evaluate(
+        few, scoring=lambda *d: score(*d) / unit, remedies=["duplicates", "smote", "enlarged"]
+    )
+
+    assert verdict.choice == usual.choice
+    assert verdict.is_decided == usual.is_decided
+    assert verdict.needed == usual.needed
+
+
+@pytest.mark.parametrize("verbose", [0, 1])
+def test_the_default_gans_are_as_quiet_as_is_asked_for(few, monkeypatch, capsys, verbose):
+    monkeypatch.setattr(ganaug.progress, "bar_options", dict)
+    fit = GANAugmenter.fit
+    tiny = {"max_images": 64, "width": 4, "filter": None}
+    monkeypatch.setattr(GANAugmenter, "fit", lambda self, *d: fit(self.set_params(**tiny), *d))
+
+    evaluate(few, remedies=["ganaug"], cv=2, verbose=verbose)
+
+    said = capsys.readouterr().err
+    assert ("GANs on cpu" in said) == ("remedies" in said) == bool(verbose)
+
+
+def test_where_there_is_no_stderr_nothing_is_shown(few, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", None)
+
+    for verbose in (0, 1):
+        assert evaluate(few, remedies=["duplicates"], verbose=verbose).choice
 
 
 def test_a_users_sampler_is_cloned_and_kept_as_it_was():

@@ -19,7 +19,13 @@ from torch.utils.data import TensorDataset
 
 import ganaug.gain.remedies
 from ganaug import GANAugmenter, Verdict
-from ganaug.exceptions import GanaugError, GanaugWarning, ModelFileError
+from ganaug.exceptions import (
+    GanaugError,
+    GanaugWarning,
+    InvalidInputError,
+    InvalidTypeError,
+    ModelFileError,
+)
 from ganaug.gain.intervals import PairedInterval
 from ganaug.gain.remedies import UsersSampler
 from ganaug.gain.samplers import SmallClassSMOTE
@@ -131,7 +137,7 @@ def test_the_text_tells_the_choice_its_gain_and_the_gans_worth():
             {"gan": "chosen", "gain_over_best_without_gan": PairedInterval(0.02, -0.01, 0.05, 5)},
             "It is ahead in the mean; that its GAN is worth the training is not shown.",
         ),
-        ({"gan": "not tried", "gan_reason": "no time"}, "No GAN was trained: no time."),
+        ({"gan": "not tried", "gan_reason": "no time"}, "No GAN was judged: no time."),
         ({"gan": "not shown"}, "That the GAN is worth its training could not be shown"),
         ({"needed": {"splits": 12, "samples": 3000}}, "About 12 splits or 3,000 samples would"),
         ({"gain": PairedInterval(NAN, NAN, NAN, 0)}, "unknown over nothing"),
@@ -139,6 +145,16 @@ def test_the_text_tells_the_choice_its_gain_and_the_gans_worth():
 )
 def test_the_text_says_what_is_special(changes, sentence):
     assert sentence in verdict_of(**changes).text
+
+
+def test_what_is_no_classifier_is_refused():
+    with pytest.raises(InvalidTypeError, match="must be a scikit-learn classifier. Got 'cnn'"):
+        verdict_of("smote").make_pipeline("cnn")
+
+
+def test_an_ending_that_is_no_picture_is_refused(tmp_path):
+    with pytest.raises(InvalidInputError, match=r"`path` must end in one of .*\.png.*scores\.txt"):
+        verdict_of("smote").plot(tmp_path / "scores.txt")
 
 
 def test_the_tables_hold_every_remedy_and_every_class():
@@ -289,7 +305,7 @@ def test_a_strangers_file_is_refused_in_one_sentence(tmp_path, content, message)
 
 def test_what_an_augmenter_holds_of_the_users_own_is_seen():
     assert not augmenter_is_own(None)
-    assert not augmenter_is_own(GANAugmenter(width=8, device="cpu", cache_dir="x"))
+    assert not augmenter_is_own(GANAugmenter(width=8, device="cpu", cache_dir="x", n_jobs=2))
     assert augmenter_is_own(GANAugmenter(warm_start_from="model"))
 
 

@@ -66,18 +66,18 @@ def command(
     stay on one side of a split.
     """
     from ganaug.augmenter import GANAugmenter
-    from ganaug.checks import require_extra
     from ganaug.cli.arrays import arrays_of
     from ganaug.cli.classifiers import classifier_of
     from ganaug.gain.cost import CostEstimate
     from ganaug.gain.evaluate import evaluate_gain
+    from ganaug.gain.plot import check_picture_path
     from ganaug.gain.remedies import FEW_FOR_A_GAN, SAMPLERS
     from ganaug.storage import check_writable
 
     for place in filter(None, (out, plot)):  # not found out about when all is done
         check_writable(place.parent)
     if plot is not None:
-        require_extra("matplotlib", "report")
+        check_picture_path(plot)
     source = data.read(seed, quiet)
     arrays = arrays_of(source, data.image_shape, data.resize)
     options = {name: value for name, value in budget.items() if value is not None}

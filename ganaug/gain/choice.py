@@ -60,12 +60,14 @@ def choose(
     default: Sequence[int] = (),
     among: Sequence[int] | None = None,
     costly: Sequence[int] = (),
+    unit: float = 1.0,
 ) -> Choice:
     """Choose the first arm where it is the best, else the default unless another is clearly ahead.
 
     Clearly ahead is by more than a standard error (see `lead`); a `costly` arm must be so. Of
     several arms in `default` it is the first, unless a later one leads by what `MATTERS`; without
-    any the best of all is chosen. `among`: the arms to choose from; all of them by default.
+    any the best of all is chosen. `among`: the arms to choose from; all of them by default. Those
+    with one score are no choice where there are more splits. `unit`: of `MATTERS` and `COARSE`.
 
     Examples
     --------
@@ -73,7 +75,9 @@ def choose(
     >>> choose(scores, 0.25, default=[1])
     Choice(arm=1, is_decided=True)
     """
+    n_scores = np.count_nonzero(~np.isnan(scores), axis=1)
     among = range(len(scores)) if among is None else among
+    among = [arm for arm in among if n_scores[arm] > 1] or among
     means = mean_scores(scores)
     plain = [arm for arm in among if arm not in costly] or among
     chosen, best = (max(arms, key=lambda arm: means[arm]) for arms in (plain, among))
@@ -83,16 +87,18 @@ def choose(
         return gain > error
 
     defaults = [arm for arm in default if arm in plain and means[arm] > -math.inf]
-    usual = max(defaults, key=lambda arm: means[arm] - MATTERS * (arm != defaults[0]), default=None)
+    usual = max(
+        defaults, key=lambda arm: means[arm] - MATTERS * unit * (arm != defaults[0]), default=None
+    )
     if usual is not None and chosen and not is_ahead(chosen, usual):
         chosen = usual
     if is_ahead(best, chosen):
         chosen = best
     leads = [lead(scores[chosen], scores[arm], test_over_train) for arm in among]
     coarsest = max((error for gain, error in leads if gain <= error), default=0.0)
-    if coarsest == math.inf and usual is not None:
+    if scores.shape[1] < 2 and usual is not None:
         chosen = usual
-    return Choice(chosen, coarsest <= COARSE)
+    return Choice(chosen, coarsest <= COARSE * unit)
 
 
 def mean_scores(scores: Scores) -> Scores:
@@ -147,6 +153,7 @@ def cross_fit(
     default: Sequence[int] = (),
     among: Sequence[int] | None = None,
     costly: Sequence[int] = (),
+    unit: float = 1.0,
 ) -> Picks:
     """Choose an arm for every split by other splits, so that its score there is no luck.
 
@@ -160,8 +167,9 @@ def cross_fit(
         tried = ~np.isnan(scores[:, split]) & ~np.isnan(votes).all(axis=1)
         arms = [arm for arm in among if tried[arm]]
         if arms:
-            choice = choose(votes, test_over_train, default=default, among=arms, costly=costly)
-            picks[split] = choice.arm
+            picks[split] = choose(
+                votes, test_over_train, default=default, among=arms, costly=costly, unit=unit
+            ).arm
     return picks
 
 

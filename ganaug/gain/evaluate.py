@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.base import clone
 
 from ganaug.checks import check_values, whole_number
+from ganaug.checks import n_jobs as check_n_jobs
 from ganaug.gain.choice import can_still_win, mean_scores, standing
 from ganaug.gain.cost import (
     FIRST_GAN_FOLDS,
@@ -28,7 +29,7 @@ from ganaug.gain.cost import (
     seconds_per_split,
     time_for_gans,
 )
-from ganaug.gain.judging import Race, default_arms, judge
+from ganaug.gain.judging import Race, default_arms, is_bounded, judge
 from ganaug.gain.problem import Problem, make_splits, pose
 from ganaug.gain.remedies import (
     Remedy,
@@ -50,7 +51,6 @@ WORTH_FILLING = 0.01  # of the samples; below, classes are about equally frequen
 MOST_PILOT_SECONDS = 20.0  # of a dry run, which guesses what takes longer
 WORTH_ENLARGING = 1.25  # times as many samples as equally frequent classes have
 ALL_THE_TIME = GanPlan(FIRST_GAN_FOLDS, MOST_GAN_FOLDS)
-AT_MOST_ONE = ("accuracy", "balanced_accuracy", "f1", "precision", "recall", "jaccard", "roc_auc")
 
 
 @overload
@@ -103,14 +103,17 @@ def evaluate_gain(  # type: ignore[misc]  # the overloads do not repeat every pa
         "samplers" leaves out of these what `make_sampler` cannot give; a dict is tried beside them.
         "nothing" always is.
     cv : int, splitter or iterable of (train, test), default=5
-        As in scikit-learn. An int is a number of stratified folds, of `groups` if there are any:
-        fewer where a class is smaller, and drawn several times below 300 samples.
+        As in scikit-learn; a splitter without a seed gets one. An int is a number of stratified
+        folds, of `groups` if there are any: fewer where a class is smaller, and drawn several times
+        below 300 samples.
     scoring : str, callable or None, default="balanced_accuracy"
         As in scikit-learn; larger is better.
     groups : array-like of shape (n_samples,), optional
         Samples of one group (patient, site, sheet, ...) stay on one side of a split.
     n_jobs : int, optional
-        Processes; the same results with any number of them. `joblib.parallel_config` is heeded.
+        Processes, of one thread each; the same results with any number of them. Without, all is
+        done in this one, with its threads, of which a GAN's last digits depend.
+        `joblib.parallel_config` is heeded.
     max_seconds : float, optional
         Time box. What does not fit is left out, and said: folds, training of the GANs, all GANs.
     random_state : int, RandomState or None, default=None
@@ -130,7 +133,8 @@ def evaluate_gain(  # type: ignore[misc]  # the overloads do not repeat every pa
     Raises
     ------
     InvalidInputError, InvalidTypeError
-        For data, splits, groups or an estimator that cannot work; before any GAN is trained.
+        For data, splits, groups or an estimator that cannot work; before any GAN is trained. What
+        fails with one remedy only is left out, and said in the notes.
 
     Notes
     -----
@@ -157,7 +161,8 @@ def evaluate_gain(  # type: ignore[misc]  # the overloads do not repeat every pa
     ('nothing', True)
     """
     clock = Clock(max_seconds)
-    check_values({"verbose": whole_number(0)}, {"verbose": verbose})
+    checks = {"n_jobs": check_n_jobs, "verbose": whole_number(0)}
+    check_values(checks, {"n_jobs": n_jobs, "verbose": verbose})
     seed = draw_seed(random_state) % 2**32
     augmenter = checked_augmenter(augmenter, image_shape)
     problem = pose(estimator, X, y, image_shape, augmenter, scoring, seed)
@@ -173,9 +178,12 @@ def evaluate_gain(  # type: ignore[misc]  # the overloads do not repeat every pa
         notes.append("the classes are about equally frequent: what fills rare ones was not tried")
     n_most = len(splits) * len(cheap + gans)
     with trials_bar(n_most, is_shown=bool(verbose) and not dry_run) as on_score:
-        trials = Trials(problem, splits, task, on_score)
+        trials = Trials(problem, splits, task, on_score, verbose)
         for remedy in pilots(cheap):  # they show whether the estimator works, too
-            trials.run([remedy], [0])
+            if clock.left > 0 or remedy.name == "nothing" or dry_run:
+                trials.run([remedy], [0])
+        if not dry_run and _is_late(trials, cheap, clock):
+            return judge(_out_of_time(trials, cheap, notes), scoring, notes, clock.seconds)
         cheap, of_enlarging = _with_enlarging(
             trials, cheap, clock, is_named=is_named, dry_run=dry_run
         )
@@ -196,6 +204,27 @@ def evaluate_gain(  # type: ignore[misc]  # the overloads do not repeat every pa
         plan = _plan_gans(race, scoring, clock, costs, gan_cost, notes)
         race = try_gans(race, plan, clock, notes)
         return judge(race, scoring, notes, clock.seconds)
+
+
+def _is_late(trials: Trials, cheap: Sequence[Remedy], clock: Clock) -> bool:
+    """Tell whether there is no time for the rest of the first split."""
+    took = [s for remedy in cheap if (s := trials.seconds(remedy)) is not None]
+    n_left, n_workers = len(cheap) - len(took), joblib.effective_n_jobs(trials.task.n_jobs)
+    return clock.left <= 0 or clock.left < n_left * float(np.mean(took)) / n_workers
+
+
+def _out_of_time(trials: Trials, cheap: Sequence[Remedy], notes: list[str]) -> Race:
+    """Give the race with what was tried on the first split, the default too, and say so."""
+    usual = [remedy for remedy in cheap if not remedy.enlarges]
+    default = default_arms(usual, trials.problem.estimator)[:1]
+    trials.run([usual[arm] for arm in default], [0])
+    tried = [remedy for remedy in cheap if trials.seconds(remedy) is not None]
+    n_splits = len(trials.splits)
+    notes.append(
+        f"`max_seconds` left time for {len(tried)} of {len(cheap)} remedies without a GAN, on 1 of "
+        f"{n_splits} splits"
+    )
+    return Race(trials, tried, (), [0], "`max_seconds` left no time for one")
 
 
 def _with_enlarging(
@@ -283,6 +312,8 @@ def try_gans(race: Race, plan: GanPlan, clock: Clock, notes: list[str]) -> Race:
         trials.task = with_budget(trials.task, plan.max_images)
     took = 0.0
     for number in race.numbers[: plan.n_most]:
+        if number:  # what failed once, as with features in place of images, is out
+            gans = [remedy for remedy in gans if not trials.score(remedy, 0).failure]
         if number >= plan.n_first and _standing(race) != "open":
             break
         if number and clock.left < took:
@@ -310,8 +341,7 @@ def why_no_gan(race: Race, scoring: Any) -> str:
         return "there was time for one split only, of which nothing can be learnt"
     scores = race.trials.table(race.cheap, race.numbers)
     default = default_arms(race.cheap, race.trials.problem.estimator)
-    is_bounded = scoring is None or str(scoring).startswith(AT_MOST_ONE)
-    if not is_bounded or can_still_win(scores, race.test_over_train, default=default):
+    if not is_bounded(scoring) or can_still_win(scores, race.test_over_train, default=default):
         return ""
     means = mean_scores(scores)
     return (

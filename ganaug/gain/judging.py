@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ganaug.gain.choice import MATTERS, choose, cross_fit, difference, voters
+from ganaug.gain.choice import MATTERS, Scores, choose, cross_fit, difference, voters
 from ganaug.gain.intervals import PairedInterval, corrected_interval, needed_to_tell
 from ganaug.gain.network import SmallNetworkClassifier
 from ganaug.gain.problem import Split
@@ -23,6 +23,7 @@ from ganaug.gain.verdict import (
     describe_classifier,
 )
 
+AT_MOST_ONE = ("accuracy", "balanced_accuracy", "f1", "precision", "recall", "jaccard", "roc_auc")
 RARE = 20  # classes of fewer samples are also judged together
 
 
@@ -66,12 +67,14 @@ def judge(race: Race, scoring: Any, notes: Sequence[str], seconds: float) -> Ver
     trials, problem, ratio = race.trials, race.trials.problem, race.test_over_train
     remedies = [*race.cheap, *race.gans]
     scores = trials.table(remedies, race.numbers)
+    unit = unit_of(scoring, scores[0])
     may_vote, is_honest = voters([s.test for s in race.splits], len(problem.y))
     cheap, gans = range(len(race.cheap)), range(len(race.cheap), len(remedies))
     among = cheap if race.gan_reason else range(len(remedies))
     rule: dict[str, Any] = {
         "default": default_arms(remedies, problem.estimator),
         "costly": [arm for arm in gans if remedies[arm].name != FEATURES],
+        "unit": unit,
     }
     choice = choose(scores, ratio, among=among, **rule)
     picks, rivals, of_gans = (
@@ -82,11 +85,11 @@ def judge(race: Race, scoring: Any, notes: Sequence[str], seconds: float) -> Ver
     gain = difference(scores, picks, np.zeros_like(picks), ratio)
     of_gan = difference(scores, of_gans, rivals, ratio)
     chosen = remedies[choice.arm]
-    finding = _gan_finding(race, chosen, of_gan)
+    finding = _gan_finding(race, chosen, of_gan, MATTERS * unit)
     is_open = finding == "not shown" or not choice.is_decided
     open_gain = of_gan if finding == "not shown" else gain
     per_class, of_rare = _per_class(race, [remedies[arm] if arm >= 0 else None for arm in picks])
-    notes = [*notes, *trials.failures, *of_rare]
+    notes = [*notes, *trials.failures.values(), *of_rare]
     if not is_honest:
         notes.append("test parts of `cv` overlap: the gains are flattered by the choice")
     done = [trials.splits[number] for number in trials.done(chosen)]
@@ -101,7 +104,7 @@ def judge(race: Race, scoring: Any, notes: Sequence[str], seconds: float) -> Ver
         agreement=float((picks[picks >= 0] == choice.arm).mean()) if (picks >= 0).any() else 0.0,
         scores={r.name: row.tolist() for r, row in zip(remedies, scores, strict=True)},
         per_class=per_class,
-        needed=needed_to_tell(open_gain, ratio, MATTERS, len(problem.y)) if is_open else {},
+        needed=needed_to_tell(open_gain, ratio, MATTERS * unit, len(problem.y)) if is_open else {},
         scoring=scoring if isinstance(scoring, str) else "score",
         classifier=describe_classifier(problem.estimator),
         n_samples=len(problem.y),
@@ -116,12 +119,25 @@ def judge(race: Race, scoring: Any, notes: Sequence[str], seconds: float) -> Ver
     )
 
 
-def _gan_finding(race: Race, chosen: Remedy, gain: PairedInterval) -> GanFinding:
+def is_bounded(scoring: Any) -> bool:
+    """Tell whether scores end at 1, as far as their name says."""
+    return scoring is None or str(scoring).startswith(AT_MOST_ONE)
+
+
+def unit_of(scoring: Any, scores: Scores) -> float:
+    """Give what differences are measured by: 1, or the mean score of doing nothing, `scores`.
+
+    By that a profit, a percentage or a loss is judged alike in any unit.
+    """
+    return 1.0 if is_bounded(scoring) else float(np.abs(scores).mean()) or 1.0
+
+
+def _gan_finding(race: Race, chosen: Remedy, gain: PairedInterval, matters: float) -> GanFinding:
     if chosen.uses_gan:
         return "chosen"
     if not gain.n:
         return "not tried"
-    is_no_better = bool(race.gan_reason) or gain.mean <= 0 or gain.high < MATTERS
+    is_no_better = bool(race.gan_reason) or gain.mean <= 0 or gain.high < matters
     return "not worth it" if is_no_better else "not shown"
 
 

@@ -9,12 +9,24 @@ from pathlib import Path
 import numpy as np
 
 from ganaug.checks import require_extra
+from ganaug.exceptions import InvalidInputError
+
+
+def check_picture_path(path: str | os.PathLike[str]) -> None:
+    """Refuse an ending of which matplotlib makes no picture."""
+    known = require_extra("matplotlib.figure", "report").FigureCanvasBase.get_supported_filetypes()
+    if Path(path).suffix.lstrip(".").lower() not in known:
+        raise InvalidInputError(
+            f"`path` must end in one of {', '.join(f'.{ending}' for ending in known)}. Got "
+            f"{os.fspath(path)!r} instead."
+        )
 
 
 def draw_scores(
     path: str | os.PathLike[str], scores: Mapping[str, Sequence[float]], scoring: str, choice: str
 ) -> None:
     """Draw a remedy a line, the choice in colour: a dot for each split, and a bar at their mean."""
+    check_picture_path(path)
     matplotlib = require_extra("matplotlib", "report")
     figure_class = require_extra("matplotlib.figure", "report").Figure
     with matplotlib.rc_context({"text.parse_math": False}):  # a remedy may be called "$5"

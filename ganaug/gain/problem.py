@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -171,12 +172,21 @@ def make_splits(problem: Problem, cv: Any, groups: Any, seed: int) -> tuple[list
     if isinstance(cv, int | np.integer) and not isinstance(cv, bool):
         splits, notes = _folds(problem, int(cv), groups, seed)
     else:
-        splits, notes = _foreign_splits(problem, cv, groups), []
+        splits, notes = _foreign_splits(problem, _seeded(cv, seed), groups), []
     if len(splits) < 2:
         raise InvalidInputError(f"`cv` must give at least 2 splits. Got {len(splits)} instead.")
     for number, split in enumerate(splits):
         _check_split(number, split, problem, groups)
     return splits, notes
+
+
+def _seeded(cv: Any, seed: int) -> Any:
+    """Give a splitter that draws, and has no seed, one of ours."""
+    if getattr(cv, "random_state", 0) is not None:
+        return cv
+    cv = copy.copy(cv)
+    cv.random_state = derived_seed(seed, "splitter") % 2**32
+    return cv
 
 
 def _foreign_splits(problem: Problem, cv: Any, groups: Any) -> list[Split]:

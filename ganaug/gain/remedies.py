@@ -371,6 +371,8 @@ def _users_remedy(name: Any, sampler: Any) -> Remedy:
             f"`remedies`[{name!r}] must train its GANs on each fold. Got a frozen augmenter, which "
             "may have seen the test samples, instead: pass the GANAugmenter itself."
         )
+    own = getattr(sampler, "augmenter", None)
+    _refuse_what_other_samples_trained(f"`remedies`[{name!r}]'s augmenter", own)
     return UsersSampler(name, sampler)
 
 
@@ -423,4 +425,16 @@ def checked_augmenter(augmenter: Any, image_shape: Any) -> Any:
         hint = " Pass it as `remedies={'mine': ...}`." if hasattr(augmenter, "fit_resample") else ""
         kind = augmenter.__name__ if isinstance(augmenter, type) else type(augmenter).__name__
         raise InvalidTypeError(f"`augmenter` must be a GANAugmenter. Got {kind} instead.{hint}")
+    _refuse_what_other_samples_trained("`augmenter`", augmenter)
     return augmenter
+
+
+def _refuse_what_other_samples_trained(name: str, augmenter: Any) -> None:
+    """Each fold's GANs must be trained anew, on samples of the fold's training part only."""
+    for parameter in ("warm_start_from", "checkpoint_dir"):
+        value = getattr(augmenter, parameter, None)
+        if value is not None:
+            raise InvalidInputError(
+                f"{name} must have `{parameter}` None: each fold trains GANs of its own, which may "
+                f"not have seen its test samples. Got {value!r} instead."
+            )

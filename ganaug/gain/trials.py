@@ -48,7 +48,7 @@ class Trials:
     """Tries remedies on splits, and remembers the scores.
 
     `task` may be replaced by one with smaller GANs before any is trained. `on_score` is told of
-    every trial: remedy, split, score.
+    every trial: remedy, split, score. `verbose`: of the default GANs; a user's has its own.
     """
 
     def __init__(
@@ -57,12 +57,13 @@ class Trials:
         splits: Sequence[Split],
         task: Task,
         on_score: Callable[[str, int, float], None] = lambda *_: None,
+        verbose: int = 0,
     ) -> None:
         self.problem = problem
-        self.on_score = on_score
+        self.on_score, self.verbose = on_score, verbose
         self.splits = list(splits)
         self.task = task
-        self.failures: dict[str, None] = {}
+        self.failures: dict[str, str] = {}
         self._scores: dict[tuple[str, int], Score] = {}
 
     def run(self, remedies: Sequence[Remedy], numbers: Sequence[int]) -> None:
@@ -91,6 +92,8 @@ class Trials:
     def _with_trained(self, sampler: Any, number: int, trained: dict[str, Any]) -> Any:
         """Put the split's trained GANs into a sampler; equal augmenters are trained once."""
         augmenter = sampler.make_augmenter()
+        if getattr(sampler, "augmenter", None) is None:
+            augmenter.set_params(verbose=self.verbose)
         key = training_key(augmenter)
         if key not in trained:
             with without_our_warnings():
@@ -99,7 +102,7 @@ class Trials:
 
     def _run(self, todo: Sequence[tuple[Remedy, int]], pipelines: Sequence[Any]) -> None:
         jobs = (
-            delayed(_try)(self.problem, remedy, pipeline, self.splits[number])
+            delayed(_try)(self.problem, remedy, pipeline, self.splits[number], is_first=not number)
             for (remedy, number), pipeline in zip(todo, pipelines, strict=True)
         )
         scores = Parallel(self.task.n_jobs, return_as="generator")(jobs)
@@ -111,7 +114,8 @@ class Trials:
         self.on_score(remedy.name, number, score.value)
         LOG.info("'%s', fold %d: %.4f in %.1f s", remedy.name, number, score.value, score.seconds)
         if score.failure:
-            self.failures[f"'{remedy.name}' has no score on every fold: {score.failure}"] = None
+            told = f"'{remedy.name}' has no score on every fold: {score.failure}"
+            self.failures.setdefault(remedy.name, told)
 
     def score(self, remedy: Remedy, number: int) -> Score:
         """Give a remedy's score on a split."""
@@ -145,26 +149,38 @@ def freeze(sampler: Any, fitted: Any) -> Any:
     return clone(sampler).set_params(**parameters)
 
 
-def _try(problem: Problem, remedy: Remedy, pipeline: Any, split: Split) -> Score:
-    """Fit a pipeline on a split's training part and score it on the test part."""
+def _try(problem: Problem, remedy: Remedy, pipeline: Any, split: Split, *, is_first: bool) -> Score:
+    """Fit a pipeline on a split's training part and score it on the test part.
+
+    What fails with a remedy is that one's failure, unless nothing can be learnt without it either,
+    or parameters or data of the user's are wrong, which the first split shows.
+    """
     started = time.perf_counter()
     (X, y), (X_test, y_test) = problem.part(split.train), problem.part(split.test)
+
+    def failed(error: object) -> Score:
+        return Score(seconds=time.perf_counter() - started, failure=str(error))
+
     try:
         with without_our_warnings():
             pipeline.fit(X, y)
             value = float(problem.scorer(pipeline, X_test, y_test))
-            right = np.asarray(pipeline.predict(X_test)) == y_test
+            right = np.ravel(pipeline.predict(X_test)) == y_test  # some predict a column
     except (SamplingError, TrainingError) as error:
-        return Score(seconds=time.perf_counter() - started, failure=str(error))
-    except GanaugError:
-        raise
+        return failed(error)
     except Exception as error:  # whatever a foreign estimator or sampler raises
+        if isinstance(error, GanaugError) and is_first:
+            raise
+        if remedy.name != "nothing":
+            return failed(f"{type(error).__name__}: {error}")
         raise InvalidInputError(
-            "`estimator` must learn and score the samples with every remedy. Got "
-            f"{type(error).__name__} from {type(problem.estimator).__name__} with the remedy "
-            f"'{remedy.name}' ({remedy.text}) on X of shape {np.shape(X)} instead: {error}"
+            "`estimator` must learn and score the samples. Got "
+            f"{type(error).__name__} from {type(problem.estimator).__name__} on X of shape "
+            f"{np.shape(X)} instead: {error}"
         ) from error
     if not math.isfinite(value):
+        if remedy.name != "nothing":
+            return failed(f"its score is {value}")
         raise InvalidInputError(
             f"`scoring` must give a finite number. Got {value} on {len(y_test)} test samples "
             "instead: pass another scorer, or fewer folds."

@@ -43,7 +43,7 @@ NOT_IN_A_FILE = {
     "Verdict": ("task", "remedy", "estimator", "splits"),
     "Task": ("augmenter", "n_jobs"),
 }
-THIS_MACHINES = {"cache_dir", "checkpoint_dir", "device", "random_state"}
+THIS_MACHINES = {"cache_dir", "checkpoint_dir", "device", "n_jobs", "random_state"}
 """Parameters of an augmenter that no file keeps, and that change no sample."""
 
 
@@ -81,7 +81,7 @@ class Verdict:
         The best remedy with a GAN minus the best without, each chosen so; None if none was tried.
     gan : {"chosen", "not worth it", "not shown", "not tried"}
         Whether a GAN is worth its training here: it is the choice; it is no better; it may be
-        better, but that could not be shown; or none was trained (`gan_reason` says why).
+        better, but that could not be shown; or none was judged (`gan_reason` says why).
     gan_reason : str
     agreement : float
         Share of folds for which the other folds chose what all of them do.
@@ -153,6 +153,11 @@ class Verdict:
             When another estimator is passed: the choice was not measured with it.
         """
         remedy = self._known_remedy()
+        if estimator is not None and not hasattr(estimator, "fit"):
+            raise InvalidTypeError(
+                f"`estimator` must be a scikit-learn classifier. Got {estimator!r} instead: for a "
+                "network of your own use wrap(), or make_sampler()."
+            )
         if estimator is None:
             if self.estimator is None:
                 raise InvalidInputError(
@@ -279,7 +284,7 @@ class Verdict:
         if self.gan == "chosen":
             return "It is ahead in the mean; that its GAN is worth the training is not shown."
         if self.gan == "not tried":
-            return f"No GAN was trained: {self.gan_reason}." if self.gan_reason else ""
+            return f"No GAN was judged: {self.gan_reason}." if self.gan_reason else ""
         against = "" if self.gain_of_gan is None else f": {self.gain_of_gan}"
         if self.gan == "not worth it":
             return f"The GAN is not worth its training here{against}; use '{self.choice}'."
@@ -321,6 +326,8 @@ class Verdict:
 
         Raises
         ------
+        InvalidInputError
+            For another ending.
         MissingDependencyError
             Without matplotlib, which comes with ``pip install "ganaug[report]"``.
         """
