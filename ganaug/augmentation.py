@@ -35,6 +35,8 @@ N_CHECK_FOLDS = 3
 CHECK_STEPS = 200
 MIN_CHECK_SAMPLES = 20
 """Held-out images below which a check would tell nothing."""
+MUCH, MIN_OF_A_CLASS = -0.2, 5
+"""Recall that no class may lose, and images of a class that can tell."""
 
 
 # --- the built-in transforms -------------------------------------------------------------------
@@ -273,6 +275,9 @@ class TransformCheck:
         95% interval of the difference, paired by image.
     n_samples : int
         Held-out images.
+    lost : float
+        Difference of the class that loses most, where it loses beyond chance more than a fifth of
+        its images; else 0. Two classes may be each other's mirror image, and the mean still gain.
     """
 
     name: str
@@ -280,18 +285,20 @@ class TransformCheck:
     low: float
     high: float
     n_samples: int
+    lost: float = 0.0
 
     @property
     def passes(self) -> bool:
-        """Whether no harm was shown: the interval does not lie below 0."""
-        return not self.high < 0
+        """Whether no harm was shown, in the mean or to a single class."""
+        return not (self.high < 0 or self.lost < 0)
 
     def __str__(self) -> str:
         """Say in words what was found."""
         found = "changes classes" if not self.passes else "does no harm that shows"
+        worst = f", that of one class {self.lost:+.1%}" if self.lost else ""
         return (
             f"augmentation '{self.name}' {found}: recall {self.difference:+.1%} "
-            f"({self.low:+.1%} to {self.high:+.1%}) on {self.n_samples} held-out real images"
+            f"({self.low:+.1%} to {self.high:+.1%}){worst} on {self.n_samples} held-out real images"
         )
 
 
@@ -331,7 +338,26 @@ def check_transform(
     mean = float(weights @ differences)
     error = math.sqrt(float(weights**2 @ (differences - mean) ** 2))
     reach = float(stats.norm.ppf(0.975)) * error
-    return TransformCheck(augmentation.name, mean, mean - reach, mean + reach, len(values))
+    lost = loss_of_a_class(differences, codes)
+    return TransformCheck(augmentation.name, mean, mean - reach, mean + reach, len(values), lost)
+
+
+def loss_of_a_class(differences: npt.NDArray[np.float64], codes: npt.NDArray[np.int64]) -> float:
+    """Give the mean difference of the class that loses most, where that is much; else 0.
+
+    Much: below `MUCH` by its interval, at 95% for all classes together (Bonferroni), so that the
+    give and take of two trainings does not count.
+    """
+    known = [differences[codes == code] for code in np.unique(codes)]
+    known = [of_class for of_class in known if len(of_class) >= MIN_OF_A_CLASS]
+    z = float(stats.norm.ppf(1 - 0.025 / max(1, len(known))))
+    losses = [
+        float(of_class.mean())
+        for of_class in known
+        # few images may all be lost, which is not certain either
+        if of_class.mean() + z * math.sqrt(max(of_class.var(), 0.25) / len(of_class)) < MUCH
+    ]
+    return min(losses, default=0.0)
 
 
 def accept_transform(
