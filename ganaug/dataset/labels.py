@@ -128,7 +128,8 @@ def _declared_labels(dataset: MapDataset, label_key: str | None) -> list[Any] | 
         return list(itertools.chain(*known)) if len(known) == len(parts) else None
     if isinstance(dataset, TensorDataset):
         return _plain_list(dataset.tensors[1]) if len(dataset.tensors) == 2 else None
-    if label_key in (getattr(dataset, "column_names", None) or ()):  # Hugging Face
+    columns = getattr(dataset, "column_names", None)
+    if columns is not None and label_key in columns:  # Hugging Face
         return _plain_list(dataset.with_format(None)[label_key][:])
     found = (getattr(dataset, name, None) for name in LABEL_ATTRIBUTES)
     return next((_plain_list(labels) for labels in found if labels is not None), None)
