@@ -186,16 +186,18 @@ def wrap_dataset(
     flags = one_of(True, False)
     switches = {"refresh": refresh} | {k: v for k, v in options.items() if k.startswith("return_")}
     check_values(dict.fromkeys(switches, flags), switches)
-    # only what is to be varied is read
-    varied = [code for code, plan in plans.items() if plan.n_augmented or plan.n_interpolated]
+    # nothing is read where none is varied; else also what is repeated, which is drawn from the same
+    varied = any(plan.n_augmented or plan.n_interpolated for plan in plans.values())
+    of_real = [code for code, plan in plans.items() if varied and plan.n_added > plan.n_synthetic]
     if varied and sampler.spec.kind == "table":
         raise InvalidInputError(
             "`synthetic_share` must be 1 to wrap a Dataset of feature rows, whose own rows are not "
             "interpolated. Got less instead: pass 1, or use `augment` with arrays."
         )
-    read = np.flatnonzero(np.isin(labels.codes, varied))
+    read = np.flatnonzero(np.isin(labels.codes, of_real))
     values = encode_dataset(Subset(dataset, read.tolist()), sampler.spec)
-    codes = labels.codes if not len(read) else labels.codes[read]
+    positions = read if varied else np.arange(len(labels.codes))
+    codes = labels.codes[positions]
 
     def make(epoch: int) -> Added:
         seed = derived_seed(sampler.seed, "epoch", epoch) if epoch else sampler.seed
@@ -214,8 +216,7 @@ def wrap_dataset(
 
     first = make(0)
     sources = first.sources[: first.n_made]
-    if len(read):
-        sources = np.where(sources < 0, -1, read[sources])
+    sources = np.where(sources < 0, -1, positions[sources])
     return AugmentedDataset(
         dataset,
         (lambda epoch: made(make(epoch))) if refresh else made(first),
@@ -224,7 +225,7 @@ def wrap_dataset(
         labels=labels,
         kinds=first.kinds[: first.n_made],
         sources=sources,
-        duplicates=first.repeated,
+        duplicates=positions[first.repeated],
         refresh=refresh,
         **options,
     )

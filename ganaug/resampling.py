@@ -337,8 +337,10 @@ def _draw(codes: Codes, code: int, n: int, seed: int, purpose: str = "duplicates
     """Draw positions of real samples: every one of a class equally often, but for one."""
     if not n:
         return codes[:0]
+    members = np.flatnonzero(codes == code)
+    assert len(members), f"class {code} has no samples to draw from"
     rng = np.random.default_rng(derived_seed(seed, purpose, code))
-    return np.resize(rng.permutation(np.flatnonzero(codes == code)), n)
+    return np.resize(rng.permutation(members), n)
 
 
 def _interpolate(

@@ -314,6 +314,34 @@ def test_all_classes_are_enlarged_also_after_loading_and_as_a_dataset(fitted, di
     assert np.bincount([int(label) for label in wrapped.targets]).tolist() == [320] * 3
 
 
+@pytest.fixture(scope="module")
+def of_images(digits):
+    X, y = digits
+    images = np.rint(X * 255 / 16).astype(np.uint8).reshape(-1, 8, 8)
+    return GANAugmenter(**TINY | {"synthetic_share": 0}).fit(images, y), images, y
+
+
+@pytest.mark.parametrize("n_items", [1, 2])
+def test_a_wrapped_class_of_one_is_repeated_beside_interpolated_ones(n_items, of_images):
+    augmenter, images, y = of_images
+    augmenter = copy.copy(augmenter).set_params(augmentation="interpolation")
+    chosen = [*np.flatnonzero(y != 2), *np.flatnonzero(y == 2)[:n_items]]
+    dataset = list(zip(images[chosen], y[chosen].tolist(), strict=True))
+
+    wrapped = augmenter.wrap(dataset)
+
+    made = [(image, label, i) for i, (image, label) in enumerate(wrapped) if i >= len(dataset)]
+    of_two = [(image, wrapped.source_index[i]) for image, label, i in made if label == 2]
+    assert len(of_two) == 40 - n_items
+    assert all(dataset[source][1] == 2 for _, source in of_two)
+    kinds = wrapped.kinds[[i for _, label, i in made if label == 2]]
+    if n_items == 1:
+        assert set(kinds) == {"duplicate"}
+        assert all((image == dataset[-1][0]).all() for image, _ in of_two)
+    else:
+        assert set(kinds) == {"interpolated"}
+
+
 @settings(max_examples=20)
 @given(share=st.floats(0, 1))
 def test_what_is_not_synthetic_repeats_the_classs_own_samples(share, fitted, digits):
