@@ -111,6 +111,28 @@ def test_a_single_column_is_labels_too(y):
 
 
 @pytest.mark.parametrize(
+    ("y", "new", "expected"),
+    [
+        ([["bag"], ["boot"]], 1, ["boot"]),
+        ([("bag",), ("boot",)], 1, ("boot",)),
+        ([[3], [4]], 0, [3]),
+        ([(np.int8(3),), (np.int8(4),)], 1, (np.int8(4),)),
+        ([np.array(["bag"]), np.array(["boot"])], 1, np.array(["boot"])),
+    ],
+    ids=["list of text", "tuple of text", "list", "tuple", "array of text"],
+)
+def test_new_labels_are_held_one_by_one_as_the_users_own(y, new, expected):
+    _, classes, kind = read_labels(y)
+
+    joined = kind.concatenate(y, kind.decode(np.array([new]), classes))
+
+    assert joined[:2] == y
+    assert type(joined[2]) is type(expected)
+    assert type(joined[2][0]) is type(expected[0])
+    assert joined[2] == expected
+
+
+@pytest.mark.parametrize(
     ("y", "error", "message"),
     [
         ([1.0, np.nan, np.nan], InvalidInputError, "2 missing"),

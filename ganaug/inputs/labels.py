@@ -211,7 +211,11 @@ def _like(first: Samples, label: object) -> object:
     """Give a label as what a list holds: a tensor, an array, a member of an Enum, a number, ..."""
     if isinstance(first, torch.Tensor):
         return torch.full_like(first, label, requires_grad=False)  # type: ignore[arg-type]
-    return np.full_like(first, label) if isinstance(first, np.ndarray) else type(first)(label)
+    if isinstance(first, np.ndarray):
+        return np.full(first.shape, label, None if first.dtype.kind == "U" else first.dtype)
+    if isinstance(first, list | tuple):
+        return type(first)([_like(first[0], label)])
+    return type(first)(label)
 
 
 def _advice_for_shape(y: Samples, labels: Array) -> str:
