@@ -344,7 +344,8 @@ def accept_transform(
     """
     if augmentation is None or not augmentation.needs_check or values.ndim == 2:
         return None
-    augmentation(values[:1], seed)  # what it returns is checked before classifiers are trained
+    # what it returns is checked before classifiers are trained; it may write to what it gets
+    augmentation(values[:1].copy(), seed)
     found = check_transform(augmentation, values, codes, seed=seed)
     if not found.passes:
         raise InvalidInputError(

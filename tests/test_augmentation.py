@@ -138,6 +138,15 @@ def test_a_transform_that_changes_classes_is_refused_before_any_training(use, di
         ask[use](X, y)
 
 
+@pytest.mark.parametrize("write", [torch.Tensor.add_, torch.Tensor.fill_])
+def test_a_transform_that_works_in_place_leaves_the_users_images_alone(write, digits):
+    values, codes = digits[0][:10].copy(), digits[1][:10]  # too few for a check of classes
+
+    accept_transform(make_augmentation(lambda image: write(image, 1)), values, codes, seed=0)
+
+    assert_array_equal(values, digits[0][:10])
+
+
 def test_what_returns_no_image_is_refused_before_any_training(monkeypatch):
     monkeypatch.setattr("ganaug.augmentation.fit_classifier", None)
     values = np.zeros((40, 1, 8, 8), dtype=np.uint8)
