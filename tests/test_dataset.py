@@ -423,6 +423,29 @@ def test_declared_labels_that_the_items_contradict_are_not_believed(digits):
         assert np.array([3, 5, 7])[read.codes].tolist() == labels.tolist()
 
 
+@pytest.mark.parametrize(
+    "held",
+    [
+        lambda labels: np.eye(10, dtype=int)[labels].tolist(),
+        lambda labels: list(np.eye(10)[labels]),
+        lambda labels: list(torch.eye(10)[torch.from_numpy(labels)]),
+        lambda labels: [(0, label) for label in labels.tolist()],
+        lambda labels: [{"digit": label} for label in labels.tolist()],
+        lambda labels: np.array([{"digit": label} for label in labels.tolist()]),
+        lambda labels: [None] * len(labels),
+    ],
+    ids=["lists", "arrays", "tensors", "tuples", "dicts", "objects", "nothing"],
+)
+@pytest.mark.parametrize("name", ["targets", "labels"])
+def test_items_are_read_where_a_dataset_holds_more_than_single_labels(name, held, digits):
+    images, labels = digits
+    dataset = Items(list(zip(images, labels.tolist(), strict=True)), **{name: held(labels)})
+
+    read = read_dataset_labels(dataset, np.array([3, 5, 7]))
+
+    assert np.array([3, 5, 7])[read.codes].tolist() == labels.tolist()
+
+
 def test_labels_of_parts_and_of_sums_of_datasets_are_right(tensors, digits):
     images, labels = digits
     other = Items(list(zip(images, labels.tolist(), strict=True)), targets=labels.tolist())
