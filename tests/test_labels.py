@@ -101,6 +101,17 @@ def test_longer_new_strings_are_not_cut():
     assert joined.tolist() == ["boot", "umbrella"]
 
 
+@pytest.mark.parametrize("dtype", ["int32", "uint8", "float32", "bool"])
+@pytest.mark.parametrize("fitted", ["int64", "float64"])
+def test_numbers_keep_their_dtype_whatever_was_fitted(dtype, fitted):
+    _, classes, kind = read_labels(np.array([0, 1], dtype=fitted))
+
+    joined = kind.concatenate(np.array([1, 0], dtype), kind.decode(np.array([1]), classes))
+
+    assert joined.dtype == dtype
+    assert joined.tolist() == [1, 0, 1]
+
+
 @pytest.mark.parametrize(
     "y", [np.array([[1], [0]]), pd.DataFrame({"kind": [1, 0]}), torch.tensor([[1], [0]])]
 )

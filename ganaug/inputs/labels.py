@@ -84,7 +84,7 @@ class LabelKind:
     def concatenate(self, y: Samples, y_new: Samples) -> Samples:
         """Put the labels that :meth:`decode` gave after the user's own, in their container.
 
-        NumPy's strings become wide enough for both.
+        Numbers keep the dtype of the user's own; NumPy's strings become wide enough for both.
         """
         if is_pandas(y):
             return concatenate_pandas(y.iloc[:, 0] if y.ndim == 2 else y, y_new)
@@ -92,7 +92,8 @@ class LabelKind:
             return torch.cat([y.reshape(-1), y_new.to(y)])
         if isinstance(y, list | tuple):
             return [*y, *(_like(y[0], label) for label in y_new)] if len(y) else [*y_new]
-        return np.concatenate([np.ravel(y), y_new])
+        y = np.ravel(y)
+        return np.concatenate([y, y_new.astype(y.dtype) if y.dtype.kind in "biuf" else y_new])
 
 
 def read_labels(y: Samples) -> tuple[Codes, Array, LabelKind]:
