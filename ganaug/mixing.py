@@ -168,6 +168,23 @@ def add_samples(
     )
 
 
+def _read_and_fit(
+    dataset: Any,
+    labels: DatasetLabels,
+    read: npt.NDArray[np.int64],
+    sampler: TrainedSampler,
+    augmentation: Augmentation,
+) -> tuple[Array, Augmentation]:
+    """Give the values of the items that are `read`, and the augmentation.
+
+    Where a warp is to be found, all items are read once and judge it, as in `augment`.
+    """
+    if augmentation.transform is not None:
+        return encode_dataset(Subset(dataset, read.tolist()), sampler.spec), augmentation
+    values = encode_dataset(dataset, sampler.spec)
+    return values[read], augmentation.fitted_to(values, labels.codes, sampler.seed)
+
+
 def wrap_dataset(
     dataset: Any,
     labels: DatasetLabels,
@@ -195,7 +212,10 @@ def wrap_dataset(
             "interpolated. Got less instead: pass 1, or use `augment` with arrays."
         )
     read = np.flatnonzero(np.isin(labels.codes, of_real))
-    values = encode_dataset(Subset(dataset, read.tolist()), sampler.spec)
+    if augmentation is not None and any(plan.n_augmented for plan in plans.values()):
+        values, augmentation = _read_and_fit(dataset, labels, read, sampler, augmentation)
+    else:
+        values = encode_dataset(Subset(dataset, read.tolist()), sampler.spec)
     positions = read if varied else np.arange(len(labels.codes))
     codes = labels.codes[positions]
 

@@ -27,7 +27,7 @@ from torch.utils.data import TensorDataset
 
 import ganaug.augmenter
 import ganaug.fitting
-from ganaug import GANAugmenter
+from ganaug import GANAugmenter, warping
 from ganaug.exceptions import (
     CheckpointError,
     FlattenedImagesWarning,
@@ -340,6 +340,30 @@ def test_a_wrapped_class_of_one_is_repeated_beside_interpolated_ones(n_items, of
         assert all((image == dataset[-1][0]).all() for image, _ in of_two)
     else:
         assert set(kinds) == {"interpolated"}
+
+
+@pytest.mark.parametrize("name", ["fitted", "mixed"])
+@pytest.mark.parametrize("classes", [(0, 1, 2), (0, 2)])
+def test_a_warp_is_found_on_all_classes_of_a_wrapped_dataset(name, classes, of_images, monkeypatch):
+    augmenter, images, y = of_images
+    augmenter = copy.copy(augmenter).set_params(augmentation=name)
+    chosen = np.isin(y, classes)
+    images, y = images[chosen], y[chosen]
+    found: list[dict[str, Any]] = []
+
+    def fit_warp(values, codes, *, seed):
+        warp = warping.fit_warp(values, codes, seed=seed)
+        found.append({"warp": warp, "n": np.bincount(codes).tolist(), "values": values.tobytes()})
+        return warp
+
+    monkeypatch.setattr("ganaug.augmentation.fit_warp", fit_warp)
+    augmenter.augment(images, y)
+    wrapped = augmenter.wrap(list(zip(images, y.tolist(), strict=True)), refresh=True)
+    wrapped.set_epoch(1)
+
+    assert found[0] == found[1]
+    assert len(found) == 2  # once for all epochs
+    assert set(wrapped.kinds) == {"real", "augmented", *["interpolated"] * (name == "mixed")}
 
 
 @settings(max_examples=20)
