@@ -93,6 +93,21 @@ def test_the_index_of_a_series_is_continued():
     assert joined.name == "kind"
 
 
+@pytest.mark.parametrize("values", [STRINGS, [5, 3, 5]], ids=["text", "numbers"])
+def test_labels_in_an_arrow_dictionary_are_its_values(values):
+    pa = pytest.importorskip("pyarrow")
+    y = pd.Series(pd.arrays.ArrowExtensionArray(pa.array(values).dictionary_encode()))
+    codes, classes, kind = read_labels(y)
+
+    decoded = kind.decode(codes, classes)
+    joined = kind.concatenate(y, decoded)
+
+    assert classes.tolist() == sorted(set(values))
+    assert decoded.tolist() == values
+    assert joined.dtype == y.dtype
+    assert joined.tolist() == [*values, *values]
+
+
 def test_longer_new_strings_are_not_cut():
     _, classes, kind = read_labels(np.array(["boot", "umbrella"]))
 

@@ -346,6 +346,8 @@ def _dtype_in_words(dtype: Samples) -> str:
 
     if isinstance(dtype, pd.StringDtype) and dtype.na_value is pd.NA:
         return f"string[{dtype.storage}]"
+    if isinstance(dtype, pd.ArrowDtype) and hasattr(dtype.pyarrow_dtype, "value_type"):
+        return str(pd.ArrowDtype(dtype.pyarrow_dtype.value_type))  # a dictionary's has no text
     return str(dtype)
 
 
