@@ -7,9 +7,10 @@ forest then learns 'smooth = added' (docs/experiments.md).
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -180,10 +181,25 @@ def _by_call(transform: Callable[[Tensor], Any]) -> BatchTransform:
     """Call for one image at a time: torchvision's transforms draw once per call."""
 
     def of_batch(images: Tensor, generator: torch.Generator) -> Tensor:
-        with _DrawFrom(generator):
+        with _own_global_state(generator), _DrawFrom(generator):
             return torch.stack([_checked(transform(image), image) for image in images])
 
     return of_batch
+
+
+@contextlib.contextmanager
+def _own_global_state(generator: torch.Generator) -> Iterator[None]:
+    """Let a generator seed the draws that `_DrawFrom` misses, such as torch.distributions'.
+
+    The seed is drawn from a copy: what is not missed stays as it is.
+    """
+    copied = torch.Generator().set_state(generator.get_state())
+    seed = int(torch.randint(2**63 - 1, (), generator=copied))
+    with torch.random.fork_rng(devices=[]):
+        seeded = torch.default_generator.manual_seed(seed).get_state()
+        yield
+        if not torch.equal(torch.get_rng_state(), seeded):
+            torch.rand((), generator=generator)  # another seed for the next batch
 
 
 def _by_albumentations(transform: Any) -> BatchTransform:
@@ -370,7 +386,8 @@ def accept_transform(
     """
     if augmentation is None or not augmentation.needs_check or values.ndim == 2:
         return None
-    augmentation(values[:1], seed)  # what it returns is checked before classifiers are trained
+    # what it returns is checked before classifiers are trained; it may write to what it gets
+    augmentation(values[:1].copy(), seed)
     found = check_transform(augmentation, values, codes, seed=seed)
     if not found.passes:
         raise InvalidInputError(

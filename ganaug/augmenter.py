@@ -389,6 +389,11 @@ class GANAugmenter(OneToOneFeatureMixin, TransformerMixin, FittedModelMixin):
             When no `synthetic_share` is set: no synthetic images are added then.
         TrainingWarning
             When no class is trusted with synthetic samples.
+
+        Notes
+        -----
+        Images are read of the classes whose own are varied, and of all classes where the warp is
+        to be found on them (`augmentation` "fitted" or "mixed").
         """
         self._fitted_model()
         keys = {"image_key": self.spec_.image_key, "label_key": self.spec_.label_key}

@@ -168,6 +168,23 @@ def add_samples(
     )
 
 
+def _read_and_fit(
+    dataset: Any,
+    labels: DatasetLabels,
+    read: npt.NDArray[np.int64],
+    sampler: TrainedSampler,
+    augmentation: Augmentation,
+) -> tuple[Array, Augmentation]:
+    """Give the values of the items that are `read`, and the augmentation.
+
+    Where a warp is to be found, all items are read once and judge it, as in `augment`.
+    """
+    if augmentation.transform is not None:
+        return encode_dataset(Subset(dataset, read.tolist()), sampler.spec), augmentation
+    values = encode_dataset(dataset, sampler.spec)
+    return values[read], augmentation.fitted_to(values, labels.codes, sampler.seed)
+
+
 def wrap_dataset(
     dataset: Any,
     labels: DatasetLabels,
@@ -186,16 +203,21 @@ def wrap_dataset(
     flags = one_of(True, False)
     switches = {"refresh": refresh} | {k: v for k, v in options.items() if k.startswith("return_")}
     check_values(dict.fromkeys(switches, flags), switches)
-    # only what is to be varied is read
-    varied = [code for code, plan in plans.items() if plan.n_augmented or plan.n_interpolated]
+    # nothing is read where none is varied; else also what is repeated, which is drawn from the same
+    varied = any(plan.n_augmented or plan.n_interpolated for plan in plans.values())
+    of_real = [code for code, plan in plans.items() if varied and plan.n_added > plan.n_synthetic]
     if varied and sampler.spec.kind == "table":
         raise InvalidInputError(
             "`synthetic_share` must be 1 to wrap a Dataset of feature rows, whose own rows are not "
             "interpolated. Got less instead: pass 1, or use `augment` with arrays."
         )
-    read = np.flatnonzero(np.isin(labels.codes, varied))
-    values = encode_dataset(Subset(dataset, read.tolist()), sampler.spec)
-    codes = labels.codes if not len(read) else labels.codes[read]
+    read = np.flatnonzero(np.isin(labels.codes, of_real))
+    if augmentation is not None and any(plan.n_augmented for plan in plans.values()):
+        values, augmentation = _read_and_fit(dataset, labels, read, sampler, augmentation)
+    else:
+        values = encode_dataset(Subset(dataset, read.tolist()), sampler.spec)
+    positions = read if varied else np.arange(len(labels.codes))
+    codes = labels.codes[positions]
 
     def make(epoch: int) -> Added:
         seed = derived_seed(sampler.seed, "epoch", epoch) if epoch else sampler.seed
@@ -214,8 +236,7 @@ def wrap_dataset(
 
     first = make(0)
     sources = first.sources[: first.n_made]
-    if len(read):
-        sources = np.where(sources < 0, -1, read[sources])
+    sources = np.where(sources < 0, -1, positions[sources])
     return AugmentedDataset(
         dataset,
         (lambda epoch: made(make(epoch))) if refresh else made(first),
@@ -224,7 +245,7 @@ def wrap_dataset(
         labels=labels,
         kinds=first.kinds[: first.n_made],
         sources=sources,
-        duplicates=first.repeated,
+        duplicates=positions[first.repeated],
         refresh=refresh,
         **options,
     )

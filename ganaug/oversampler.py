@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from imblearn.over_sampling.base import BaseOverSampler
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
@@ -445,5 +446,16 @@ def _rows_like(X: Any, X_out: Any) -> Any:
     if is_pandas(X) and X.ndim == 2:
         return X_out.astype(X.dtypes.to_dict())
     if isinstance(X, list | tuple) and not isinstance(X_out, list):
-        return [*X, *X_out[len(X) :].tolist()]
+        return [*X, *(_row_like(X[0], row) for row in X_out[len(X) :])]
     return X_out
+
+
+def _row_like(first: Any, row: Array) -> Any:
+    """Give a row as what a list holds: an array, a tensor, a tuple or, for all else, a list."""
+    if isinstance(first, np.ndarray):
+        return row.astype(first.dtype)
+    if isinstance(first, torch.Tensor):
+        return torch.tensor(row, dtype=first.dtype, device=first.device)
+    if isinstance(first, tuple):  # a named one is not made by its type
+        return getattr(first, "_make", type(first))(row.tolist())
+    return row.tolist()

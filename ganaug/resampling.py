@@ -20,6 +20,7 @@ from ganaug.augmentation import Augmentation
 from ganaug.checks import check_option, did_you_mean
 from ganaug.exceptions import InvalidInputError, InvalidTypeError
 from ganaug.inputs import as_labels
+from ganaug.inputs.pixels import slices_of
 from ganaug.jsonable import plain_scalar
 from ganaug.matching import PixelStatistics, apply_lookup
 from ganaug.options import MIN_TRUST
@@ -337,8 +338,10 @@ def _draw(codes: Codes, code: int, n: int, seed: int, purpose: str = "duplicates
     """Draw positions of real samples: every one of a class equally often, but for one."""
     if not n:
         return codes[:0]
+    members = np.flatnonzero(codes == code)
+    assert len(members), f"class {code} has no samples to draw from"
     rng = np.random.default_rng(derived_seed(seed, purpose, code))
-    return np.resize(rng.permutation(np.flatnonzero(codes == code)), n)
+    return np.resize(rng.permutation(members), n)
 
 
 def _interpolate(
@@ -355,10 +358,13 @@ def _interpolate(
     rng = np.random.default_rng(derived_seed(seed, "between", code, epoch))
     first = np.searchsorted(members, of)
     second = neighbours[first, rng.integers(k, size=len(of))]
-    made = flat[first] + rng.random((len(of), 1), flat.dtype.type) * (flat[second] - flat[first])
-    made = np.rint(made) if values.dtype == np.uint8 else made
-    samples: Array = made.astype(values.dtype).reshape(len(of), *values.shape[1:])
-    return samples
+    weights = rng.random((len(of), 1), flat.dtype.type)
+    made = np.empty((len(of), flat.shape[1]), values.dtype)
+    for part in slices_of(len(of), flat[0].nbytes):  # a class as floats is many times its bytes
+        start, end = flat[first[part]], flat[second[part]]
+        between = start + weights[part] * (end - start)
+        made[part] = np.rint(between) if values.dtype == np.uint8 else between
+    return made.reshape(len(of), *values.shape[1:])
 
 
 # --- strategies --------------------------------------------------------------------------------

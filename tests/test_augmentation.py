@@ -36,6 +36,11 @@ TRANSFORMS = {
     "torchvision": v2.Compose([v2.RandomHorizontalFlip(), v2.RandomAffine(10)]),
     "albumentations": albumentations.Compose([albumentations.Affine(rotate=(-10, 10), p=1)]),
     "callable": lambda image: image + torch.randint(0, 3, (1,), dtype=torch.uint8),
+    "dirichlet": v2.AugMix(),
+    "beta": lambda image: (image * torch.distributions.Beta(1.0, 1.0).sample()).to(torch.uint8),
+    "dropout": torch.nn.Sequential(
+        v2.ToDtype(torch.float), torch.nn.Dropout(), v2.ToDtype(torch.uint8)
+    ),
 }
 
 
@@ -57,6 +62,16 @@ def test_the_same_seed_gives_the_same_images_whatever_global_state(name, shape):
     assert (first.shape, first.dtype) == (images.shape, np.uint8)
     assert_array_equal(first, again)
     assert not np.array_equal(first, other)
+
+
+@pytest.mark.parametrize("name", ["callable", "beta"])
+def test_each_batch_is_drawn_anew(name):
+    images = torch.full((20, 3, 8, 8), 100, dtype=torch.uint8)
+    augment, generator = make_augmentation(TRANSFORMS[name]), torch.Generator().manual_seed(0)
+
+    first, second = augment.transform(images, generator), augment.transform(images, generator)
+
+    assert not torch.equal(first, second)
 
 
 def test_no_images_stay_none():
@@ -136,6 +151,15 @@ def test_a_transform_that_changes_classes_is_refused_before_any_training(use, di
     }
     with pytest.raises(InvalidInputError, match="`augmentation` must leave images of a class"):
         ask[use](X, y)
+
+
+@pytest.mark.parametrize("write", [torch.Tensor.add_, torch.Tensor.fill_])
+def test_a_transform_that_works_in_place_leaves_the_users_images_alone(write, digits):
+    values, codes = digits[0][:10].copy(), digits[1][:10]  # too few for a check of classes
+
+    accept_transform(make_augmentation(lambda image: write(image, 1)), values, codes, seed=0)
+
+    assert_array_equal(values, digits[0][:10])
 
 
 def test_what_returns_no_image_is_refused_before_any_training(monkeypatch):

@@ -27,7 +27,7 @@ from torch.utils.data import TensorDataset
 
 import ganaug.augmenter
 import ganaug.fitting
-from ganaug import GANAugmenter
+from ganaug import GANAugmenter, warping
 from ganaug.exceptions import (
     CheckpointError,
     FlattenedImagesWarning,
@@ -312,6 +312,58 @@ def test_all_classes_are_enlarged_also_after_loading_and_as_a_dataset(fitted, di
     assert set(loaded.kinds_) <= {"real", "synthetic", "augmented"}
     assert np.bincount(y_all).tolist() == [320] * 3
     assert np.bincount([int(label) for label in wrapped.targets]).tolist() == [320] * 3
+
+
+@pytest.fixture(scope="module")
+def of_images(digits):
+    X, y = digits
+    images = np.rint(X * 255 / 16).astype(np.uint8).reshape(-1, 8, 8)
+    return GANAugmenter(**TINY | {"synthetic_share": 0}).fit(images, y), images, y
+
+
+@pytest.mark.parametrize("n_items", [1, 2])
+def test_a_wrapped_class_of_one_is_repeated_beside_interpolated_ones(n_items, of_images):
+    augmenter, images, y = of_images
+    augmenter = copy.copy(augmenter).set_params(augmentation="interpolation")
+    chosen = [*np.flatnonzero(y != 2), *np.flatnonzero(y == 2)[:n_items]]
+    dataset = list(zip(images[chosen], y[chosen].tolist(), strict=True))
+
+    wrapped = augmenter.wrap(dataset)
+
+    made = [(image, label, i) for i, (image, label) in enumerate(wrapped) if i >= len(dataset)]
+    of_two = [(image, wrapped.source_index[i]) for image, label, i in made if label == 2]
+    assert len(of_two) == 40 - n_items
+    assert all(dataset[source][1] == 2 for _, source in of_two)
+    kinds = wrapped.kinds[[i for _, label, i in made if label == 2]]
+    if n_items == 1:
+        assert set(kinds) == {"duplicate"}
+        assert all((image == dataset[-1][0]).all() for image, _ in of_two)
+    else:
+        assert set(kinds) == {"interpolated"}
+
+
+@pytest.mark.parametrize("name", ["fitted", "mixed"])
+@pytest.mark.parametrize("classes", [(0, 1, 2), (0, 2)])
+def test_a_warp_is_found_on_all_classes_of_a_wrapped_dataset(name, classes, of_images, monkeypatch):
+    augmenter, images, y = of_images
+    augmenter = copy.copy(augmenter).set_params(augmentation=name)
+    chosen = np.isin(y, classes)
+    images, y = images[chosen], y[chosen]
+    found: list[dict[str, Any]] = []
+
+    def fit_warp(values, codes, *, seed):
+        warp = warping.fit_warp(values, codes, seed=seed)
+        found.append({"warp": warp, "n": np.bincount(codes).tolist(), "values": values.tobytes()})
+        return warp
+
+    monkeypatch.setattr("ganaug.augmentation.fit_warp", fit_warp)
+    augmenter.augment(images, y)
+    wrapped = augmenter.wrap(list(zip(images, y.tolist(), strict=True)), refresh=True)
+    wrapped.set_epoch(1)
+
+    assert found[0] == found[1]
+    assert len(found) == 2  # once for all epochs
+    assert set(wrapped.kinds) == {"real", "augmented", *["interpolated"] * (name == "mixed")}
 
 
 @settings(max_examples=20)

@@ -9,6 +9,7 @@ import pickle
 import random
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from PIL import Image
@@ -28,6 +29,7 @@ from ganaug import GANAugmenter
 from ganaug.dataset import AugmentedDataset, SyntheticBank, read_dataset_labels
 from ganaug.exceptions import GanaugError, InvalidInputError, InvalidTypeError, ModelFileError
 from ganaug.inputs import read_training_set
+from ganaug.inputs.class_names import names_in_dataset
 
 N_REAL, N_SYNTHETIC = 60, 14
 CODES = np.array([0] * 5 + [2] * 9)
@@ -421,6 +423,29 @@ def test_declared_labels_that_the_items_contradict_are_not_believed(digits):
         assert np.array([3, 5, 7])[read.codes].tolist() == labels.tolist()
 
 
+@pytest.mark.parametrize(
+    "held",
+    [
+        lambda labels: np.eye(10, dtype=int)[labels].tolist(),
+        lambda labels: list(np.eye(10)[labels]),
+        lambda labels: list(torch.eye(10)[torch.from_numpy(labels)]),
+        lambda labels: [(0, label) for label in labels.tolist()],
+        lambda labels: [{"digit": label} for label in labels.tolist()],
+        lambda labels: np.array([{"digit": label} for label in labels.tolist()]),
+        lambda labels: [None] * len(labels),
+    ],
+    ids=["lists", "arrays", "tensors", "tuples", "dicts", "objects", "nothing"],
+)
+@pytest.mark.parametrize("name", ["targets", "labels"])
+def test_items_are_read_where_a_dataset_holds_more_than_single_labels(name, held, digits):
+    images, labels = digits
+    dataset = Items(list(zip(images, labels.tolist(), strict=True)), **{name: held(labels)})
+
+    read = read_dataset_labels(dataset, np.array([3, 5, 7]))
+
+    assert np.array([3, 5, 7])[read.codes].tolist() == labels.tolist()
+
+
 def test_labels_of_parts_and_of_sums_of_datasets_are_right(tensors, digits):
     images, labels = digits
     other = Items(list(zip(images, labels.tolist(), strict=True)), targets=labels.tolist())
@@ -467,6 +492,38 @@ def test_targets_come_in_the_container_of_the_dataset_s_own(own, digits):
 
     assert type(targets) is (np.ndarray if own is None else type(own))
     assert list(map(int, targets)) == [*labels, *[3] * 5, *[7] * 9]
+
+
+NAMES = ["bag", "boot", "coat"]
+
+
+@pytest.mark.parametrize(
+    ("own", "classes"),
+    [
+        (np.array(NAMES), NAMES),
+        (pd.Index(NAMES), NAMES),
+        (tuple(NAMES), NAMES),
+        (torch.tensor([4, 5, 6]), [4, 5, 6]),
+        (np.array([]), [3, 5, 7]),
+        (3, [3, 5, 7]),
+    ],
+    ids=["array", "index", "tuple", "tensor", "empty", "number"],
+)
+def test_classes_are_a_list_whatever_holds_the_dataset_s_own(own, classes, digits):
+    images, labels = digits
+    dataset = Items(list(zip(images, labels.tolist(), strict=True)), classes=own)
+    fitted = read_training_set(images, labels)
+
+    assert augmented(dataset, fitted=fitted).classes == classes
+    by_code = dict(enumerate(NAMES)) if classes == NAMES else {}
+    assert names_in_dataset(dataset) == by_code
+
+
+def test_columns_of_a_dataset_may_be_named_by_an_array(digits):
+    items = [{"image": image, "label": int(label)} for image, label in zip(*digits, strict=True)]
+    dataset = Items(items, column_names=np.array(["width", "height"]))
+
+    assert augmented(dataset).targets[:N_REAL].tolist() == digits[1].tolist()
 
 
 @pytest.mark.parametrize("declares", [True, False])

@@ -77,6 +77,8 @@ GLOBAL_STATE = {
     "torch.set_rng_state",
     "torch.use_deterministic_algorithms",
 }
+# Users' transforms may draw from global state in ways that take no generator; it is put back
+EXEMPT = {"augmentation.py": {"torch.random.fork_rng"}}
 
 
 def part_of(path):
@@ -183,5 +185,5 @@ def test_library_code_prints_nothing_and_leaves_global_state_alone(path):
         for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
     ]
 
-    assert calls & {"print", *GLOBAL_STATE} == set()
+    assert calls & {"print", *GLOBAL_STATE} == EXEMPT.get(name_of(path), set())
     assert [target for target in targets if target.startswith("torch.backends")] == []

@@ -12,6 +12,8 @@ from torchvision.transforms import v2
 
 from ganaug import GANAugmenter
 from ganaug.exceptions import GanaugWarning, InvalidInputError, InvalidTypeError, NotFittedError
+from ganaug.inputs import read_training_set
+from ganaug.integrations.common import to_dtype
 from ganaug.integrations.torchvision import SyntheticMix
 
 # Trainings here are far too short to be any good; what they give is not what is tested.
@@ -153,6 +155,20 @@ def test_images_learnt_in_their_own_range_come_in_that_range(digits):
     images, labels = digits[0] * 16, digits[1]
     mixed, _ = SyntheticMix(tiny_augmenter().fit(images, labels), p=1)(images, labels)
     assert 8 < mixed.max() <= 16
+
+
+@pytest.mark.parametrize(
+    ("dtype", "high"), [("uint8", 255), ("int16", 2**15 - 1), ("uint16", 64000), ("int32", 64000)]
+)
+def test_a_range_that_the_batch_cannot_hold_becomes_that_of_its_dtype(dtype, high, digits):
+    images, labels = digits
+    spec = read_training_set((images * 64000).numpy().astype(np.uint16), labels).spec
+
+    made = to_dtype(np.arange(256, dtype=np.uint8), spec, np.dtype(dtype))
+
+    assert spec.value_range == (0, 64000)
+    assert made.dtype == dtype
+    np.testing.assert_allclose(made, np.linspace(0, high, 256), atol=high / 255)
 
 
 def test_a_transform_brings_synthetic_images_to_what_the_batch_holds(augmenter, digits):

@@ -93,12 +93,38 @@ def test_the_index_of_a_series_is_continued():
     assert joined.name == "kind"
 
 
+@pytest.mark.parametrize("values", [STRINGS, [5, 3, 5]], ids=["text", "numbers"])
+def test_labels_in_an_arrow_dictionary_are_its_values(values):
+    pa = pytest.importorskip("pyarrow")
+    y = pd.Series(pd.arrays.ArrowExtensionArray(pa.array(values).dictionary_encode()))
+    codes, classes, kind = read_labels(y)
+
+    decoded = kind.decode(codes, classes)
+    joined = kind.concatenate(y, decoded)
+
+    assert classes.tolist() == sorted(set(values))
+    assert decoded.tolist() == values
+    assert joined.dtype == y.dtype
+    assert joined.tolist() == [*values, *values]
+
+
 def test_longer_new_strings_are_not_cut():
     _, classes, kind = read_labels(np.array(["boot", "umbrella"]))
 
     joined = kind.concatenate(np.array(["boot"]), kind.decode(np.array([1]), classes))
 
     assert joined.tolist() == ["boot", "umbrella"]
+
+
+@pytest.mark.parametrize("dtype", ["int32", "uint8", "float32", "bool"])
+@pytest.mark.parametrize("fitted", ["int64", "float64"])
+def test_numbers_keep_their_dtype_whatever_was_fitted(dtype, fitted):
+    _, classes, kind = read_labels(np.array([0, 1], dtype=fitted))
+
+    joined = kind.concatenate(np.array([1, 0], dtype), kind.decode(np.array([1]), classes))
+
+    assert joined.dtype == dtype
+    assert joined.tolist() == [1, 0, 1]
 
 
 @pytest.mark.parametrize(
@@ -108,6 +134,28 @@ def test_a_single_column_is_labels_too(y):
     assert as_labels(y).tolist() == [1, 0]
     _, classes, kind = read_labels(y)
     assert list(kind.concatenate(y, kind.decode(np.array([1]), classes))) == [1, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("y", "new", "expected"),
+    [
+        ([["bag"], ["boot"]], 1, ["boot"]),
+        ([("bag",), ("boot",)], 1, ("boot",)),
+        ([[3], [4]], 0, [3]),
+        ([(np.int8(3),), (np.int8(4),)], 1, (np.int8(4),)),
+        ([np.array(["bag"]), np.array(["boot"])], 1, np.array(["boot"])),
+    ],
+    ids=["list of text", "tuple of text", "list", "tuple", "array of text"],
+)
+def test_new_labels_are_held_one_by_one_as_the_users_own(y, new, expected):
+    _, classes, kind = read_labels(y)
+
+    joined = kind.concatenate(y, kind.decode(np.array([new]), classes))
+
+    assert joined[:2] == y
+    assert type(joined[2]) is type(expected)
+    assert type(joined[2][0]) is type(expected[0])
+    assert joined[2] == expected
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections import Counter
+from collections import Counter, namedtuple
 
 import joblib
 import numpy as np
@@ -374,6 +374,32 @@ def test_images_come_back_with_their_shape_and_dtype_after_the_untouched_real_on
     assert X_out.shape == (180, *X.shape[1:])
     assert_array_equal(np.asarray(X_out[: len(X)]), np.asarray(X))
     assert_array_equal(y_out[: len(y)], y)
+
+
+Row = namedtuple("Row", ["a", "b", "c"])
+
+
+@pytest.mark.parametrize(
+    "as_row",
+    [
+        np.float32,
+        lambda row: torch.tensor(row, dtype=torch.float32),
+        lambda row: tuple(row.tolist()),
+        lambda row: Row(*row.tolist()),
+        np.ndarray.tolist,
+    ],
+    ids=["array", "tensor", "tuple", "named tuple", "list"],
+)
+def test_rows_in_a_list_go_out_as_they_came(as_row, table):
+    X = [as_row(row) for row in table[0]]
+
+    X_out, _ = GANOverSampler(synthetic_share=0, random_state=0).fit_resample(X, table[1])
+
+    assert isinstance(X_out, list)
+    assert all(row is own for row, own in zip(X_out, X, strict=False))
+    assert {type(row) for row in X_out} == {type(X[0])}
+    assert {getattr(row, "dtype", None) for row in X_out} == {getattr(X[0], "dtype", None)}
+    assert np.shape(X_out) == (180, 3)
 
 
 def test_pil_images_come_in_a_list_and_go_out_in_one(images):

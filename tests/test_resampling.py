@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 from collections import Counter
 
 import numpy as np
@@ -14,7 +15,9 @@ from hypothesis import strategies as st
 from imblearn.over_sampling import RandomOverSampler
 from numpy.testing import assert_array_equal
 from sklearn.datasets import load_digits
+from sklearn.utils import gen_batches
 
+from ganaug import resampling
 from ganaug.augmentation import make_augmentation
 from ganaug.exceptions import InvalidInputError, InvalidTypeError
 from ganaug.resampling import ClassPlan, carry_out, enlargement, plan
@@ -255,6 +258,39 @@ def test_interpolated_samples_lie_between_their_source_and_one_of_its_neighbours
         others = [values[i] for i in (9, 10, 11) if i != source]
         steps = [(made - values[source]) / (other - values[source] + 1e-9) for other in others]
         assert min(np.ptp(step[np.abs(step) < 2]) for step in steps) < 1e-3
+
+
+def interpolated(n, values):
+    """Interpolated samples of a class of 10."""
+    plans = plan(np.zeros(10, int), {0: 10 + n}, synthetic_share=0, interpolated_share=1)
+    options = {"sampler": None, "augmentation": None, "seed": 0}
+    return carry_out(plans, values, np.zeros(10, dtype=np.int64), **options).values
+
+
+@pytest.mark.parametrize("side", [64, 128])
+def test_interpolation_needs_little_memory_beside_its_result(side):
+    values = np.random.default_rng(0).integers(0, 256, (10, 3, side, side), dtype=np.uint8)
+
+    tracemalloc.start()
+    made = interpolated(300, values)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert peak < 6 * made.nbytes  # as floats, all of them would take four times that, three times
+
+
+@pytest.mark.parametrize("per_slice", [1, 7])
+@pytest.mark.parametrize("shape", [(10, 3, 8, 8), (10, 5)])
+def test_samples_are_the_same_in_whatever_slices_they_are_interpolated(
+    shape, per_slice, monkeypatch
+):
+    values = np.random.default_rng(0).integers(0, 256, shape)
+    values = values.astype(np.uint8 if len(shape) == 4 else np.float32)
+    at_once = interpolated(50, values)
+
+    monkeypatch.setattr(resampling, "slices_of", lambda n, _: gen_batches(n, per_slice))
+
+    assert_array_equal(interpolated(50, values), at_once)
 
 
 def test_a_single_feature_row_is_repeated():

@@ -17,7 +17,7 @@ from ganaug.dataset.items import ItemFormat, Transform
 from ganaug.dataset.labels import DatasetLabels, innermost, read_dataset_labels
 from ganaug.exceptions import GanaugError, InvalidInputError, InvalidTypeError
 from ganaug.inputs import DataSpec
-from ganaug.inputs.class_names import names_in_dataset
+from ganaug.inputs.class_names import declared_classes, names_in_dataset
 from ganaug.inputs.datasets import MapDataset, check_map_dataset
 from ganaug.inputs.pixels import Array
 
@@ -192,7 +192,7 @@ class AugmentedDataset(Dataset[Any]):
         self.targets = _targets_like(getattr(inner, "targets", None), item_labels)
         names = names_in_dataset(dataset, spec.label_key)
         known = [names[code] for code in sorted(names)] if {*names} == {*range(len(names))} else []
-        self.classes = getattr(inner, "classes", None) or known or classes.tolist()
+        self.classes = declared_classes(inner) or known or classes.tolist()
         if isinstance(codes_of := getattr(inner, "class_to_idx", None), Mapping):
             self.class_to_idx = dict(codes_of)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import enum
 import itertools
+import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -128,7 +130,8 @@ def _declared_labels(dataset: MapDataset, label_key: str | None) -> list[Any] | 
         return list(itertools.chain(*known)) if len(known) == len(parts) else None
     if isinstance(dataset, TensorDataset):
         return _plain_list(dataset.tensors[1]) if len(dataset.tensors) == 2 else None
-    if label_key in (getattr(dataset, "column_names", None) or ()):  # Hugging Face
+    columns = getattr(dataset, "column_names", None)
+    if columns is not None and label_key in columns:  # Hugging Face
         return _plain_list(dataset.with_format(None)[label_key][:])
     found = (getattr(dataset, name, None) for name in LABEL_ATTRIBUTES)
     return next((_plain_list(labels) for labels in found if labels is not None), None)
@@ -138,10 +141,16 @@ def _plain_list(labels: Any) -> list[Any] | None:
     """Give labels as Python values, or None where they are not one label per item."""
     if isinstance(labels, torch.Tensor | np.ndarray):
         is_column = labels.ndim == 2 and labels.shape[1] == 1  # as MedMNIST's
-        return labels.reshape(-1).tolist() if labels.ndim == 1 or is_column else None
-    if not isinstance(labels, Sequence):
+        labels = labels.reshape(-1).tolist() if labels.ndim == 1 or is_column else None
+    if not isinstance(labels, Sequence) or not all(map(_is_single, labels)):
         return None
     return [_plain_label(label) for label in labels]
+
+
+def _is_single(label: Any) -> bool:
+    if isinstance(label, torch.Tensor | np.ndarray):
+        return math.prod(label.shape) == 1
+    return np.isscalar(label) or isinstance(label, enum.Enum)
 
 
 def _plain_label(label: Any) -> Any:

@@ -38,13 +38,20 @@ def _declared_names(dataset: MapDataset, label_key: str | None) -> dict[int, str
     features = getattr(dataset, "features", None)
     if isinstance(features, Mapping) and label_key in features:
         return _numbered(getattr(features[label_key], "names", None))
-    if names := _numbered(getattr(dataset, "classes", None)):
+    if names := _numbered(declared_classes(dataset)):
         return names
     codes = getattr(dataset, "class_to_idx", None)
     pairs = codes.items() if isinstance(codes, Mapping) else ()
     if not all(isinstance(name, str) and isinstance(code, int) for name, code in pairs):
         return {}
     return {code: name for name, code in pairs}
+
+
+def declared_classes(dataset: MapDataset) -> list[Any]:
+    """Give the ``classes`` of a Dataset, also from an array; none where it has no such sequence."""
+    classes: Any = getattr(dataset, "classes", None)
+    classes = classes.tolist() if hasattr(classes, "tolist") else classes
+    return list(classes) if isinstance(classes, list | tuple) else []
 
 
 def _numbered(names: object) -> dict[int, str]:

@@ -84,7 +84,7 @@ class LabelKind:
     def concatenate(self, y: Samples, y_new: Samples) -> Samples:
         """Put the labels that :meth:`decode` gave after the user's own, in their container.
 
-        NumPy's strings become wide enough for both.
+        Numbers keep the dtype of the user's own; NumPy's strings become wide enough for both.
         """
         if is_pandas(y):
             return concatenate_pandas(y.iloc[:, 0] if y.ndim == 2 else y, y_new)
@@ -92,7 +92,8 @@ class LabelKind:
             return torch.cat([y.reshape(-1), y_new.to(y)])
         if isinstance(y, list | tuple):
             return [*y, *(_like(y[0], label) for label in y_new)] if len(y) else [*y_new]
-        return np.concatenate([np.ravel(y), y_new])
+        y = np.ravel(y)
+        return np.concatenate([y, y_new.astype(y.dtype) if y.dtype.kind in "biuf" else y_new])
 
 
 def read_labels(y: Samples) -> tuple[Codes, Array, LabelKind]:
@@ -211,7 +212,11 @@ def _like(first: Samples, label: object) -> object:
     """Give a label as what a list holds: a tensor, an array, a member of an Enum, a number, ..."""
     if isinstance(first, torch.Tensor):
         return torch.full_like(first, label, requires_grad=False)  # type: ignore[arg-type]
-    return np.full_like(first, label) if isinstance(first, np.ndarray) else type(first)(label)
+    if isinstance(first, np.ndarray):
+        return np.full(first.shape, label, None if first.dtype.kind == "U" else first.dtype)
+    if isinstance(first, list | tuple):
+        return type(first)([_like(first[0], label)])
+    return type(first)(label)
 
 
 def _advice_for_shape(y: Samples, labels: Array) -> str:
@@ -341,6 +346,8 @@ def _dtype_in_words(dtype: Samples) -> str:
 
     if isinstance(dtype, pd.StringDtype) and dtype.na_value is pd.NA:
         return f"string[{dtype.storage}]"
+    if isinstance(dtype, pd.ArrowDtype) and hasattr(dtype.pyarrow_dtype, "value_type"):
+        return str(pd.ArrowDtype(dtype.pyarrow_dtype.value_type))  # a dictionary's has no text
     return str(dtype)
 
 

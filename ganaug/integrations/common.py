@@ -36,14 +36,22 @@ def codes_to_leave_alone(augmenter: GANAugmenter, name: str) -> list[int]:
 def value_range_for(spec: DataSpec, dtype: np.dtype[Any]) -> tuple[float, float]:
     """Give the values of black and white in images of a dtype.
 
-    They are those seen in fit, for integers after integers and fractions after fractions; else what
-    torchvision and albumentations agree on: 0 to 1 for fractions, and 0 to the dtype's largest
-    value for integers.
+    They are those seen in fit, for integers after integers and fractions after fractions, where the
+    dtype holds them; else what torchvision and albumentations agree on: 0 to 1 for fractions, and 0
+    to the dtype's largest value for integers.
     """
     wants_fractions, had_fractions = dtype.kind == "f", numpy_dtype(spec.dtype).kind == "f"
-    if spec.value_range is not None and wants_fractions == had_fractions:
-        return spec.value_range
+    fitted = spec.value_range if wants_fractions == had_fractions else None
+    if fitted is not None and _holds(dtype, fitted):
+        return fitted
     return (0.0, 1.0) if wants_fractions else (0.0, float(np.iinfo(dtype).max))
+
+
+def _holds(dtype: np.dtype[Any], value_range: tuple[float, float]) -> bool:
+    if dtype.kind not in "iu":
+        return True
+    limits = np.iinfo(dtype)
+    return bool(limits.min <= value_range[0] and value_range[1] <= limits.max)
 
 
 def to_dtype(values: Array, spec: DataSpec, dtype: np.dtype[Any]) -> Array:
