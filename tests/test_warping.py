@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from ganaug import GANOverSampler, augmentation, warping
-from ganaug.augmentation import make_augmentation
+from ganaug.augmentation import TransformCheck, loss_of_a_class, make_augmentation
 from ganaug.warping import AFFINE, CANDIDATES, SLIGHT, STRONG, Warp, fit_warp
 
 JUDGED = {name: getattr(warping, name) for name in ("CANDIDATES", "MAX_PER_CLASS", "N_TREES")}
@@ -195,10 +194,14 @@ def test_the_over_sampler_warps_by_what_suits_the_images_and_says_how():
     assert AFFINE in CANDIDATES
 
 
-@pytest.mark.parametrize("passes", [True, False])
-def test_a_warp_that_mirrors_is_checked_and_given_up_where_a_class_suffers(passes, monkeypatch):
+@pytest.mark.parametrize(
+    ("difference", "lost", "passes"), [(0.02, 0.0, True), (-0.2, 0.0, False), (0.02, -0.67, False)]
+)
+def test_a_warp_that_mirrors_is_checked_and_given_up_where_a_class_suffers(
+    difference, lost, passes, monkeypatch
+):
     mirrors = Warp(5, 0.05, 1 / 24, 1 / 24, mirrors=True)
-    found = SimpleNamespace(passes=passes)
+    found = TransformCheck("", difference, difference - 0.1, difference + 0.1, 90, lost)
     monkeypatch.setattr(augmentation, "fit_warp", lambda *_, **__: mirrors)
     monkeypatch.setattr(augmentation, "check_transform", lambda *_, **__: found)
     images, codes = np.zeros((4, 1, 8, 8), dtype=np.uint8), np.arange(4) % 2
@@ -206,3 +209,23 @@ def test_a_warp_that_mirrors_is_checked_and_given_up_where_a_class_suffers(passe
     fitted = make_augmentation("fitted").fitted_to(images, codes, seed=0)
 
     assert fitted.name == str(mirrors if passes else replace(mirrors, mirrors=False))
+
+
+def lost(*of_classes):
+    """What is told of classes of which so many images were lost, won, and neither."""
+    differences = [np.repeat([-1.0, 1.0, 0.0], counts) for counts in of_classes]
+    codes = np.repeat(np.arange(len(of_classes)), [len(d) for d in differences])
+    return loss_of_a_class(np.concatenate(differences), codes)
+
+
+def test_the_loss_of_one_class_is_told_where_others_gain():
+    assert lost((2, 1, 117), (17, 1, 6), (0, 3, 21), (0, 10, 14)) == pytest.approx(-16 / 24)
+
+
+@pytest.mark.parametrize(
+    "of_class",
+    [(150, 6, 644), (6, 2, 16), (3, 0, 1), (0, 0, 1)],
+    ids=["the largest gives way", "by chance", "few", "one image"],
+)
+def test_what_two_trainings_give_and_take_is_no_loss(of_class):
+    assert lost(of_class, (0, 10, 70), (0, 9, 31)) == 0
