@@ -89,6 +89,7 @@ FIGURES: dict[str, Callable[[Result], Figure]] = {
     "demo": draw_remedies,
     "pipelines-gan": draw_gains,
     "worth": draw_worth,
+    "worth-fashion-mnist": draw_worth,
 }
 
 if __name__ == "__main__":
