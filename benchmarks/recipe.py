@@ -12,6 +12,7 @@ only; that of the remedy is one, and has seen the enlarged set.
 from __future__ import annotations
 
 import argparse
+import json
 import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -39,7 +40,7 @@ from ganaug.gain.remedies import FEATURES_IMAGES, Task, find_remedy, make_pipeli
 
 N_DRAWS = 3
 USUAL_TASKS = ("digits", "mnist-small", "fashion-mnist-small", "spoken-digits")
-UNTRAINED = "untrained"
+UNTRAINED, REMEDY = "untrained", "of the remedy"
 GANS: dict[str, dict[str, Any]] = {GANAUG: {}, UNTRAINED: {"max_images": 64, "filter": None}}
 FEATURE_PENALTIES = (0.0001, 0.001, 0.01)
 PIXEL_PENALTIES = (0.01, 0.1, 1.0)
@@ -52,16 +53,23 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add on what, which arms, and where trained GANs are kept."""
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=USUAL_TASKS)
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=tuple(ARMS))
+    parser.add_argument("--part", choices=("development", "test"), default="test")
+    parser.add_argument("--gan", type=json.loads, default={}, help="of the remedy: JSON")
     parser.add_argument("--cache-dir", type=Path, default=Path("data/gans"))
 
 
-def settings(options: argparse.Namespace) -> dict[str, Any]:  # noqa: ARG001 - all can be added
+def settings(options: argparse.Namespace) -> dict[str, Any]:
     """What draws must have in common."""
     return {
-        "gans": GANS,
+        "gans": gans_of(options),
+        "part": options.part,
         "penalties": [FEATURE_PENALTIES, PIXEL_PENALTIES, SVC_PENALTIES],
-        "images": FEATURES_IMAGES,
     }
+
+
+def gans_of(options: argparse.Namespace) -> dict[str, dict[str, Any]]:
+    """Give the parameters of all GANs by name."""
+    return GANS | {REMEDY: {"n_generators": 1, "max_images": FEATURES_IMAGES} | options.gan}
 
 
 def run(options: argparse.Namespace, store: Store) -> dict[str, Any]:
@@ -83,14 +91,16 @@ def run_draw(
     options: argparse.Namespace, store: Store, task: str, seed: int
 ) -> dict[str, dict[str, float]]:
     """Score every arm on one draw that the store does not have."""
-    draw = Draw(task, seed, draw_parts(task, options.data_dir, seed), None, options.cache_dir, GANS)
-    test = load_test(task, options.data_dir)
+    parts, gans = draw_parts(task, options.data_dir, seed), gans_of(options)
+    draw = Draw(task, seed, parts, None, options.cache_dir, gans)
+    is_test = options.part == "test"
+    scored = load_test(task, options.data_dir) if is_test else parts.development
 
     def run_arm(arm: str) -> dict[str, float]:
         with one_thread(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of GANs that are not trained, fits that go on
             before = cpu_seconds()
-            score = ARMS[arm](draw, draw.parts.development, test)
+            score = ARMS[arm](draw, draw.parts.development, scored)
             return {"score": round(score, 5), "seconds": round(cpu_seconds() - before, 1)}
 
     return {
@@ -150,8 +160,7 @@ def by_remedy(remedy: str, classifier: str) -> Arm:
         gan = GANAugmenter(
             image_shape=draw.image_shape,
             value_range=(0, 1),
-            n_generators=1,
-            max_images=FEATURES_IMAGES,
+            **draw.gans[REMEDY],
             cache_dir=draw.cache_dir / "recipe",  # classifiers share it
             device="cpu",
             verbose=0,
@@ -231,7 +240,8 @@ def describe(result: Result) -> str:
             means = [f"{100 * np.mean(values):.1f}" for values in (enlarged, features)]
             gain = show_interval(difference(features, enlarged))
             lines.append([TASKS[task].title, classifier, *means, gain])
-    head = f"balanced accuracy, %, test, {len(result['seeds'])} draws"
+    part = result["settings"].get("part", "test")
+    head = f"balanced accuracy, %, {part}, {len(result['seeds'])} draws"
     columns = ["classifier as it comes", *REMEDIES, "difference (95% interval)"]
     return markdown([head, *columns], lines)
 

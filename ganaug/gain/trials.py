@@ -42,6 +42,7 @@ class Score:
 
 
 NO_SCORE = Score()
+MAX_TOLD = 300  # characters of a failure
 
 
 class Trials:
@@ -159,7 +160,8 @@ def _try(problem: Problem, remedy: Remedy, pipeline: Any, split: Split, *, is_fi
     (X, y), (X_test, y_test) = problem.part(split.train), problem.part(split.test)
 
     def failed(error: object) -> Score:
-        return Score(seconds=time.perf_counter() - started, failure=str(error))
+        told = " ".join(str(error).split())[:MAX_TOLD]  # some errors are pages
+        return Score(seconds=time.perf_counter() - started, failure=told)
 
     try:
         with without_our_warnings():
