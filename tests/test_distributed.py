@@ -42,11 +42,11 @@ def client():
 TASKS = {"gans": workers._on_one_thread, "folds": trials._try}
 
 
-def recorded(folder, judges, kind, *arguments):
+def recorded(folder, judges, kind, *arguments, **options):
     """Do a task with the caller's judges of warps, and leave the number of the process."""
     (folder / f"{kind} {os.getpid()}").touch()
     vars(warping).update(judges)
-    return TASKS[kind](*arguments)
+    return TASKS[kind](*arguments, **options)
 
 
 @pytest.mark.works_with("distributed", "GANs and folds on the workers of a Dask cluster")
