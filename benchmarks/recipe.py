@@ -249,7 +249,8 @@ def describe(result: Result) -> str:
 def describe_sources(result: Result) -> str:
     """Give the linear model's scores, and the paired difference to an SVC on enlarged pixels."""
     lines = []
-    for arm in SOURCES:
+    run_arms = set.intersection(*(set(scores) for scores in result["scores"].values()))
+    for arm in (arm for arm in SOURCES if arm in run_arms):
         cells = []
         for scores in result["scores"].values():
             cells.append(f"{100 * np.mean(scores[arm]):.1f}")
